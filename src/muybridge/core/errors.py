@@ -1,0 +1,42 @@
+"""The error tree. Every error a user can cause names what was given, the rule, and the remedy, in one line."""
+
+
+class MuybridgeError(Exception):
+    """Base of all our errors; `exit_code` is what the command line returns for it."""
+
+    exit_code = 1
+
+
+class InvalidInput(MuybridgeError, ValueError):
+    """A value at a public edge breaks a rule."""
+
+    exit_code = 2
+
+
+class WeightsError(InvalidInput):
+    """A checkpoint is damaged, unsafe, or not what the model needs; names the file and the key."""
+
+
+class MediaError(InvalidInput):
+    """A picture, film or sidecar cannot be read or written."""
+
+
+class DoesNotFit(InvalidInput):
+    """The work needs more memory than there is; said before it starts."""
+
+
+class MissingExtra(InvalidInput):
+    """An optional dependency is not installed; names the extra."""
+
+
+class AssetError(MuybridgeError):
+    """A fetched asset is missing or its hash is wrong; names what to fetch and where to put it."""
+
+
+class RunFailed(MuybridgeError):
+    """A run stopped for a reason that the message names."""
+
+
+def invalid(given: str, rule: str, remedy: str) -> InvalidInput:
+    """An `InvalidInput` in the house form `given: rule; remedy.`"""
+    return InvalidInput(f"{given}: {rule}; {remedy}.")
