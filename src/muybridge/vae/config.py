@@ -1,0 +1,67 @@
+"""The numbers of a causal 3D VAE."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from muybridge.core.errors import invalid
+from muybridge.core.shapes import SPATIAL_RATIO, TEMPORAL_RATIO
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VAEConfig:
+    """Defaults are the released 884-16c VAE: 246,478,803 parameters in 248 tensors.   Paper 4.1, table 1.
+
+    norm: "clip" takes GroupNorm statistics over the whole clip, as released (so later frames reach earlier latents);
+    "frame" takes them frame by frame, which makes the network truly causal.
+    stem_patch: (t, h, w) of a space-to-depth stem in front of the convolutions; what it reduces, the blocks do not.
+    has_linear_path: adds a linear map from 4x8x8 patches to latents and back beside the convolutions.
+    """
+
+    block_channels: tuple[int, ...] = (128, 256, 512, 512)
+    layers_per_block: int = 2
+    latent_channels: int = 16
+    norm_groups: int = 32
+    norm: Literal["clip", "frame"] = "clip"
+    scaling_factor: float = 0.476986
+    stem_patch: tuple[int, int, int] = (1, 1, 1)
+    has_linear_path: bool = False
+    has_mid_attention: bool = True
+
+    def __post_init__(self) -> None:
+        for channels in self.block_channels:
+            if channels % self.norm_groups:
+                raise invalid(
+                    f"block_channels={self.block_channels}", f"each is a multiple of norm_groups={self.norm_groups}",
+                    "change either",
+                )  # fmt: skip
+        for name, patch, total in zip(("t", "h", "w"), self.stem_patch, _RATIOS, strict=True):
+            if patch < 1 or total % patch or (total // patch) & (total // patch - 1):
+                raise invalid(f"stem_patch {name}={patch}", f"it divides {total} into a power of two", "use 1, 2 or 4")
+        if len(self.block_channels) <= self.num_spatial_strides:
+            raise invalid(
+                f"block_channels={self.block_channels}", f"this stem needs over {self.num_spatial_strides} blocks",
+                "add blocks or enlarge stem_patch",
+            )  # fmt: skip
+        if self.scaling_factor <= 0:
+            raise invalid(f"scaling_factor={self.scaling_factor}", "must be positive", "use 1 / std of the latents")
+
+    @property
+    def num_spatial_strides(self) -> int:
+        """Blocks that halve height and width."""
+        return (SPATIAL_RATIO // self.stem_patch[1]).bit_length() - 1
+
+    @property
+    def num_temporal_strides(self) -> int:
+        """Blocks, the last of the spatial ones, that halve time too."""
+        return (TEMPORAL_RATIO // self.stem_patch[0]).bit_length() - 1
+
+    def strides(self) -> list[tuple[int, int, int] | None]:
+        """(t, h, w) stride after each encoder block; the decoder's blocks enlarge by the same list."""
+        spatial, temporal = self.num_spatial_strides, self.num_temporal_strides
+        active: list[tuple[int, int, int] | None] = [
+            (2 if index >= spatial - temporal else 1, 2, 2) for index in range(spatial)
+        ]
+        return active + [None] * (len(self.block_channels) - spatial)
+
+
+_RATIOS = (TEMPORAL_RATIO, SPATIAL_RATIO, SPATIAL_RATIO)
