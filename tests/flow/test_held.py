@@ -41,6 +41,7 @@ def test_place_takes_only_the_held_frames():
     assert bool((placed[:, :, HELD] == 0).all()) and torch.equal(placed[:, :, ~HELD], start()[:, :, ~HELD])
 
 
+@pytest.mark.wrong_shapes
 def test_holding_every_frame_or_another_length_is_refused():
     with pytest.raises(InvalidInput, match="at least one free frame"):
         hold_frames(field, torch.ones(4, dtype=torch.bool))

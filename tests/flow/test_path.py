@@ -58,6 +58,7 @@ def test_equal_entries_per_frame_are_one_sigma_per_sample():
     assert torch.equal(interpolate(data, noise, sigma), interpolate(data, noise, sigma[:, None].expand(3, 4)))
 
 
+@pytest.mark.wrong_shapes
 @pytest.mark.parametrize("shape", [(), (2,), (3, 5), (3, 4, 1)])
 def test_a_sigma_of_the_wrong_shape_is_refused(shape):
     with pytest.raises(InvalidInput, match="sigma of shape .*: must be .*; give"):

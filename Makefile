@@ -1,0 +1,65 @@
+# Each target builds what it needs into .venv; a second run goes straight to the work.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+FILMS  ?= films
+RUNS   ?= runs
+
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
+
+PROMPTS := "a brown horse gallops to the right over green grass" \
+           "a red car drives to the left on a grey street" \
+           "a whale swims upwards in the blue sea"
+
+.PHONY: help demo test test-slow lint docs bench train-gallop clean
+
+help:            ## say what there is
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
+
+# torch comes first and pinned: left to the resolver, it would bring several GB of CUDA packages to a CPU machine.
+$(VENV)/torch: constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install $$(grep '^torch==' constraints.txt)
+	@touch $@
+
+$(VENV)/core: $(VENV)/torch pyproject.toml
+	$(PIP) install -e .
+	@touch $@
+
+$(VENV)/development: $(VENV)/core
+	$(PIP) install -e '.[dev,worlds,train]'
+	@touch $@
+
+$(VENV)/text-encoder: $(VENV)/core
+	$(BIN)/muybridge fetch smollm2-135m-instruct
+	@touch $@
+
+demo: $(VENV)/text-encoder   ## three films from three prompts, and a contact sheet of them
+	$(BIN)/muybridge generate $(PROMPTS) --seed 7 -o $(FILMS)/
+
+test: $(VENV)/development $(VENV)/text-encoder   ## the tests that continuous integration runs
+	$(BIN)/ruff check --quiet .
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -m "not slow and not gpu"
+
+test-slow: $(VENV)/development $(VENV)/text-encoder   ## the tests that take longer
+	$(BIN)/python -m pytest -q -m "slow and not gpu"
+
+lint: $(VENV)/development   ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+docs: $(VENV)/development   ## write docs/reference anew from the command line and the docstrings
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/development   ## us and the peer, side by side; the report goes to benchmarks/reports
+	$(BIN)/python benchmarks/transformer.py
+
+train-gallop: $(VENV)/development   ## train the embedded family anew; the same command continues an interrupted run
+	$(BIN)/muybridge train gallop-vae --output $(RUNS)/gallop-vae
+	$(BIN)/muybridge train gallop-transformer --output $(RUNS)/gallop-transformer
+
+clean:           ## remove the environment and everything generated
+	rm -rf $(VENV) $(FILMS) .pytest_cache .ruff_cache

@@ -1,0 +1,48 @@
+"""What every test runs under: one thread, no network, the shape annotations enforced."""
+
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: xdist runs one worker per core
+os.environ["MUYBRIDGE_OFFLINE"] = "1"
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import pytest
+import torch
+from jaxtyping import config, install_import_hook
+
+from tests.shape_checker import check_shapes
+
+torch.set_num_threads(1)
+install_import_hook("muybridge", f"{check_shapes.__module__}.{check_shapes.__name__}")
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A test that opens a connection beyond this machine fails."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        is_local = self.family == socket.AF_UNIX or address[0] in ("127.0.0.1", "::1", "localhost")
+        assert is_local, f"a test connected to {address}; use a shipped double"
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    yield
+
+
+@pytest.fixture(autouse=True)
+def enforced_shapes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Annotations are enforced, except where a test gives wrong shapes on purpose or compiles."""
+    is_off = any(request.node.get_closest_marker(name) for name in ("wrong_shapes", "compile"))
+    config.update("jaxtyping_disable", is_off)
+    yield
+    config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(autouse=True)
+def same_global_randomness() -> None:
+    """Module initialisation draws from the global generator; every test starts it at the same place."""
+    torch.manual_seed(0)
