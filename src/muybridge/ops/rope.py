@@ -1,0 +1,40 @@
+"""Rotary position embedding over the axes of a token grid. Paper 4.2.1; arXiv 2104.09864."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+
+def rope_table(
+    grid: Sequence[int],
+    axes_dim: Sequence[int],
+    *,
+    theta: float,
+    num_plain: int = 0,
+    device: torch.device | None = None,
+) -> Complex[Tensor, "s half"]:
+    """Unit complex numbers that turn each token's channel pairs: pair k of axis a by position * theta^(-2k / d_a).
+
+    Tokens run over `grid` in row-major order; `num_plain` tokens that do not turn (text) follow. complex64, because
+    angles must be float32: `s = prod(grid) + num_plain`, `half = sum(axes_dim) / 2`.
+    """
+    half = sum(axes_dim) // 2
+    table = torch.empty(*grid, half, dtype=torch.complex64, device=device)
+    start = 0
+    for axis, (size, dim) in enumerate(zip(grid, axes_dim, strict=True)):
+        frequency = 1.0 / theta ** (torch.arange(0, dim, 2, device=device, dtype=torch.float32) / dim)
+        angle = torch.outer(torch.arange(size, device=device, dtype=torch.float32), frequency)
+        shape = [1] * len(grid) + [dim // 2]
+        shape[axis] = size
+        table[..., start : start + dim // 2] = torch.polar(torch.ones_like(angle), angle).view(shape)
+        start += dim // 2
+    table = table.view(-1, half)
+    return torch.cat([table, table.new_ones(num_plain, half)]) if num_plain else table
+
+
+def rotate(x: Float[Tensor, "b s heads d"], table: Complex[Tensor, "s half"]) -> Float[Tensor, "b s heads d"]:
+    """`x` with its adjacent channel pairs (0, 1), (2, 3), ... turned by `table`; in float32, as released."""
+    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * table[:, None]).flatten(-2)

@@ -1,0 +1,160 @@
+"""The two kinds of block and the final layer. Paper 4.2.1: dual-stream, then single-stream."""
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from muybridge.ops.attention import attend
+from muybridge.ops.modulation import add_gated, norm_and_modulate
+from muybridge.ops.norm import RMSNorm
+from muybridge.ops.rope import rotate
+from muybridge.transformer.conditions import Signals
+
+
+class Modulation(nn.Module):
+    """`num_signals` vectors per conditioning vector: SiLU, then one linear layer."""
+
+    def __init__(self, hidden_size: int, num_signals: int) -> None:
+        super().__init__()
+        self.num_signals = num_signals
+        self.linear = nn.Linear(hidden_size, num_signals * hidden_size)
+
+    def forward(self, vectors: Float[Tensor, "b g d"]) -> tuple[Float[Tensor, "b g d"], ...]:
+        """Shift, scale and gate (twice when six)."""
+        return self.linear(F.silu(vectors)).chunk(self.num_signals, -1)
+
+
+class MLP(nn.Module):
+    """Feed-forward layers with tanh-GELU."""
+
+    def __init__(self, hidden_size: int, mlp_dim: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(hidden_size, mlp_dim)
+        self.fc2 = nn.Linear(mlp_dim, hidden_size)
+
+    def forward(self, x: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
+        """fc2(gelu(fc1(x)))."""
+        return self.fc2(F.gelu(self.fc1(x), approximate="tanh"))
+
+
+class DoubleBlock(nn.Module):
+    """Two streams with their own weights that meet in one attention; visual tokens come first."""
+
+    def __init__(self, hidden_size: int, num_heads: int, mlp_dim: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        head_dim = hidden_size // num_heads
+        self.img_mod = Modulation(hidden_size, 6)
+        self.img_attn_qkv = nn.Linear(hidden_size, 3 * hidden_size)
+        self.img_attn_q_norm = RMSNorm(head_dim)
+        self.img_attn_k_norm = RMSNorm(head_dim)
+        self.img_attn_proj = nn.Linear(hidden_size, hidden_size)
+        self.img_mlp = MLP(hidden_size, mlp_dim)
+        self.txt_mod = Modulation(hidden_size, 6)
+        self.txt_attn_qkv = nn.Linear(hidden_size, 3 * hidden_size)
+        self.txt_attn_q_norm = RMSNorm(head_dim)
+        self.txt_attn_k_norm = RMSNorm(head_dim)
+        self.txt_attn_proj = nn.Linear(hidden_size, hidden_size)
+        self.txt_mlp = MLP(hidden_size, mlp_dim)
+
+    def forward(
+        self, img: Float[Tensor, "b n d"], txt: Float[Tensor, "b l d"], *, signals: Signals
+    ) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b l d"]]:
+        """Both streams after attention and feed-forward."""
+        img_shift1, img_scale1, img_gate1, img_shift2, img_scale2, img_gate2 = self.img_mod(signals.frames)
+        txt_shift1, txt_scale1, txt_gate1, txt_shift2, txt_scale2, txt_gate2 = self.txt_mod(signals.clip)
+        img_qkv = self.img_attn_qkv(norm_and_modulate(img, img_shift1, img_scale1))
+        txt_qkv = self.txt_attn_qkv(norm_and_modulate(txt, txt_shift1, txt_scale1))
+        img_attended, txt_attended = self._attend(img_qkv, txt_qkv, signals)
+        img = add_gated(img, img_gate1, self.img_attn_proj(img_attended))
+        txt = add_gated(txt, txt_gate1, self.txt_attn_proj(txt_attended))
+        img = add_gated(img, img_gate2, self.img_mlp(norm_and_modulate(img, img_shift2, img_scale2)))
+        txt = add_gated(txt, txt_gate2, self.txt_mlp(norm_and_modulate(txt, txt_shift2, txt_scale2)))
+        return img, txt
+
+    def _attend(
+        self, img_qkv: Float[Tensor, "b n qkv"], txt_qkv: Float[Tensor, "b l qkv"], signals: Signals
+    ) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b l d"]]:
+        img_q, img_k, img_v = split_heads(img_qkv, self.num_heads)
+        txt_q, txt_k, txt_v = split_heads(txt_qkv, self.num_heads)
+        rope = signals.rope[: signals.num_visual]
+        img_q, img_k = rotate(self.img_attn_q_norm(img_q), rope), rotate(self.img_attn_k_norm(img_k), rope)
+        txt_q, txt_k = self.txt_attn_q_norm(txt_q), self.txt_attn_k_norm(txt_k)
+        dtype = img_v.dtype  # cast before joining: the copies are half as large in bf16
+        q = torch.cat([img_q.to(dtype), txt_q.to(dtype)], 1)
+        k = torch.cat([img_k.to(dtype), txt_k.to(dtype)], 1)
+        attended = joint_attention(q, k, torch.cat([img_v, txt_v], 1), signals)
+        return attended[:, : signals.num_visual], attended[:, signals.num_visual :]
+
+
+class SingleBlock(nn.Module):
+    """One stream of visual then text tokens; attention and feed-forward run side by side from one linear layer."""
+
+    def __init__(self, hidden_size: int, num_heads: int, mlp_dim: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.hidden_size = hidden_size
+        self.mlp_dim = mlp_dim
+        self.linear1 = nn.Linear(hidden_size, 3 * hidden_size + mlp_dim)
+        self.linear2 = nn.Linear(hidden_size + mlp_dim, hidden_size)
+        self.q_norm = RMSNorm(hidden_size // num_heads)
+        self.k_norm = RMSNorm(hidden_size // num_heads)
+        self.modulation = Modulation(hidden_size, 3)
+
+    def forward(self, x: Float[Tensor, "b s d"], *, signals: Signals) -> Float[Tensor, "b s d"]:
+        """The stream after the block."""
+        modulated, gates = self._modulate(x, signals)
+        qkv, hidden = self.linear1(modulated).split([3 * self.hidden_size, self.mlp_dim], -1)
+        q, k, v = split_heads(qkv, self.num_heads)
+        q, k = rotate(self.q_norm(q), signals.rope), rotate(self.k_norm(k), signals.rope)
+        attended = joint_attention(q.to(v.dtype), k.to(v.dtype), v, signals)
+        change = self.linear2(torch.cat([attended, F.gelu(hidden, approximate="tanh")], -1))
+        if len(gates) == 1:
+            return add_gated(x, gates[0], change)
+        parts = zip(self._parts(x, signals), gates, self._parts(change, signals), strict=True)
+        return torch.cat([add_gated(*part) for part in parts], 1)
+
+    def _modulate(self, x: Tensor, signals: Signals) -> tuple[Tensor, list[Tensor]]:
+        """Modulated tokens and the gates: of the whole stream, or of the visual and the text tokens."""
+        if signals.frames.shape[1] == 1:  # frames share one signal, which is the clip's own
+            shift, scale, gate = self.modulation(signals.clip)
+            return norm_and_modulate(x, shift, scale), [gate]
+        all_signals = self.modulation(torch.cat([signals.frames, signals.clip], 1))
+        shifts, scales, gates = ((signal[:, :-1], signal[:, -1:]) for signal in all_signals)
+        parts = zip(self._parts(x, signals), shifts, scales, strict=True)
+        return torch.cat([norm_and_modulate(*part) for part in parts], 1), list(gates)
+
+    def _parts(self, x: Tensor, signals: Signals) -> tuple[Tensor, Tensor]:
+        return x[:, : signals.num_visual], x[:, signals.num_visual :]
+
+
+class FinalLayer(nn.Module):
+    """From tokens to patches of velocity."""
+
+    def __init__(self, hidden_size: int, patch_dim: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(hidden_size, patch_dim)
+        self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(hidden_size, 2 * hidden_size))
+
+    def forward(self, x: Float[Tensor, "b n d"], signal: Float[Tensor, "b 1 d"]) -> Float[Tensor, "b n p"]:
+        """Patches, channel outermost; `signal` is the clip's own, also where frames are held."""
+        shift, scale = self.adaLN_modulation(signal).chunk(2, -1)
+        return self.linear(norm_and_modulate(x, shift, scale))
+
+
+def split_heads(
+    qkv: Float[Tensor, "b s qkv"], num_heads: int
+) -> tuple[Float[Tensor, "b s heads d"], Float[Tensor, "b s heads d"], Float[Tensor, "b s heads d"]]:
+    """Queries, keys and values (views) of a fused projection whose rows are all q, all k, all v."""
+    q, k, v = rearrange(qkv, "b s (three heads d) -> three b s heads d", three=3, heads=num_heads)
+    return q, k, v
+
+
+def joint_attention(
+    q: Float[Tensor, "b s heads d"], k: Float[Tensor, "b s heads d"], v: Float[Tensor, "b s heads d"], signals: Signals
+) -> Float[Tensor, "b s width"]:
+    """Attention over visual and text tokens, heads joined again."""
+    q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+    return attend(q, k, v, lengths=signals.lengths).transpose(1, 2).flatten(2)

@@ -1,0 +1,72 @@
+"""The numbers that define a transformer; the defaults are the released HunyuanVideo."""
+
+from dataclasses import dataclass
+
+from muybridge.core.errors import invalid
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TransformerConfig:
+    """Sizes of a `Transformer`. The defaults give 12,821,012,544 parameters in 856 tensors (HYVideo-T/2-cfgdistill).
+
+    Raises InvalidInput where the numbers do not fit together.
+    """
+
+    in_channels: int = 16
+    out_channels: int = 16
+    patch_size: tuple[int, int, int] = (1, 2, 2)  # t, h, w in latent cells
+    hidden_size: int = 3072
+    num_heads: int = 24
+    mlp_ratio: float = 4.0
+    num_double_blocks: int = 20
+    num_single_blocks: int = 40
+    num_refiner_blocks: int = 2
+    rope_axes_dim: tuple[int, int, int] = (16, 56, 56)  # channels of a head that carry t, h, w
+    rope_theta: float = 256.0
+    text_dim: int = 4096
+    pooled_dim: int = 768
+    has_guidance: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built."""
+        for name in ("in_channels", "out_channels", "hidden_size", "num_heads", "text_dim", "pooled_dim", "mlp_dim"):
+            if getattr(self, name) < 1:
+                raise invalid(f"{name}={getattr(self, name)}", "sizes are positive", "use 1 or more")
+        for name in ("num_double_blocks", "num_single_blocks", "num_refiner_blocks"):
+            if getattr(self, name) < 0:
+                raise invalid(f"{name}={getattr(self, name)}", "a count is not negative", "use 0 or more")
+        if len(self.patch_size) != 3 or min(self.patch_size) < 1:
+            raise invalid(f"patch_size={self.patch_size}", "needs three positive sizes (t, h, w)", "use (1, 2, 2)")
+        if self.hidden_size % self.num_heads:
+            raise invalid(
+                f"hidden_size={self.hidden_size}",
+                f"must be a multiple of num_heads={self.num_heads}",
+                f"use {self.hidden_size // self.num_heads * self.num_heads or self.num_heads}",
+            )
+        self._check_rope()
+
+    def _check_rope(self) -> None:
+        axes = self.rope_axes_dim
+        if len(axes) != 3 or any(dim < 0 or dim % 2 for dim in axes):
+            raise invalid(f"rope_axes_dim={axes}", "needs three even sizes (t, h, w)", "use (16, 56, 56)")
+        if sum(axes) != self.head_dim:
+            rule = f"must sum to the head's {self.head_dim} channels, not {sum(axes)}"
+            raise invalid(f"rope_axes_dim={axes}", rule, "change them, hidden_size or num_heads")
+        if not self.rope_theta > 0:
+            raise invalid(f"rope_theta={self.rope_theta}", "must be positive", "use 256.0")
+
+    @property
+    def head_dim(self) -> int:
+        """Channels of one attention head."""
+        return self.hidden_size // self.num_heads
+
+    @property
+    def mlp_dim(self) -> int:
+        """Width of the feed-forward layers."""
+        return int(self.hidden_size * self.mlp_ratio)
+
+    @property
+    def patch_dim(self) -> int:
+        """Outputs of one token: out_channels times the patch volume."""
+        t, h, w = self.patch_size
+        return self.out_channels * t * h * w

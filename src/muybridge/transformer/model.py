@@ -1,0 +1,162 @@
+"""The HunyuanVideo transformer: noisy latents and a prompt in, velocity out. Paper 4.2."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from muybridge.core.errors import invalid
+from muybridge.core.shapes import token_grid
+from muybridge.ops.patch import unpatchify
+from muybridge.ops.rope import rope_table
+from muybridge.transformer.blocks import DoubleBlock, FinalLayer, SingleBlock
+from muybridge.transformer.conditions import Conditions, Signals, text_lengths
+from muybridge.transformer.config import TransformerConfig
+from muybridge.transformer.embed import PatchEmbed, PooledEmbed, ScalarEmbed
+from muybridge.transformer.refiner import TextRefiner
+
+TIME_SCALE = 1000.0  # released: noise levels and guidance are embedded on the 0..1000 scale
+
+
+class Transformer(nn.Module):
+    """Dual-stream then single-stream diffusion transformer with 3D rotary positions.
+
+    Names are those of the released checkpoints, so `load_state_dict(released, strict=True)` needs no map.
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, heads, mlp_dim = config.hidden_size, config.num_heads, config.mlp_dim
+        self.img_in = PatchEmbed(config.in_channels, width, config.patch_size)
+        self.txt_in = TextRefiner(
+            config.text_dim, width, num_heads=heads, mlp_dim=mlp_dim, num_blocks=config.num_refiner_blocks
+        )
+        self.time_in = ScalarEmbed(width)
+        self.vector_in = PooledEmbed(config.pooled_dim, width)
+        self.guidance_in = ScalarEmbed(width) if config.has_guidance else None
+        self.double_blocks = nn.ModuleList(DoubleBlock(width, heads, mlp_dim) for _ in range(config.num_double_blocks))
+        self.single_blocks = nn.ModuleList(SingleBlock(width, heads, mlp_dim) for _ in range(config.num_single_blocks))
+        self.final_layer = FinalLayer(width, config.patch_dim)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype the network computes in: that of its patch embedding, which quantisation leaves alone."""
+        return self.img_in.proj.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the patch embedding is."""
+        return self.img_in.proj.weight.device
+
+    def blocks(self) -> Iterator[nn.Module]:
+        """The double then the single blocks, for what is applied from outside (recompute, sharding, offload)."""
+        yield from self.double_blocks
+        yield from self.single_blocks
+
+    def forward(
+        self,
+        latents: Float[Tensor, "b c t h w"],
+        sigma: Float[Tensor, " b"] | Float[Tensor, "b t"],
+        conditions: Conditions,
+    ) -> Float[Tensor, "b out t h w"]:
+        """Velocity (noise - data) in the dtype of `latents`; the network computes in the dtype of its parameters.
+
+        `sigma` in [0, 1], 1 at noise: of each clip, or of each latent frame. A frame at sigma 0 in a clip that is not
+        is *held*: its tokens are modulated without the guidance term. Text, refiner and final layer take the clip's
+        own sigma, the largest of its frames. Raises InvalidInput where shapes or the text mask do not fit.
+        """
+        self._check(latents, sigma, conditions)
+        t, h, w = latents.shape[2:]
+        grid = token_grid((t, h, w), self.config.patch_size)
+        frames, clip, clip_sigma = self._vectors(sigma, conditions)
+        text, mask, lengths = self._trimmed_text(conditions)
+        txt = self.txt_in(text, clip_sigma * TIME_SCALE, text_mask=mask, lengths=lengths)
+        img = self.img_in(latents.to(self.dtype))
+        if img.dtype != self.dtype:  # under autocast the streams stay float32: they are sums over all blocks
+            img, txt = img.to(self.dtype), txt.to(self.dtype)
+        signals = self._signals(frames, clip, grid=grid, num_text=txt.shape[1], lengths=lengths)
+        for block in self.double_blocks:
+            img, txt = block(img, txt, signals=signals)
+        stream = torch.cat([img, txt], 1)
+        for block in self.single_blocks:
+            stream = block(stream, signals=signals)
+        patches = self.final_layer(stream[:, : signals.num_visual], clip)
+        return unpatchify(patches, grid, patch_size=self.config.patch_size).to(latents.dtype)
+
+    def _vectors(self, sigma: Tensor, conditions: Conditions) -> tuple[Tensor, Tensor, Tensor]:
+        """Conditioning vectors (b, g, d) of the frames and (b, 1, d) of the clip, and the clip's sigma (b,) float32."""
+        sigma = sigma.float()
+        clip_sigma = sigma if sigma.ndim == 1 else sigma.amax(1)
+        pooled = self.vector_in(conditions.pooled.to(self.dtype))[:, None]
+        guidance = self._guidance(conditions)
+        clip = self.time_in(clip_sigma[:, None] * TIME_SCALE, dtype=self.dtype) + pooled + guidance
+        if sigma.ndim == 1:
+            return clip, clip, clip_sigma
+        is_held = (sigma == 0) & (clip_sigma[:, None] > 0)
+        frames = self.time_in(sigma * TIME_SCALE, dtype=self.dtype) + pooled + guidance * ~is_held[..., None]
+        return frames, clip, clip_sigma
+
+    def _guidance(self, conditions: Conditions) -> Tensor:
+        """Embedding (b, 1, d) of the guidance scale, or a zero for networks without it.
+
+        The scale is rounded to the network's dtype and multiplied by 1000 in it, as released: 6.0 is 6016 in bfloat16.
+        """
+        if self.guidance_in is None or conditions.guidance is None:
+            return self.time_in.mlp[0].bias.new_zeros(())
+        return self.guidance_in((conditions.guidance.to(self.dtype) * TIME_SCALE)[:, None], dtype=self.dtype)
+
+    def _trimmed_text(self, conditions: Conditions) -> tuple[Tensor, Tensor | None, list[int] | None]:
+        """Text and mask cut to the longest prompt, and the prompts' lengths; no mask or lengths where all are equal."""
+        text, mask = conditions.text.to(self.dtype), conditions.text_mask
+        if mask is None:
+            return text, None, None
+        lengths = text_lengths(mask)
+        longest = max(lengths)
+        if min(lengths) == longest:
+            return text[:, :longest], None, None
+        return text[:, :longest], mask[:, :longest], lengths
+
+    def _signals(
+        self, frames: Tensor, clip: Tensor, *, grid: tuple[int, int, int], num_text: int, lengths: list[int] | None
+    ) -> Signals:
+        num_visual = math.prod(grid)
+        axes, theta = self.config.rope_axes_dim, self.config.rope_theta
+        return Signals(
+            frames=frames,
+            clip=clip,
+            rope=rope_table(grid, axes, theta=theta, num_plain=num_text, device=frames.device),
+            num_visual=num_visual,
+            lengths=None if lengths is None else [num_visual + length for length in lengths],
+        )
+
+    def _check(self, latents: Tensor, sigma: Tensor, conditions: Conditions) -> None:
+        """Raises InvalidInput where an input does not fit this network or the others."""
+        if latents.ndim != 5 or latents.shape[1] != self.config.in_channels:
+            rule = f"must be (b, {self.config.in_channels}, t, h, w)"
+            raise invalid(f"latents {tuple(latents.shape)}", rule, "check the VAE and the channels")
+        b, _, t, _, _ = latents.shape
+        if tuple(sigma.shape) not in ((b,), (b, t)):
+            raise invalid(f"sigma {tuple(sigma.shape)}", f"must be ({b},) or ({b}, {t})", "one per clip or per frame")
+        if sigma.ndim == 2 and self.config.patch_size[0] != 1:
+            raise invalid(f"sigma {tuple(sigma.shape)}", "patches span frames here", f"give one per clip: ({b},)")
+        self._check_conditions(conditions, b)
+
+    def _check_conditions(self, conditions: Conditions, b: int) -> None:
+        text, mask = conditions.text, conditions.text_mask
+        if text.ndim != 3 or text.shape[0] != b or text.shape[2] != self.config.text_dim or text.shape[1] == 0:
+            rule = f"must be ({b}, l, {self.config.text_dim}) with l > 0"
+            raise invalid(f"text {tuple(text.shape)}", rule, "use this model's text encoder")
+        if mask is not None and mask.shape != text.shape[:2]:
+            raise invalid(f"text_mask {tuple(mask.shape)}", f"must be {tuple(text.shape[:2])}", "one bool per token")
+        if tuple(conditions.pooled.shape) != (b, self.config.pooled_dim):
+            rule = f"must be ({b}, {self.config.pooled_dim})"
+            raise invalid(f"pooled {tuple(conditions.pooled.shape)}", rule, "use this model's text encoder")
+        if not self.config.has_guidance:
+            return
+        if conditions.guidance is None:
+            raise invalid("guidance=None", "this network embeds the guidance scale", "give one per clip, such as 6.0")
+        if tuple(conditions.guidance.shape) != (b,):
+            raise invalid(f"guidance {tuple(conditions.guidance.shape)}", f"must be ({b},)", "give one per clip")
