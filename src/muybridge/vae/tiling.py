@@ -1,4 +1,4 @@
-"""The released tiling: overlapping tiles in space and time, blended one after the other.   Dossier: paper 4.1, code 2.4.
+"""The released tiling: overlapping tiles in space and time, blended one after the other.   Paper 4.1.
 
 The result differs from the untiled one (each tile restarts its padding and its norm statistics), and it is part of the
 released model's reference output, so it is kept to the letter.
@@ -95,7 +95,7 @@ def _through_tiles(code: Coder, x: Tensor, space: _Axis, time: _Axis) -> Tensor:
 
 
 def _temporal(code: Coder, x: Tensor, axis: _Axis) -> Tensor:
-    """Tiles of size+1 frames; all but the first drop their first output frame, which only primes the causal convolutions."""
+    """Tiles of size+1 frames; all but the first drop their first output, which only primes the causal convolutions."""
     rows = []
     for start in range(0, x.shape[2], axis.stride):
         tile = code(x[:, :, start : start + axis.size + 1])

@@ -1,0 +1,88 @@
+"""How the embedded `gallop` weights were made: each recipe is one stage, and each stage reads the one before."""
+
+from dataclasses import replace
+
+from muybridge.data.cache import CacheConfig
+from muybridge.data.clips import ClipsConfig
+from muybridge.training.config import OptimizerConfig, RunConfig
+from muybridge.training.stages import CacheStage, FlowStage, VAEStage
+from muybridge.training.tasks.flow_matching import FlowConfig
+from muybridge.training.tasks.reconstruction import ReconstructionWeights
+from muybridge.transformer.config import TransformerConfig
+from muybridge.vae.config import VAEConfig
+from muybridge.worlds.sprites import SpritesConfig
+
+# Sixteen members of the cast whose silhouettes and colours differ most; 128 px and the hours of one CPU bound the number.
+CAST = (
+    "horse", "car", "elephant", "rocket", "penguin", "whale", "butterfly", "turtle", "tropical fish", "dinosaur",
+    "giraffe", "ghost", "snail", "bee", "crab", "bus",
+)  # fmt: skip
+
+
+def vae_world() -> SpritesConfig:
+    """Every subject: a codec should know more shapes than the transformer will be asked for."""
+    return SpritesConfig()
+
+
+def flow_world() -> SpritesConfig:
+    """The sixteen subjects that the transformer learns."""
+    return SpritesConfig(subjects=CAST)
+
+
+def gallop_vae() -> VAEStage:
+    """The causal 3D VAE on 64 px windows of 128 px clips, from principal components."""
+    return VAEStage(
+        vae=VAEConfig(
+            block_channels=(64, 128), layers_per_block=1, norm_groups=8, norm="frame", scaling_factor=1.0,
+            stem_patch=(2, 4, 4), has_linear_path=True, has_mid_attention=False,
+        ),
+        clips=ClipsConfig(render_px=128, crop_px=64, num_frames=17),
+        weights=ReconstructionWeights(),
+        run=RunConfig(
+            num_steps=1400, batch_size=8, ema_decay=0.995, checkpoint_every_steps=100, validate_every_steps=100,
+            optimizer=OptimizerConfig(lr=1e-3, betas=(0.9, 0.98), warmup_steps=30, decay_steps=500),
+        ),
+    )  # fmt: skip
+
+
+def gallop_vae_whole() -> VAEStage:
+    """The same VAE on whole 128 px clips, at a lower rate: the norms see the statistics they will meet in use."""
+    first = gallop_vae()
+    optimizer = replace(first.run.optimizer, lr=3e-4, decay_steps=200)
+    return replace(
+        first,
+        clips=replace(first.clips, crop_px=128),
+        run=replace(first.run, seed=1, num_steps=200, batch_size=3, optimizer=optimizer),
+    )
+
+
+def gallop_latents() -> CacheStage:
+    """8,192 training scenes and 64 held-out ones, each at 64 and 128 px."""
+    return CacheStage(cache=CacheConfig(num_scenes=8192, sizes_px=(64, 128), num_frames=17))
+
+
+def gallop_flow_64() -> FlowStage:
+    """The transformer on 64 px films: what things are called and how they move."""
+    return FlowStage(
+        transformer=TransformerConfig(
+            hidden_size=256, num_heads=4, num_double_blocks=2, num_single_blocks=6, num_refiner_blocks=1,
+            rope_axes_dim=(16, 24, 24), rope_theta=16.0, text_dim=576, pooled_dim=576, has_guidance=False,
+        ),
+        size_px=64,
+        flow=FlowConfig(shift=2.0),
+        run=RunConfig(
+            num_steps=2400, batch_size=24, ema_decay=0.997, checkpoint_every_steps=100, validate_every_steps=200,
+            optimizer=OptimizerConfig(kind="muon", lr=2e-3, matrix_lr=3e-3, betas=(0.9, 0.95), warmup_steps=60),
+        ),
+    )  # fmt: skip
+
+
+def gallop_flow_128() -> FlowStage:
+    """The same transformer on 128 px films: what things look like."""
+    first = gallop_flow_64()
+    return replace(
+        first,
+        size_px=128,
+        flow=FlowConfig(shift=3.0),
+        run=replace(first.run, seed=1, num_steps=2400, batch_size=16, optimizer=replace(first.run.optimizer, decay_steps=900)),
+    )

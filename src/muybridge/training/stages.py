@@ -1,0 +1,178 @@
+"""The stages of training `gallop`-like systems: each reads what the one before wrote, and resumes by itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from muybridge.weights.load import load_transformer, load_vae
+from muybridge.weights.save import save_model
+from torch import nn
+
+from muybridge.core.errors import invalid
+from muybridge.core.files import sha256
+from muybridge.core.seeding import generator
+from muybridge.data.cache import CacheConfig, LatentCache, OnShard, build_cache
+from muybridge.data.clips import ClipsConfig, ClipStream, held_out_clips
+from muybridge.data.world import World
+from muybridge.text.gallop import GallopEncoder, TextStatistics, measure_statistics
+from muybridge.training.config import RunConfig
+from muybridge.training.tasks.flow_matching import FlowConfig, FlowTask
+from muybridge.training.tasks.reconstruction import ReconstructionTask, ReconstructionWeights
+from muybridge.training.trainer import OnStep, Trainer, settings_of
+from muybridge.transformer.config import TransformerConfig
+from muybridge.transformer.model import Transformer
+from muybridge.vae.config import VAEConfig
+from muybridge.vae.linear_path import initialise_from_patches
+from muybridge.vae.model import VideoVAE
+from muybridge.vae.perceptual import FeatureDistance
+
+PATCH_CLIPS = 96  # clips whose patches start the linear path: 30,000 patches of 128 px clips
+STATISTICS_CAPTIONS = 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VAEStage:
+    """One stage of VAE training."""
+
+    vae: VAEConfig = field(default_factory=VAEConfig)
+    clips: ClipsConfig = field(default_factory=ClipsConfig)
+    weights: ReconstructionWeights = field(default_factory=ReconstructionWeights)
+    run: RunConfig = field(default_factory=RunConfig)
+    num_held_out: int = 16
+    held_out_px: int = 128
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CacheStage:
+    """Encoding of training and held-out scenes."""
+
+    cache: CacheConfig = field(default_factory=CacheConfig)
+    num_held_out: int = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FlowStage:
+    """One stage of transformer training on a cache."""
+
+    transformer: TransformerConfig = field(default_factory=TransformerConfig)
+    size_px: int = 128
+    flow: FlowConfig = field(default_factory=FlowConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+
+def train_vae(
+    stage: VAEStage,
+    folder: Path,
+    *,
+    world: World,
+    start: Path | None = None,
+    features: FeatureDistance | None = None,
+    on_step: OnStep | None = None,
+) -> Path:
+    """Train a VAE from principal components, or from the weights at `start`; the file of the averaged weights."""
+    stream = ClipStream(world=world, config=stage.clips, seed=stage.run.seed)
+    held_out = held_out_clips(
+        world, stage.num_held_out, size_px=stage.held_out_px, num_frames=stage.clips.num_frames
+    )  # fmt: skip
+    task = ReconstructionTask(clips=stream, weights=stage.weights, held_out=held_out, features=features)
+    model = _fresh_vae(stage, world) if start is None else _trainable(load_vae(start, dtype=torch.float32))
+    averaged = _train(model, task, stage, folder, on_step=on_step)
+    assert isinstance(averaged, VideoVAE)
+    return save_model(_with_unit_latents(averaged, task.validate(averaged)["latent_rms"]), folder / "vae.safetensors")
+
+
+def build_caches(
+    stage: CacheStage,
+    folder: Path,
+    *,
+    world: World,
+    vae_path: Path,
+    language_model: Path,
+    on_shard: OnShard | None = None,
+) -> TextStatistics:
+    """Measure the text statistics and encode the scenes; `folder` then holds train/, held_out/ and text.safetensors."""
+    statistics = _statistics(folder / "text.safetensors", world, language_model)
+    text = GallopEncoder(language_model, statistics)
+    vae = load_vae(vae_path, dtype=torch.float32)
+    encoders = f"{sha256(vae_path)[:16]}-{sha256(folder / 'text.safetensors')[:16]}"
+    for name, num_scenes, is_held_out in (
+        ("held_out", stage.num_held_out, True),
+        ("train", stage.cache.num_scenes, False),
+    ):
+        config = CacheConfig(
+            num_scenes=num_scenes, sizes_px=stage.cache.sizes_px, num_frames=stage.cache.num_frames,
+            is_held_out=is_held_out, world=stage.cache.world, encoders=encoders,
+        )  # fmt: skip
+        build_cache(folder / name, config, world=world, vae=vae, text=text, on_shard=on_shard)
+    return statistics
+
+
+def train_flow(
+    stage: FlowStage,
+    folder: Path,
+    *,
+    caches: Path,
+    language_model: Path,
+    start: Path | None = None,
+    on_step: OnStep | None = None,
+) -> Path:
+    """Train a transformer afresh, or from the weights at `start`; the file of the averaged weights."""
+    text = GallopEncoder(language_model, TextStatistics.load(caches / "text.safetensors"))
+    task = FlowTask(
+        cache=LatentCache(caches / "train", size_px=stage.size_px),
+        held_out=LatentCache(caches / "held_out", size_px=stage.size_px),
+        empty=text.encode([""], num_frames=1),
+        config=stage.flow,
+        seed=stage.run.seed,
+    )
+    model = _fresh_transformer(stage) if start is None else _trainable(load_transformer(start, dtype=torch.float32))
+    averaged = _train(model, task, stage, folder, on_step=on_step)
+    return save_model(averaged, folder / "transformer.safetensors")
+
+
+def _train(
+    model: nn.Module, task: ReconstructionTask | FlowTask, stage: VAEStage | FlowStage, folder: Path, *,
+    on_step: OnStep | None,
+) -> nn.Module:  # fmt: skip
+    trainer = Trainer(model, task, stage.run, folder=folder, settings=settings_of(stage))
+    return trainer.run(on_step)
+
+
+def _fresh_vae(stage: VAEStage, world: World) -> VideoVAE:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stage.run.seed)  # torch's layers draw their first weights from the global generator
+        vae = VideoVAE(stage.vae)
+    clips = ClipsConfig(render_px=stage.clips.render_px, crop_px=stage.clips.render_px, images_every=0)
+    stream = ClipStream(world=world, config=clips, seed=stage.run.seed)
+    initialise_from_patches(vae, stream.batch(0, batch_size=PATCH_CLIPS))
+    return vae
+
+
+def _fresh_transformer(stage: FlowStage) -> Transformer:
+    model = Transformer(stage.transformer)
+    model.initialise(generator(stage.run.seed, "transformer"))
+    return model
+
+
+def _trainable(model: nn.Module) -> nn.Module:
+    """The model with weights of its own: those mapped from a file cannot be written."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.clone()
+        parameter.requires_grad_(True)
+    return model.train()
+
+
+def _with_unit_latents(vae: VideoVAE, latent_rms: float) -> VideoVAE:
+    """The VAE with the scaling factor that gives its latents root mean square 1."""
+    if not latent_rms > 0:
+        raise invalid(f"latent_rms={latent_rms}", "the latents must vary", "train the VAE longer")
+    vae.config = replace(vae.config, scaling_factor=round(1.0 / latent_rms, 6))
+    return vae
+
+
+def _statistics(path: Path, world: World, language_model: Path) -> TextStatistics:
+    if not path.exists():
+        captions: Sequence[str] = [world.captions(world.scene(i))[0] for i in range(STATISTICS_CAPTIONS)]
+        measure_statistics(language_model, captions).save(path)
+    return TextStatistics.load(path)
