@@ -87,9 +87,9 @@ class _Moments:
 
 
 class GallopEncoder:
-    """A `TextEncoder`: `hidden_states[-3]` of SmolLM2 after the template, standardised; their mean is the pooled vector.
+    """A `TextEncoder`: `hidden_states[-3]` of SmolLM2 after the template, standardised; their mean is the pooled one.
 
-    Runs in float32; cold start (memory-mapped bf16 to float32) takes 0.2 s, a prompt 0.1 s on one core (measured, after imports).
+    Runs in float32. Measured on one core: 0.2 s to load (memory-mapped bfloat16, converted), 0.1 s a prompt.
     """
 
     def __init__(
