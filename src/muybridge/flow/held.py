@@ -11,8 +11,8 @@ from muybridge.flow.samplers import Velocity
 def hold_frames(velocity: Velocity, held: Bool[Tensor, "t"]) -> Velocity:
     """The velocity that sees sigma 0 on the held latent frames and does not move them.
 
-    Image to video holds the first frame, first and last frame hold two, extension holds a prefix. Start the sampler from
-    `place(noise, given, held)`. The inner velocity gets sigma of shape (b, t), so the network must take per-frame levels.
+    Image to video holds the first frame, first and last frame hold two, extension holds a prefix. Start the sampler
+    from `place(noise, given, held)`. The inner velocity gets sigma of shape (b, t): the network takes per-frame levels.
     Raises InvalidInput when no frame is left to make, or the clip has another length.
     """
     if held.dtype != torch.bool or held.ndim != 1 or bool(held.all()):

@@ -1,9 +1,9 @@
 """Samplers: functions that follow a velocity from noise (sigma 1) to data (sigma 0).
 
-A `Velocity` maps the state x, float32 (b, c, t, h, w), and sigma, (b,) or (b, t), to dx/dsigma of x's shape. A `Sampler`
-takes a velocity, the starting x, the descending grid of noise levels (n + 1,) and a progress callback, and returns x at
-the last level. State and sums are float32 (float64 stays float64), whatever dtype the network computes in. No sampler
-draws random numbers.
+A `Velocity` maps the state x, float32 (b, c, t, h, w), and sigma, (b,) or (b, t), to dx/dsigma of x's shape.
+A `Sampler` takes a velocity, the starting x, the descending grid of noise levels (n + 1,) and a progress callback, and
+returns x at the last level. State and sums are float32 (float64 stays float64), whatever dtype the network computes in.
+No sampler draws random numbers.
 """
 
 import difflib
