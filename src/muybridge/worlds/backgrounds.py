@@ -16,6 +16,7 @@ from muybridge.worlds.camera import HORIZON_Y
 from muybridge.worlds.canvas import Canvas, Colour
 
 Painter = Callable[[Canvas, random.Random], None]
+_JITTER = 8.0  # plain colours vary by this much of 255, and keep their names
 _SPREAD = 1.9  # landmarks lie within this distance of the middle: as far as any camera looks
 
 
@@ -47,8 +48,8 @@ def _shade(colour: Colour, factor: float) -> Colour:
     return red, green, blue
 
 
-def _jitter(colour: Colour, rng: random.Random, amount: float = 8.0) -> Colour:
-    red, green, blue = (min(255.0, max(0.0, channel + amount * (2 * rng.random() - 1))) for channel in colour)
+def _jitter(colour: Colour, rng: random.Random) -> Colour:
+    red, green, blue = (min(255.0, max(0.0, channel + _JITTER * (2 * rng.random() - 1))) for channel in colour)
     return red, green, blue
 
 
@@ -220,7 +221,7 @@ _PLACES: tuple[Background, ...] = (
         lighting="dim moonlight", atmosphere="quiet and mysterious", light=(0.82, 0.86, 1.0),
     ),
     Background(
-        name="snow", is_place=True, paint=_snow, tones=("white",), likes=("ground", "air"),
+        name="snow", is_place=True, paint=_snow, tones=(), likes=("ground", "air"),
         within=("in the snow", "in a snowy field", "on a snowy field"),
         across=("across a snowy field", "through the snow", "across the snow"),
         over=("over a snowy field", "above the snow", "over the snow"),

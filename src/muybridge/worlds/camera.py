@@ -13,7 +13,7 @@ CAMERAS: tuple[str, ...] = (
 )  # fmt: skip
 HORIZON_Y = 0.58
 FAR = 0.55  # how fast the horizon moves against the subject's ground
-_PAN, _TILT, _ZOOM = 0.5, 0.34, (0.9, 1.45)  # of the frame's height; chosen so that the subject stays in the frame
+_PAN, _TILT, _ZOOM = 0.46, 0.27, (0.9, 1.45)  # of the frame's height; chosen so that the subject stays in the frame
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,8 +30,11 @@ class View:
         return not self.x.any() and not self.y.any() and bool((self.zoom == 1).all())
 
 
-def look(camera: str, u: np.ndarray, *, subject_x: np.ndarray, sway: float) -> View:
-    """The camera's path at progress u; `follow` keeps to the subject; `sway` in [0, 1] is a handheld phase."""
+def look(camera: str, u: np.ndarray, *, target: tuple[np.ndarray, float], sway: float) -> View:
+    """The camera's path at progress u; `sway` in [0, 1] is a handheld phase.
+
+    `target` is the subject's x (t,), which `follow` keeps in the middle, and the height on which zooms close in.
+    """
     zero = np.zeros_like(u)
     x, y, zoom = zero, zero, zero + 1
     if camera in ("pan left", "pan right"):
@@ -41,8 +44,9 @@ def look(camera: str, u: np.ndarray, *, subject_x: np.ndarray, sway: float) -> V
     elif camera in ("zoom in", "zoom out"):
         near = u if camera == "zoom in" else 1 - u
         zoom = _ZOOM[0] * (_ZOOM[1] / _ZOOM[0]) ** near
+        y = (target[1] - 0.5) * (1 - 1 / zoom)
     elif camera == "follow":
-        x = subject_x.copy()
+        x = target[0].copy()
     elif camera == "handheld":
         x = 0.03 * np.sin(9 * u + 6.3 * sway) + 0.015 * np.sin(23 * u + 2)
         y = 0.025 * np.sin(11 * u + 4 * sway) + 0.012 * np.sin(19 * u + 1)

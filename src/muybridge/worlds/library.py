@@ -81,7 +81,7 @@ class WebpLibrary:
         return np.load(cached, mmap_mode="r")
 
 
-@lru_cache(maxsize=4)  # one drawing is usually wanted at several sizes in a row
+@lru_cache(maxsize=2)  # one drawing is often wanted at two sizes in a row; 19 MB each
 def read_animation(path: Path) -> np.ndarray:
     """Every frame of an animated WebP, uint8 (n, h, w, 4), premultiplied, cropped to a square that stands on its feet.
 

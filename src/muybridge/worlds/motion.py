@@ -18,7 +18,7 @@ _OF_REALM: dict[Realm, tuple[str, ...]] = {
     "water": ("still", "right", "left", "up", "down", "toward", "away", "circle"),
 }
 GROUND_Y = 0.86  # where feet stand: low enough that a tall subject fits, high enough for its shadow
-AIR_Y = 0.45  # height of a flyer's middle
+AIR_Y, WATER_Y = 0.45, 0.57  # heights of a flyer's and a swimmer's middle: above the horizon, and in the water
 _MARGIN = 0.03  # of the frame's height, kept free of the subject at rest
 
 
@@ -48,12 +48,18 @@ def size_range(motion: str) -> tuple[float, float]:
     return ranges.get(motion, (0.58, 0.8))
 
 
+def rest_height(realm: Realm, size: float) -> float:
+    """Where the middle of a resting subject's square is."""
+    return {"ground": GROUND_Y - size / 2, "air": AIR_Y, "water": WATER_Y}[realm]
+
+
 def place(
     motion: str, realm: Realm, u: np.ndarray, *, size: float, offset: float, aspect: float, is_followed: bool = False
 ) -> Placement:
     """The subject's path. `offset` in [-1, 1] shifts it sideways; one that the camera follows goes further."""
     zero = np.zeros_like(u)
-    rest_y = GROUND_Y if realm == "ground" else AIR_Y + size / 2
+    middle_y = rest_height(realm, size)
+    rest_y = middle_y + size / 2
     room = max((aspect - size) / 2 - _MARGIN, 0.0)
     x, y, scale, turn, lift = zero + offset * room * 0.6, zero + rest_y, zero + size, zero, zero
     if motion in ("right", "left"):
@@ -66,7 +72,7 @@ def place(
     elif motion in ("toward", "away"):
         grown = u if motion == "toward" else 1 - u
         scale = size * (0.4 + 0.6 * grown)
-        far = 0.68 if realm == "ground" else AIR_Y + 0.2 * size
+        far = 0.68 if realm == "ground" else middle_y + 0.2 * size
         y = far + (rest_y + 0.03 - far) * grown
         x = x * 0.4
     elif motion == "hop":

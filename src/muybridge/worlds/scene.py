@@ -54,7 +54,7 @@ def draw_scene(subjects: Sequence[Subject], rng: random.Random) -> Scene:
     return Scene(
         subject=subject.name, background=background, motion=motion, camera=camera,
         facing=_facing(subject, motion, coin), size=round(size, 3),
-        offset=round(offset if camera in ("static", "handheld") else 0.3 * offset, 3), phase=round(phase, 4),
+        offset=round(offset if camera in ("static", "handheld") else 0.2 * offset, 3), phase=round(phase, 4),
         detail_seed=int(rng.random() * 2**40),
     )  # fmt: skip
 

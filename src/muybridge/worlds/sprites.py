@@ -25,7 +25,7 @@ from muybridge.worlds.camera import look
 from muybridge.worlds.captions import StructuredCaption, long_caption, short_caption, structured
 from muybridge.worlds.composite import Frame, add_shadow, add_sprite, background_frames, on_screen
 from muybridge.worlds.library import SOURCE_FPS, SpriteLibrary, WebpLibrary, level_for
-from muybridge.worlds.motion import Placement, place
+from muybridge.worlds.motion import Placement, place, rest_height
 from muybridge.worlds.scene import Scene, draw_scene, is_held_out
 from muybridge.worlds.subjects import Subject
 
@@ -92,9 +92,18 @@ class SpritesWorld:
 
     def scene(self, index: int, *, split: Split = "train") -> Scene:
         """The facts of clip `index` of a split; no pixels are drawn."""
-        rng = random.Random(mix(self.config.seed, "sprites", split, index))
+        return self._drawn(random.Random(mix(self.config.seed, "sprites", split, index)), split)
+
+    def still(self, index: int, *, split: Split = "train") -> Scene:
+        """The facts of picture `index` of a split: nothing moves, and the resting combination is of that split."""
+        rng = random.Random(mix(self.config.seed, "sprites", "still", split, index))
+        return self._drawn(rng, split, is_still=True)
+
+    def _drawn(self, rng: random.Random, split: Split, *, is_still: bool = False) -> Scene:
         while True:
             scene = draw_scene(self.subjects, rng)
+            if is_still:
+                scene = replace(scene, motion="still", camera="static")
             if self.config.held_out_fraction == 0 or self.is_held_out(scene) == (split == "held_out"):
                 return scene
 
@@ -115,8 +124,8 @@ class SpritesWorld:
         return SpriteClip(pixels=self.render(scene), caption=caption.short, structured=caption, scene=scene)
 
     def image(self, index: int, *, split: Split = "train") -> SpriteClip:
-        """The first frame of a resting scene, pixels (1, h, w, 3), with a caption that claims no movement."""
-        scene = replace(self.scene(index, split=split), motion="still", camera="static")
+        """A picture of a resting scene, pixels (1, h, w, 3), with a caption that claims no movement."""
+        scene = self.still(index, split=split)
         subject = self.subject(scene)
         caption = short_caption(scene, subject, is_image=True)
         facts = replace(structured(scene, subject), short=caption)
@@ -136,7 +145,8 @@ class SpritesWorld:
     ) -> np.ndarray:
         """A scene's pixels, uint8 (t, h, w, 3). `size_px` is (width, height) or the side of a square.
 
-        Fewer frames than the config's show the clip's beginning; more stretch the movement over the longer clip.
+        Fewer frames than the config's show the clip's beginning; more stretch the movement over the longer clip. One
+        frame is a picture: the middle of the movement.
         """
         frame = self._frame(size_px)
         progress, seconds = self._times(num_frames or self.config.num_frames)
@@ -146,7 +156,8 @@ class SpritesWorld:
             is_followed=scene.camera == "follow",
         )  # fmt: skip
         path, is_mirrored = _oriented(path, scene, subject)
-        view = look(scene.camera, progress, subject_x=path.x, sway=scene.phase)
+        target = (path.x, rest_height(subject.realm, scene.size))
+        view = look(scene.camera, progress, target=target, sway=scene.phase)
         seen = on_screen(path, view)
         film = background_frames(background, view, frame=frame, detail_seed=scene.detail_seed)
         film = film.expand(len(progress), -1, -1, -1).clone()
@@ -167,8 +178,10 @@ class SpritesWorld:
 
     def _times(self, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
         """Progress in [0, 1] and seconds of each frame."""
+        if num_frames == 1:
+            return np.full(1, 0.5), np.zeros(1)
         seconds = np.arange(num_frames) / self.config.fps
-        return seconds / (max(self.config.num_frames, num_frames, 2) - 1) * self.config.fps, seconds
+        return seconds / (max(self.config.num_frames, num_frames) - 1) * self.config.fps, seconds
 
     def _sprite(self, subject: Subject, seconds: np.ndarray, *, phase: float, displayed_px: float) -> torch.Tensor:
         """The subject's drawing in each frame, uint8 (t, 4, s, s)."""

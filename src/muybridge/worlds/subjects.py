@@ -106,26 +106,32 @@ SUBJECTS: tuple[Subject, ...] = (
         name="dinosaur", codepoints="1f996", colour="green", realm="ground", facing="left", also=("T-Rex",),
         moves=(("stomps", "stomping"), ("walks", "walking")), rests=_STANDS, tones=("green",),
     ),
-    _walker("giraffe", "1f992", "yellow", tones=("orange", "yellow")),
     Subject(
         name="helicopter", codepoints="1f681", colour="orange", realm="air", facing="left", moves=_FLIES, rests=_HOVERS,
         tones=("orange",),
     ),
-    _walker("zebra", "1f993", "striped", tones=("grey",)),
     Subject(
-        name="ghost", codepoints="1f47b", colour="white", realm="air", facing="front",
-        moves=(("floats", "floating"), ("glides", "gliding")), rests=_FLOATS, tones=("white", "grey"),
+        name="bee", codepoints="1f41d", colour="yellow and black", realm="air", facing="left", also=("honeybee",),
+        moves=(("flies", "flying"), ("buzzes", "buzzing")), rests=_HOVERS, tones=("yellow", "orange"),
     ),
-    _vehicle("tractor", "1f69c", "green", tones=("green",)),
     Subject(
         name="snail", codepoints="1f40c", colour="brown", realm="ground", facing="left",
         moves=(("crawls", "crawling"), ("creeps", "creeping")),
         rests=(("rests", "resting"), ("sits still", "sitting still")), tones=("orange",),
     ),
     Subject(
-        name="bee", codepoints="1f41d", colour="yellow and black", realm="air", facing="left", also=("honeybee",),
-        moves=(("flies", "flying"), ("buzzes", "buzzing")), rests=_HOVERS, tones=("yellow", "orange"),
+        name="ghost", codepoints="1f47b", colour="white", realm="air", facing="front",
+        moves=(("floats", "floating"), ("glides", "gliding")), rests=_FLOATS, tones=("white", "grey"),
     ),
+    _vehicle("bus", "1f68c", "orange", tones=("orange",)),
+    Subject(
+        name="duck", codepoints="1f986", colour="green-headed", realm="water", facing="left",
+        moves=(("swims", "swimming"), ("paddles", "paddling")), rests=_FLOATS, tones=("grey", "white"),
+    ),
+    _walker("flamingo", "1f9a9", "pink", tones=("pink", "red")),
+    _walker("zebra", "1f993", "striped", tones=("grey",)),
+    _walker("giraffe", "1f992", "yellow", tones=("orange", "yellow")),
+    _vehicle("tractor", "1f69c", "green", tones=("green",)),
     Subject(
         name="snowman", codepoints="26c4", colour="white", realm="ground", facing="front",
         moves=(("slides", "sliding"), ("glides", "gliding")), rests=_STANDS, tones=("white", "grey"),
@@ -134,22 +140,20 @@ SUBJECTS: tuple[Subject, ...] = (
         name="crab", codepoints="1f980", colour="red", realm="ground", facing="front",
         moves=(("scuttles", "scuttling"), ("walks", "walking")), rests=_STANDS, tones=("red", "pink"),
     ),
-    _walker("flamingo", "1f9a9", "pink", tones=("pink", "red")),
-    _vehicle("bus", "1f68c", "orange", tones=("orange",)),
+    _vehicle("fire engine", "1f692", "red", also=("fire truck",), tones=("red", "pink")),
     _walker("cow", "1f404", "black and white", tones=("grey",)),
     _walker("tiger", "1f405", "orange", tones=("orange",)),
-    _vehicle("fire engine", "1f692", "red", also=("fire truck",), tones=("red", "pink")),
-    Subject(
-        name="duck", codepoints="1f986", colour="green-headed", realm="water", facing="left",
-        moves=(("swims", "swimming"), ("paddles", "paddling")), rests=_FLOATS, tones=("grey", "white"),
-    ),
     _walker("pig", "1f416", "pink", tones=("pink", "red")),
+    Subject(
+        name="ladybug", codepoints="1f41e", colour="red", realm="ground", facing="front", also=("ladybird",),
+        moves=(("crawls", "crawling"),), rests=(("wiggles", "wiggling"), ("rests", "resting")), tones=("red", "pink"),
+    ),
     _walker("rooster", "1f413", "brown", tones=("orange",)),
     _walker("cat", "1f408", "ginger", tones=("orange", "yellow")),
     _walker("dog", "1f415", "tan", tones=("orange", "yellow")),
     Subject(
-        name="ladybug", codepoints="1f41e", colour="red", realm="ground", facing="front", also=("ladybird",),
-        moves=(("crawls", "crawling"),), rests=(("wiggles", "wiggling"), ("rests", "resting")), tones=("red", "pink"),
+        name="swan", codepoints="1f9a2", colour="white", realm="water", facing="left",
+        moves=(("swims", "swimming"), ("glides", "gliding")), rests=_FLOATS, tones=("white", "grey"),
     ),
     _vehicle("taxi", "1f695", "yellow", tones=("yellow", "orange")),
     Subject(
@@ -164,10 +168,6 @@ SUBJECTS: tuple[Subject, ...] = (
     Subject(
         name="flying saucer", codepoints="1f6f8", colour="silver", realm="air", facing="front", also=("UFO",),
         moves=_FLIES, rests=_HOVERS, tones=("grey",),
-    ),
-    Subject(
-        name="swan", codepoints="1f9a2", colour="white", realm="water", facing="left",
-        moves=(("swims", "swimming"), ("glides", "gliding")), rests=_FLOATS, tones=("white", "grey"),
     ),
     Subject(
         name="spider", codepoints="1f577-fe0f", colour="black", realm="ground", facing="front",
