@@ -1,0 +1,47 @@
+"""Every key accounted for: what a model needs against what a checkpoint holds."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from torch import nn
+
+from muybridge.core.errors import WeightsError
+from muybridge.weights.stored import StoredTensor, from_tensor
+
+_REMEDY = "use a complete checkpoint of this model"
+
+
+def expected_entries(model: nn.Module, file: Path) -> dict[str, StoredTensor]:
+    """Keys and shapes that a model needs; the model may be on the meta device."""
+    return {key: from_tensor(tensor, file) for key, tensor in model.state_dict().items()}
+
+
+def check_entries(entries: Mapping[str, StoredTensor], expected: Mapping[str, StoredTensor], path: Path) -> None:
+    """Raises WeightsError, with file, key and nearest match, unless keys, shapes and kinds of number agree exactly."""
+    missing = [key for key in expected if key not in entries]
+    unexpected = [key for key in entries if key not in expected]
+    if missing:
+        near = nearest(missing[0], unexpected or entries)
+        raise WeightsError(f"{path}: lacks {missing[0]!r}{_more(missing)}; {near}{_REMEDY}.")
+    if unexpected:
+        near = nearest(unexpected[0], expected)
+        file = entries[unexpected[0]].file
+        raise WeightsError(f"{file}: {unexpected[0]!r}{_more(unexpected)} is no key of this model; {near}{_REMEDY}.")
+    for key, entry in entries.items():
+        if entry.shape != expected[key].shape:
+            wanted = tuple(expected[key].shape)
+            raise WeightsError(f"{entry.file}: {key!r} has shape {entry.shape}, the model needs {wanted}; {_REMEDY}.")
+        if not entry.dtype.is_floating_point or entry.dtype.itemsize < 2:
+            name = str(entry.dtype).removeprefix("torch.")
+            raise WeightsError(f"{entry.file}: {key!r} is quantised ({name}); use the bfloat16 file of this model.")
+
+
+def nearest(key: str, choices: Iterable[str]) -> str:
+    """`the nearest key is ...; ` or nothing where none is close."""
+    close = difflib.get_close_matches(key, list(choices), n=1, cutoff=0.6)
+    return f"the nearest key is {close[0]!r}; " if close else ""
+
+
+def _more(keys: list[str]) -> str:
+    return f" and {len(keys) - 1} more" if len(keys) > 1 else ""

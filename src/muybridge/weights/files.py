@@ -1,0 +1,189 @@
+"""Any checkpoint people have on disk as one lazy, memory-mapped mapping from key to tensor."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from safetensors import safe_open
+
+from muybridge.core.errors import WeightsError
+from muybridge.weights import header as safetensors_header
+from muybridge.weights import pickles
+from muybridge.weights.folders import component_path, weight_file
+from muybridge.weights.stored import StoredTensor, TensorMap, from_tensor
+
+Component = Literal["transformer", "vae"]
+_INDEX_MAX_BYTES = 100_000_000
+_FOREIGN = {  # what else people point a loader at, by its first bytes
+    b"GGUF": "is GGUF, which is not read; use the safetensors file of the same model",
+    b"version https://git-lfs": "is a Git LFS pointer, not the weights; run `git lfs pull`",
+    b"<!DOCTYPE": "is a web page, not weights; download the file itself",
+    b"<html": "is a web page, not weights; download the file itself",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """What a file or folder holds: entries by key, string metadata, and the `config.json` beside them if any."""
+
+    path: Path
+    entries: Mapping[str, StoredTensor]
+    metadata: Mapping[str, str]
+    config: Mapping[str, Any] | None
+    files: tuple[Path, ...]
+
+    @property
+    def tensors(self) -> Mapping[str, Any]:
+        """Key to tensor; each look-up maps one tensor from its file."""
+        return TensorMap(self.entries)
+
+
+def open_checkpoint(
+    path: str | Path, *, component: Component | None = None, key: str = "module", verify: bool = False
+) -> Checkpoint:
+    """The checkpoint at `path`: safetensors, one file, sharded or in a folder; a released `.pt`; a diffusers folder.
+
+    component: which part to open where the folder is a whole pipeline.
+    key: the entry of a released `.pt` to take, `module` or `ema`.
+    verify: compare the files with the checksums they carry (ours, and those of `.pt`); reads every byte.
+    Raises WeightsError, naming the file and the key, on anything damaged, unsafe or unknown.
+    """
+    given = Path(path).expanduser()
+    try:
+        return _open(given, component=component, key=key, verify=verify)
+    except OSError as error:
+        raise WeightsError(f"{error.filename or given}: cannot be read ({error.strerror}); check the path.") from None
+
+
+def _open(given: Path, *, component: Component | None, key: str, verify: bool) -> Checkpoint:
+    if not given.exists():
+        raise WeightsError(f"{given}: no such file or folder; check the path.")
+    found = component_path(given, component)
+    folder = found if found.is_dir() else found.parent
+    file = weight_file(found, key) if found.is_dir() else found
+    config = _config_beside(folder)
+    if _is_index(file):
+        return replace(_open_sharded(file, verify=verify), config=config)
+    return replace(_open_file(file, key=key, verify=verify), config=config)
+
+
+def _is_index(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(64).lstrip().startswith(b"{")
+
+
+def _open_file(file: Path, *, key: str, verify: bool) -> Checkpoint:
+    with file.open("rb") as stream:
+        start = stream.read(32)
+    if not start:
+        raise WeightsError(f"{file}: is empty; download it again.")
+    if start.startswith(pickles.ZIP_MAGIC) or start.startswith(pickles.PICKLE_MAGIC):
+        return _open_pickle(file, key=key, verify=verify)
+    for magic, explanation in _FOREIGN.items():
+        if start.startswith(magic):
+            raise WeightsError(f"{file}: {explanation}.")
+    if start[8:9] != b"{" and file.suffix != ".safetensors":
+        raise WeightsError(f"{file}: neither safetensors nor a PyTorch file; give one of these.")
+    return _open_safetensors(file, verify=verify)
+
+
+def _open_pickle(file: Path, *, key: str, verify: bool) -> Checkpoint:
+    if file.suffix == ".safetensors":
+        raise WeightsError(f"{file}: is a PyTorch pickle, not safetensors; get the real file, or name it .pt.")
+    if verify:
+        pickles.verify(file)
+    tensors = pickles.read_pickle(file, key=key)
+    entries = {name: from_tensor(tensor, file) for name, tensor in tensors.items()}
+    return Checkpoint(path=file, entries=entries, metadata={}, config=None, files=(file,))
+
+
+def _open_safetensors(file: Path, *, verify: bool) -> Checkpoint:
+    header = safetensors_header.read_header(file)
+    if verify:
+        safetensors_header.verify(file, header)
+    mapped = safe_open(file, framework="pt", device="cpu")  # a private mapping: nothing is read before it is used
+    entries = {
+        name: StoredTensor(
+            shape=span.shape, dtype=span.dtype, file=file, read=lambda name=name: mapped.get_tensor(name)
+        )
+        for name, span in header.spans.items()
+    }  # fmt: skip
+    return Checkpoint(path=file, entries=entries, metadata=header.metadata, config=None, files=(file,))
+
+
+def _open_sharded(index: Path, *, verify: bool) -> Checkpoint:
+    weight_map = _weight_map(index)
+    shards: dict[str, Checkpoint] = {}
+    for name in sorted(set(weight_map.values())):
+        file = _shard_path(index, name)
+        shards[name] = _open_file(file, key="module", verify=verify)
+    entries: dict[str, StoredTensor] = {}
+    for name, shard in shards.items():
+        for key, entry in shard.entries.items():
+            if weight_map.get(key) != name:
+                place = f"in {weight_map[key]}" if key in weight_map else "nowhere"
+                raise WeightsError(
+                    f"{index.parent / name}: holds {key!r}, which {index.name} places {place}; download it again."
+                )
+            entries[key] = entry
+    for key, name in weight_map.items():
+        if key not in entries:
+            raise WeightsError(f"{index.parent / name}: lacks {key!r}, which {index.name} promises; download it again.")
+    metadata = _common([shard.metadata for shard in shards.values()])
+    files = (index, *(shard.path for shard in shards.values()))
+    return Checkpoint(path=index, entries=entries, metadata=metadata, config=None, files=files)
+
+
+def _weight_map(index: Path) -> dict[str, str]:
+    fields = _read_json(index)
+    weight_map = fields.get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise WeightsError(f"{index}: is JSON without a weight_map; give the *.safetensors.index.json or the folder.")
+    for key, name in weight_map.items():
+        if not isinstance(name, str) or not name or Path(name).name != name or "\\" in name:
+            raise WeightsError(f"{index}: places {key!r} in {name!r}; a shard is a plain file name in the same folder.")
+    return weight_map
+
+
+def _shard_path(index: Path, name: str) -> Path:
+    file = index.parent / name
+    if not file.is_file():
+        raise WeightsError(f"{file}: this shard of {index.name} is missing; download it.")
+    if _is_index(file):
+        raise WeightsError(f"{file}: a shard of {index.name} is JSON, not weights; download it again.")
+    return file
+
+
+def _config_beside(folder: Path) -> dict[str, Any] | None:
+    file = folder / "config.json"
+    return _read_json(file) if file.is_file() else None
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        seen: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in seen:
+                raise WeightsError(f"{file}: key {name!r} stands twice; keep one.")
+            seen[name] = value
+        return seen
+
+    if file.stat().st_size > _INDEX_MAX_BYTES:
+        raise WeightsError(f"{file}: is over {_INDEX_MAX_BYTES} bytes, too large for JSON; download it again.")
+    try:
+        fields = json.loads(file.read_bytes().decode("utf-8"), object_pairs_hook=unique)
+    except WeightsError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{file}: is not JSON ({str(error)[:80]}); download it again.") from None
+    if not isinstance(fields, dict):
+        raise WeightsError(f"{file}: is not a JSON map; download it again.")
+    return fields
+
+
+def _common(metadata: list[Mapping[str, str]]) -> dict[str, str]:
+    """What all shards say; their digests differ and belong to each."""
+    first, *others = metadata
+    return {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}

@@ -1,0 +1,69 @@
+"""Models from checkpoints of any known layout, without a second copy in memory."""
+
+import logging
+from collections import Counter
+from pathlib import Path
+from typing import cast as typed
+
+import torch
+from torch import nn
+
+from muybridge.core.errors import WeightsError
+from muybridge.transformer import Transformer, TransformerConfig
+from muybridge.vae import VAEConfig, VideoVAE
+from muybridge.weights.files import open_checkpoint
+from muybridge.weights.layouts import Entries, Kind
+from muybridge.weights.recognise import Config, build, recognise
+from muybridge.weights.stored import cast
+
+_LOG = logging.getLogger(__name__)
+
+
+def load_transformer(
+    path: str | Path,
+    *,
+    dtype: torch.dtype | None = None,
+    config: TransformerConfig | None = None,
+    key: str = "module",
+    verify: bool = True,
+) -> Transformer:
+    """The transformer in a file or folder, on the CPU, in eval mode, its parameters frozen.
+
+    Parameters stay memory-mapped where layout and dtype allow (a private mapping: writing to one touches no file),
+    others are read and converted one at a time. dtype: None keeps the stored one, where mixed the commonest.
+    config: for files that do not tell theirs. key: `module` or `ema` of a released `.pt`.
+    verify: compare with the checksums that the file carries. Raises WeightsError.
+    """
+    return typed(Transformer, _load(Path(path), "transformer", dtype=dtype, config=config, key=key, verify=verify))
+
+
+def load_vae(
+    path: str | Path, *, dtype: torch.dtype | None = None, config: VAEConfig | None = None, verify: bool = True
+) -> VideoVAE:
+    """The VAE in a file or folder, on the CPU, in eval mode, its parameters frozen; otherwise as `load_transformer`."""
+    return typed(VideoVAE, _load(Path(path), "vae", dtype=dtype, config=config, key="module", verify=verify))
+
+
+def _load(
+    path: Path, kind: Kind, *, dtype: torch.dtype | None, config: Config | None, key: str, verify: bool
+) -> nn.Module:
+    checkpoint = open_checkpoint(path, component=kind, key=key, verify=verify)
+    found = recognise(checkpoint, config=config)
+    if found.kind != kind:
+        raise WeightsError(f"{checkpoint.path}: holds a {found.kind}, not a {kind}; give the {kind}'s file.")
+    entries = found.official()
+    dtype = dtype or _commonest_dtype(entries, checkpoint.path)
+    model = build(found.config)
+    state = {name: cast(entry, dtype).read() for name, entry in entries.items()}
+    model.load_state_dict(state, strict=True, assign=True)
+    return model.requires_grad_(False).eval()
+
+
+def _commonest_dtype(entries: Entries, path: Path) -> torch.dtype:
+    counts: Counter[torch.dtype] = Counter()
+    for entry in entries.values():
+        counts[entry.dtype] += entry.num_elements
+    dtype = counts.most_common(1)[0][0]
+    if len(counts) > 1:
+        _LOG.info("path=%s mixed_dtypes=%s loaded_as=%s", path, sorted(map(str, counts)), dtype)
+    return dtype

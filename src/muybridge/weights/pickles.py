@@ -1,0 +1,78 @@
+"""Released `.pt` files: PyTorch pickles read as data only, memory-mapped, never run."""
+
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from muybridge.core.errors import WeightsError
+
+ZIP_MAGIC = b"PK\x03\x04"
+PICKLE_MAGIC = b"\x80"
+WRAPPERS = ("module", "ema", "state_dict")  # as released: transformer (module, ema), VAE (state_dict)
+
+
+def read_pickle(path: Path, *, key: str) -> dict[str, Tensor]:
+    """The state dict in a pickle; `key` chooses between `module` and `ema` where a file holds them.
+
+    Raises WeightsError where the pickle is damaged, holds code (none of which runs), or anything but tensors.
+    """
+    with path.open("rb") as file:
+        is_zip = file.read(4) == ZIP_MAGIC
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+    except Exception as error:  # damaged bytes can make the unpickler raise nearly anything
+        raise WeightsError(_explained(path, str(error))) from None
+    state = _unwrapped(path, loaded, key)
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise WeightsError(
+                f"{path}: entry {name!r} is a {type(value).__name__}, not a tensor; give a file with one state dict."
+            )
+    return dict(state)
+
+
+def verify(path: Path) -> None:
+    """Check the archive's CRC-32 sums, which torch.save writes.
+
+    Raises WeightsError where one differs; old pickles without an archive carry none and pass.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, EOFError, ValueError, OSError, NotImplementedError) as error:
+        raise WeightsError(f"{path}: the archive is damaged ({_one_line(str(error))}); download it again.") from None
+    if damaged:
+        raise WeightsError(f"{path}: {damaged} does not match its checksum; download it again.")
+
+
+def _unwrapped(path: Path, loaded: Any, key: str) -> Mapping[Any, Any]:
+    if not isinstance(loaded, Mapping):
+        raise WeightsError(f"{path}: holds a {type(loaded).__name__}, not a state dict; save model.state_dict().")
+    wrappers = [name for name in WRAPPERS if isinstance(loaded.get(name), Mapping)]
+    if not wrappers:
+        return loaded
+    if key in wrappers:
+        return loaded[key]
+    if wrappers == ["state_dict"]:
+        return loaded["state_dict"]
+    raise WeightsError(f"{path}: has no entry {key!r}; choose {' or '.join(wrappers)}.")
+
+
+def _explained(path: Path, message: str) -> str:
+    found = re.search(r"GLOBAL ([\w.]+)|Unsupported (?:global|operand|class)\S* ?([\w.]*)", message)
+    if found or "weights_only" in message or "Weights only" in message:
+        what = f"code ({found[1] or found[2]})" if found and (found[1] or found[2]) else "more than tensors"
+        return f"{path}: this pickle holds {what}, which was not run; use a safetensors file from a source you trust."
+    return f"{path}: cannot be read as a PyTorch file ({_one_line(message)}); download it again."
+
+
+def _one_line(message: str) -> str:
+    first = message.strip().splitlines()[0] if message.strip() else "no reason given"
+    return first[:160].rstrip(". ")

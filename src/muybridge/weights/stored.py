@@ -1,0 +1,85 @@
+"""A tensor that stays in its file until it is read, and what layouts do to it: rows, joins, swaps, casts."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from muybridge.core.errors import WeightsError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredTensor:
+    """Shape and dtype are known without reading; `read` gives the tensor, memory-mapped where its file allows."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    file: Path
+    read: Callable[[], Tensor]
+
+    @property
+    def num_elements(self) -> int:
+        """Product of the shape."""
+        return prod(self.shape)
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of the data."""
+        return self.num_elements * self.dtype.itemsize
+
+
+class TensorMap(Mapping[str, Tensor]):
+    """Stored tensors as a mapping from key to tensor; each look-up reads (maps) one."""
+
+    def __init__(self, entries: Mapping[str, StoredTensor]):
+        self._entries = entries
+
+    def __getitem__(self, key: str) -> Tensor:
+        return self._entries[key].read()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def from_tensor(tensor: Tensor, file: Path) -> StoredTensor:
+    """A tensor already at hand."""
+    return StoredTensor(shape=tuple(tensor.shape), dtype=tensor.dtype, file=file, read=lambda: tensor)
+
+
+def rows(stored: StoredTensor, start: int, stop: int) -> StoredTensor:
+    """Rows [start, stop) of the first dimension; still mapped."""
+    return replace(stored, shape=(stop - start, *stored.shape[1:]), read=lambda: stored.read()[start:stop])
+
+
+def joined(parts: Sequence[StoredTensor], key: str) -> StoredTensor:
+    """The parts one under the other along the first dimension.
+
+    Raises WeightsError where their dtypes differ, since joining would change values.
+    """
+    first = parts[0]
+    for part in parts:
+        if part.dtype != first.dtype:
+            raise WeightsError(
+                f"{part.file}: the parts of {key!r} have dtypes {first.dtype} and {part.dtype}; "
+                "save them in one dtype."
+            )  # fmt: skip
+    shape = (sum(part.shape[0] for part in parts), *first.shape[1:])
+    return replace(first, shape=shape, read=lambda: torch.cat([part.read() for part in parts]))
+
+
+def swapped(stored: StoredTensor) -> StoredTensor:
+    """The two halves of the first dimension exchanged."""
+    return replace(stored, read=lambda: stored.read().roll(stored.shape[0] // 2, dims=0))
+
+
+def cast(stored: StoredTensor, dtype: torch.dtype) -> StoredTensor:
+    """Converted when read; the same object where the dtype is right already, so that it stays mapped."""
+    if stored.dtype == dtype:
+        return stored
+    return replace(stored, dtype=dtype, read=lambda: stored.read().to(dtype))
