@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
@@ -39,7 +40,9 @@ class Frame:
         return ((np.arange(self.height_px) + 0.5) / self.height_px).astype(np.float32)
 
 
-def background_frames(background: Background, view: View, *, frame: Frame, detail_seed: int) -> Tensor:
+def background_frames(
+    background: Background, view: View, *, frame: Frame, detail_seed: int
+) -> Float[Tensor, "t 3 h w"]:
     """The background as the camera sees it, float32 (1 or t, 3, h, w), 0-255; one frame where the camera is static."""
     rng = random.Random(detail_seed)
     if view.is_static:
@@ -80,8 +83,8 @@ def on_screen(placement: Placement, view: View) -> Placement:
     )
 
 
-def add_shadow(film: Tensor, path: Placement, *, frame: Frame, half_width: float) -> None:
-    """Darken the ground under the feet, in place. `film` (t, 3, h, w); `half_width` is the subject's, of its size."""
+def add_shadow(film: Float[Tensor, "t 3 h w"], path: Placement, *, frame: Frame, half_width: float) -> None:
+    """Darken the ground under the feet, in place. `half_width` is the subject's, of its size."""
     ground = path.y + path.lift
     fade = 1 / (1 + 5 * path.lift / path.size)
     across = (frame.columns[None] - path.x[:, None]) / (1.15 * half_width * path.size * (0.7 + 0.3 * fade))[:, None]
@@ -93,11 +96,17 @@ def add_shadow(film: Tensor, path: Placement, *, frame: Frame, half_width: float
 
 
 def add_sprite(
-    film: Tensor, sprite: Tensor, path: Placement, *, frame: Frame, is_mirrored: bool, light: Tensor
+    film: Float[Tensor, "t 3 h w"],
+    sprite: UInt8[Tensor, "t 4 s s"],
+    path: Placement,
+    *,
+    frame: Frame,
+    is_mirrored: bool,
+    light: Float[Tensor, "3"],
 ) -> None:
     """Blend a premultiplied drawing over the film, in place.
 
-    `film` (t, 3, h, w) float32 0-255; `sprite` (t, 4, s, s) uint8, feet on its last row; `light` (3,) tints it.
+    `film` is float32 0-255; `sprite` stands on its last row; `light` tints it.
     """
     box = _touched(path, frame)
     if box is None:

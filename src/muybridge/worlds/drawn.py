@@ -87,7 +87,8 @@ def _ball(x: np.ndarray, y: np.ndarray, turn: float) -> tuple[np.ndarray, np.nda
 def _star(x: np.ndarray, y: np.ndarray, turn: float) -> tuple[np.ndarray, np.ndarray]:
     """A yellow five-pointed star that rocks."""
     angle = np.arctan2(x, -y) + 0.3 * math.sin(turn)
-    inside = np.hypot(x, y) < 0.72 + 0.26 * np.cos(5 * angle)
+    from_tip = np.abs((angle * 5 / (2 * math.pi) + 0.5) % 1 - 0.5) * 2  # 0 at a tip, 1 between two
+    inside = np.hypot(x, y) < 1 / (1 + 1.3 * from_tip)
     return inside.astype(float), _filled(np.hypot(x, y) < 0.3, (255, 236, 130), (248, 196, 30))
 
 

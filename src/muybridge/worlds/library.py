@@ -111,7 +111,7 @@ def _premultiplied(stack: np.ndarray) -> np.ndarray:
 def _squared(stack: np.ndarray) -> np.ndarray:
     """Crop to the bounding box of all frames, padded to a square: centred across, standing on the last row."""
     seen = (stack[..., 3] > 8).any(axis=0)
-    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    rows, columns = np.flatnonzero(np.any(seen, 1)), np.flatnonzero(np.any(seen, 0))
     box = stack[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     height, width = box.shape[1:3]
     side = max(height, width)
