@@ -21,7 +21,8 @@ def write_animation(
 ) -> None:
     """Write an endless GIF or animated WebP by extension; `quality`, 1 to 100, is WebP's.
 
-    GIF has 256 colours per frame and times in 1/100 s, so most rates are met only on average. Raises as `write_image`.
+    GIF has 256 colours per frame and times in 1/100 s, so most rates are met only on average.
+    Both formats may keep a run of equal frames as one longer frame. Raises as `write_image`.
     """
     first, *rest = (Image.fromarray(frame) for frame in frames)
     is_gif = path.suffix.lower() == ".gif"
@@ -35,7 +36,7 @@ def write_animation(
 
 
 def read_animation(path: Path, *, max_frames: int | None = None) -> tuple[Frames, float]:
-    """(frames, fps) of a GIF or WebP, transparent parts white; fps is the mean rate. Raises MediaError."""
+    """(frames, fps) of a GIF or WebP, transparent parts white; fps is the mean, 10 for a still. Raises MediaError."""
     frames, total_ms = [], 0
     with opened(path) as image:
         for index, frame in enumerate(ImageSequence.Iterator(image)):

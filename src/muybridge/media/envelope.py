@@ -37,5 +37,6 @@ def unpack(text: str, *, source: Path) -> dict[str, Any]:
 
 def find(text: str | None, *, source: Path) -> dict[str, Any] | None:
     """The settings in a free-text field of `source`, None where it is absent or somebody else's. Raises as `unpack`."""
-    is_ours = text is not None and text.lstrip().startswith("{") and f'"{KEY}"' in text[:MARK_CHARACTERS]
-    return unpack(text, source=source) if is_ours else None
+    if text is None or not text.lstrip().startswith("{") or f'"{KEY}"' not in text[:MARK_CHARACTERS]:
+        return None
+    return unpack(text, source=source)

@@ -12,8 +12,8 @@ from muybridge.core.errors import MediaError
 
 HALF_RANGE = 127.5  # 0..255 onto [-1, 1]: 0 is -1, 255 is 1, the convention of the released VAE
 
-Frames = UInt8[np.ndarray, "t h w 3"]
-Picture = UInt8[np.ndarray, "h w 3"]
+Frames = UInt8[np.ndarray, "_t _h _w 3"]  # underscores: one function may hold films of different sizes
+Picture = UInt8[np.ndarray, "_h _w 3"]
 
 
 def to_uint8(pixels: Float[Tensor, "3 t h w"]) -> Frames:

@@ -79,6 +79,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
     """The open picture or animation, Pillow's errors as MediaError."""
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # Pillow warns of odd EXIF, which carries no pixels
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 image.load()
@@ -87,7 +88,13 @@ def opened(path: Path) -> Iterator[Image.Image]:
         raise MediaError(f"{path}: no such file; check the name.") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise MediaError(f"{path}: {error}; use a smaller picture.") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:  # Pillow's readers raise all of these on damage
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        IndexError,
+    ) as error:  # Pillow's readers raise all of these on damage
         reason = "is not a picture" if isinstance(error, Image.UnidentifiedImageError) else f"is damaged ({error})"
         raise MediaError(f"{path}: {reason}; use a PNG, JPEG or WebP file.") from None
 

@@ -11,7 +11,7 @@ from muybridge.core.errors import MediaError
 from muybridge.media.frames import Frames, Picture, as_frames
 from muybridge.media.image import write_image
 
-PAPER, INK = (250, 249, 246), (38, 38, 40)  # warm white and soft black: frames of any colour stand out, text reads
+PAPER, INK = (236, 235, 231), (34, 34, 36)  # light grey, so that white frames keep their edge, and soft black
 MARGIN_PX, GUTTER_PX = 20, 24  # round the sheet, between films
 FRAME_GAP_PX = 3  # between the frames of one film, which belong together
 CAPTION_GAP_PX = 7

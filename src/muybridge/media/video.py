@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -197,11 +198,13 @@ def _to_rgb(frame: VideoFrame) -> np.ndarray:
 def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The open container and its first video stream, FFmpeg's errors as MediaError."""
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:  # old films have tags in Latin-1
             if container.format.name not in READABLE:  # FFmpeg would "play" a text file, and playlists of other files
                 raise MediaError(f"{path}: is not a film ({container.format.name}); use MP4, MOV, MKV, WebM or GIF.")
             if not container.streams.video:
                 raise MediaError(f"{path}: holds no video stream; use a film, or fetch the file again.")
+            if cast(object, container.streams.video[0].codec_context) is None:  # PyAV's annotation leaves this case out
+                raise MediaError(f"{path}: has no decoder for its video; convert it to H.264 first.")
             yield container, container.streams.video[0]
     except FileNotFoundError:
         raise MediaError(f"{path}: no such file; check the name.") from None
@@ -220,8 +223,5 @@ def _declared_end_s(stream: VideoStream) -> float | None:
     """When the stream says that it ends; Matroska keeps this in a tag such as 00:00:01.375000000."""
     if stream.duration is not None and stream.time_base is not None:
         return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
-    parts = stream.metadata.get("DURATION", "").split(":")
-    if len(parts) != 3:
-        return None
-    hours, minutes, seconds = map(float, parts)
-    return hours * 3600 + minutes * 60 + seconds
+    tag = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
+    return None if tag is None else int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
