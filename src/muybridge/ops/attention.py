@@ -15,17 +15,18 @@ def attend(
     *,
     lengths: Sequence[int] | None = None,
 ) -> Float[Tensor, "b heads s d"]:
-    """Softmax attention with scale 1/sqrt(d), in the dtype of `value`.
+    """Softmax attention with scale 1/sqrt(d), in the dtype of `value`; tokens are contiguous in the result.
 
     `lengths` gives the number of valid tokens of each sample, always the first ones: the tokens after them are neither
-    read nor written (their output is zero). No mask is built: samples of equal length are attended to together.
+    read nor written (their output is zero). No mask is built: samples of different length are attended to one by one.
     """
     query, key = query.to(value.dtype), key.to(value.dtype)  # one dtype keeps the fused kernels
     if lengths is None or min(lengths) == value.shape[2]:
         return F.scaled_dot_product_attention(query, key, value)
-    out = torch.zeros_like(value)
-    for length in sorted(set(lengths)):
-        rows = torch.tensor([i for i, own in enumerate(lengths) if own == length], device=value.device)
-        q, k, v = (x.index_select(0, rows)[:, :, :length] for x in (query, key, value))
-        out[rows, :, :length] = F.scaled_dot_product_attention(q, k, v)
-    return out
+    samples = zip(query.split(1), key.split(1), value.split(1), lengths, strict=True)
+    parts: list[Tensor] = []
+    for q, k, v, length in samples:
+        attended = F.scaled_dot_product_attention(q[:, :, :length], k[:, :, :length], v[:, :, :length])
+        padding = attended.new_zeros(value.shape[2] - length, value.shape[1], value.shape[3])
+        parts += [attended[0].transpose(0, 1), padding]
+    return torch.cat(parts).unflatten(0, (value.shape[0], -1)).transpose(1, 2)

@@ -16,8 +16,9 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(dim))
 
     def forward(self, x: Float[Tensor, "*shape d"]) -> Float[Tensor, "*shape d"]:
-        """Normalised `x` in float32, because rotation follows and is float32 too."""
-        return F.rms_norm(x.float(), self.weight.shape, self.weight.float(), EPSILON)
+        """Normalised `x` in float32 (or better, where `x` is), because rotation follows and is float32 too."""
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        return F.rms_norm(x.to(dtype), self.weight.shape, self.weight.to(dtype), EPSILON)
 
 
 def layer_norm(x: Float[Tensor, "*shape d"]) -> Float[Tensor, "*shape d"]:

@@ -35,6 +35,7 @@ def rope_table(
 
 
 def rotate(x: Float[Tensor, "b s heads d"], table: Complex[Tensor, "s half"]) -> Float[Tensor, "b s heads d"]:
-    """`x` with its adjacent channel pairs (0, 1), (2, 3), ... turned by `table`; in float32, as released."""
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+    """`x` with its adjacent channel pairs (0, 1), (2, 3), ... turned by `table`; in float32 at least."""
+    exact = x.to(torch.promote_types(x.dtype, torch.float32))  # released: rotation is float32
+    pairs = torch.view_as_complex(exact.unflatten(-1, (-1, 2)))
     return torch.view_as_real(pairs * table[:, None]).flatten(-2)

@@ -72,8 +72,8 @@ class Transformer(nn.Module):
         t, h, w = latents.shape[2:]
         grid = token_grid((t, h, w), self.config.patch_size)
         frames, clip, clip_sigma = self._vectors(sigma, conditions)
-        text, mask, lengths = self._trimmed_text(conditions)
-        txt = self.txt_in(text, clip_sigma * TIME_SCALE, text_mask=mask, lengths=lengths)
+        text, lengths = self._trimmed_text(conditions)
+        txt = self.txt_in(text, clip_sigma * TIME_SCALE, lengths=lengths)
         img = self.img_in(latents.to(self.dtype))
         if img.dtype != self.dtype:  # under autocast the streams stay float32: they are sums over all blocks
             img, txt = img.to(self.dtype), txt.to(self.dtype)
@@ -108,16 +108,16 @@ class Transformer(nn.Module):
             return self.time_in.mlp[0].bias.new_zeros(())
         return self.guidance_in((conditions.guidance.to(self.dtype) * TIME_SCALE)[:, None], dtype=self.dtype)
 
-    def _trimmed_text(self, conditions: Conditions) -> tuple[Tensor, Tensor | None, list[int] | None]:
-        """Text and mask cut to the longest prompt, and the prompts' lengths; no mask or lengths where all are equal."""
+    def _trimmed_text(self, conditions: Conditions) -> tuple[Tensor, list[int] | None]:
+        """Text cut to the longest prompt, zero after each, and the prompts' lengths: None where all are equal."""
         text, mask = conditions.text.to(self.dtype), conditions.text_mask
         if mask is None:
-            return text, None, None
+            return text, None
         lengths = text_lengths(mask)
         longest = max(lengths)
         if min(lengths) == longest:
-            return text[:, :longest], None, None
-        return text[:, :longest], mask[:, :longest], lengths
+            return text[:, :longest], None
+        return text[:, :longest].masked_fill(~mask[:, :longest, None], 0), lengths
 
     def _signals(
         self, frames: Tensor, clip: Tensor, *, grid: tuple[int, int, int], num_text: int, lengths: list[int] | None

@@ -6,9 +6,10 @@ The released mask lets a valid query see the valid keys only, so dropping the pa
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from muybridge.ops.attention import attend
@@ -100,15 +101,11 @@ class TextRefiner(nn.Module):
         text: Float[Tensor, "b l text_dim"],
         timestep: Float[Tensor, " b"],
         *,
-        text_mask: Bool[Tensor, "b l"] | None,
         lengths: Sequence[int] | None,
     ) -> Float[Tensor, "b l d"]:
-        """Refined tokens at `timestep` (0..1000); the rows after `lengths` are finite and mean nothing."""
-        if text_mask is None:
-            mean = text.mean(1)
-        else:
-            weight = text_mask / text_mask.sum(1, keepdim=True)
-            mean = (text * weight[..., None].to(text.dtype)).sum(1)
+        """Refined tokens at `timestep` (0..1000); states after `lengths` must be zero, tokens after them mean nothing."""
+        counts = torch.tensor(lengths or [text.shape[1]], dtype=torch.float32, device=text.device)
+        mean = (text.sum(1, dtype=torch.float32) / counts[:, None]).to(text.dtype)  # a sum over tokens: float32
         signal = self.t_embedder(timestep, dtype=text.dtype) + self.c_embedder(mean)
         tokens = self.input_embedder(text)
         return self.individual_token_refiner(tokens, signal, lengths=lengths)
