@@ -89,9 +89,9 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
 
 
 def _typed_union(options: tuple[Any, ...], value: Any, where: str) -> Any:
-    if value is None or value == "none":
-        if type(None) in options:
-            return None
+    is_none = value is None or (value == "none" and str not in options)
+    if is_none and type(None) in options:
+        return None
     for option in options:
         if option is not type(None):
             return _typed(option, value, where)

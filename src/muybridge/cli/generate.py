@@ -1,0 +1,188 @@
+"""Make films from sentences, or pictures with --frames 1. The settings travel in every file; --from repeats it.
+
+Examples:
+
+  muybridge generate "a brown horse gallops over green grass"
+  muybridge generate "a red car drives to the left" --seed 7 --frames 33 -o car.mp4
+  muybridge generate "a cat jumps" "a whale swims" --seed 7 -o films/
+  muybridge generate --prompts prompts.txt -o films/
+  muybridge generate --from car.mp4 --steps 50 -o car-50.mp4
+"""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+import muybridge
+from muybridge.cli.outputs import check_writable, output_paths
+from muybridge.cli.progress import StageBars
+from muybridge.core.errors import InvalidInput, invalid
+
+if TYPE_CHECKING:
+    from muybridge.pipelines import GenerationRequest, Pipeline, Video
+
+DEFAULT_MODEL = "gallop"
+
+
+class Device(StrEnum):
+    """Where to compute."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Precision(StrEnum):
+    """What to compute in."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
+def command(
+    prompts: Annotated[
+        list[str] | None, typer.Argument(metavar="PROMPT...", help="One sentence for each film.")
+    ] = None,
+    *,
+    prompts_file: Annotated[
+        str | None, typer.Option("--prompts", metavar="FILE", help="One prompt a line; - is standard input.")
+    ] = None,
+    repeat: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FILE", help="Repeat a result: its .mp4, .png or .json. Other options override."
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE|DIR", help="Default: films/PROMPT-SEED.mp4, .png for pictures."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help=f"A name of the catalogue, or a folder. Default: {DEFAULT_MODEL}.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="WIDTHxHEIGHT", help="In px, multiples of 16; or 540p, 720p.")
+    ] = None,
+    aspect: Annotated[str | None, typer.Option(metavar="W:H", help="Such as 16:9, instead of a size in px.")] = None,
+    frames: Annotated[int | None, typer.Option(help="4n+1; 1 makes a picture.")] = None,
+    fps: Annotated[int | None, typer.Option(help="Frames a second.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Sampler steps.")] = None,
+    shift: Annotated[float | None, typer.Option(help="Bend of the noise levels.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="Embedded guidance, for weights that have it.")] = None,
+    cfg: Annotated[float | None, typer.Option(help="True classifier-free guidance; 1 is off.")] = None,
+    negative: Annotated[str | None, typer.Option(metavar="TEXT", help="What to avoid; needs --cfg above 1.")] = None,
+    seed: Annotated[
+        list[int] | None, typer.Option(help="Film i gets SEED + i; or give it once per prompt. Default: random.")
+    ] = None,
+    sampler: Annotated[str | None, typer.Option(help="euler, heun or ab2.")] = None,
+    device: Annotated[Device | None, typer.Option(help="Default: cuda where there is one.")] = None,
+    dtype: Annotated[Precision | None, typer.Option(help="Default: float32 on cpu, bfloat16 on cuda.")] = None,
+    memory: Annotated[str | None, typer.Option(metavar="AMOUNT", help="The most memory to use, such as 12GiB.")] = None,
+    is_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Check everything, then make and save one film after the other."""
+    if output is not None and output.strip() == "":
+        raise invalid("output ''", "is empty", "name a file or a folder")
+    record = {} if repeat is None else muybridge.read_settings(repeat)
+    words = _prompts(prompts, prompts_file, record)
+    chosen = muybridge.Settings(
+        negative=negative,
+        size=size,
+        aspect=aspect,
+        frames=frames,
+        fps=fps,
+        steps=steps,
+        shift=shift,
+        guidance=guidance,
+        cfg=cfg,
+        seed=_seed(seed),
+        sampler=sampler,
+    )
+    precision = dtype.value if dtype is not None else record.get("dtype")
+    console = Console(stderr=True)
+    with console.status(f"loading {(name := model or record.get('model', DEFAULT_MODEL))}"):
+        pipe = muybridge.load(name, device=device, dtype=precision, on_message=console.print)
+    if record and model is None:
+        pipe.check_same_weights(record)
+    requests = pipe.requests(words, chosen.over(muybridge.Settings.recorded(record)))
+    paths = _checked_paths(output, requests)
+    pipe.check(requests, memory=memory)
+    films = _generate(pipe, requests, paths=paths, memory=memory, console=console)
+    if is_json:
+        print(json.dumps({"films": films}, indent=2))
+    else:
+        print("\n".join(film["path"] for film in films))
+
+
+def _prompts(prompts: Sequence[str] | None, file: str | None, record: dict[str, Any]) -> list[str]:
+    """The prompts of exactly one source; those given in words stand in for the recorded one."""
+    if prompts and file is not None:
+        raise invalid("prompts and --prompts", "only one of them is read", "leave one out")
+    if prompts:
+        return list(prompts)
+    if file is not None:
+        return _read_prompts(file)
+    if isinstance(record.get("prompt"), str):
+        return [record["prompt"]]
+    raise invalid("no prompt", "a film needs a sentence", 'write one, such as: muybridge generate "a horse gallops"')
+
+
+def _read_prompts(file: str) -> list[str]:
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise InvalidInput(f"--prompts {file}: cannot be read ({reason}); give a text file.") from None
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise invalid(f"--prompts {file}", "holds no prompt", "write one a line")
+    return lines
+
+
+def _seed(seeds: Sequence[int] | None) -> int | list[int] | None:
+    if not seeds:
+        return None
+    return seeds[0] if len(seeds) == 1 else list(seeds)
+
+
+def _checked_paths(output: str | None, requests: Sequence["GenerationRequest"]) -> list[Path]:
+    first = requests[0]
+    suffix = ".png" if first.is_picture else ".mp4"
+    prompts, seeds = [request.prompt for request in requests], [request.seed for request in requests]
+    paths = output_paths(output, prompts, seeds, suffix=suffix)
+    for path in paths:
+        muybridge.check_destination(path, num_frames=first.num_frames)
+        check_writable(path)
+    return paths
+
+
+def _generate(
+    pipe: "Pipeline",
+    requests: Sequence["GenerationRequest"],
+    *,
+    paths: Sequence[Path],
+    memory: str | None,
+    console: Console,
+) -> list[dict[str, Any]]:
+    """Films saved as they come; what `--json` prints of each."""
+    results: list[dict[str, Any]] = []
+    started = time.perf_counter()
+    with StageBars(console, num_films=len(requests)) as bars:
+        for film, path in zip(pipe.stream(requests, memory=memory, on_progress=bars.show), paths, strict=True):
+            film.save(path)
+            results.append(_report(film, path, seconds=time.perf_counter() - started))
+            started = time.perf_counter()
+    return results
+
+
+def _report(film: "Video", path: Path, *, seconds: float) -> dict[str, Any]:
+    height, width = film.pixels.shape[1:3]
+    shape = {"width": width, "height": height, "frames": film.num_frames, "fps": film.fps}
+    return {"path": str(path), **shape, "seconds": round(seconds, 3), "settings": dict(film.settings)}

@@ -1,0 +1,59 @@
+"""Where results go: named, and known to be writable, before any work starts."""
+
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from muybridge.core.errors import InvalidInput, invalid
+
+DEFAULT_FOLDER = Path("films")
+MAX_SLUG_CHARACTERS = 48  # convention: long enough to tell films apart, short enough to read in a listing
+
+
+def output_paths(output: str | None, prompts: Sequence[str], seeds: Sequence[int], *, suffix: str) -> list[Path]:
+    """One path for each film: `output` where it names a file, else named by prompt and seed in the folder.
+
+    In a folder no existing file is taken: a number is added. Raises InvalidInput on one file for several films.
+    """
+    if output is not None and not _is_folder(output):
+        if len(prompts) > 1:
+            rule = f"{len(prompts)} prompts make {len(prompts)} files"
+            raise invalid(f"output {output}", rule, f"name a folder, such as {Path(output).with_suffix('')}/")
+        return [Path(output)]
+    folder = DEFAULT_FOLDER if output is None else Path(output)
+    paths: list[Path] = []
+    for prompt, seed in zip(prompts, seeds, strict=True):
+        paths.append(_free(folder, f"{_slug(prompt)}-{seed}", suffix, taken=paths))
+    return paths
+
+
+def check_writable(path: Path) -> None:
+    """Raises InvalidInput unless a file could be written at `path`; what is there stays as it is."""
+    if path.is_dir():
+        raise invalid(str(path), "is a folder", "name a file in it")
+    folder = next(parent for parent in path.absolute().parents if parent.exists() or parent.is_symlink())
+    try:
+        with tempfile.TemporaryFile(dir=folder):  # permissions, read-only and odd file systems: only trying tells
+            pass
+    except OSError as error:
+        raise InvalidInput(f"{path}: cannot be written ({error.strerror}); choose a folder you may write to.") from None
+
+
+def _is_folder(output: str) -> bool:
+    return output.endswith(("/", "\\")) or Path(output).is_dir() or not Path(output).suffix
+
+
+def _free(folder: Path, stem: str, suffix: str, *, taken: Sequence[Path]) -> Path:
+    number, path = 1, folder / f"{stem}{suffix}"
+    while path in taken or path.exists():
+        number += 1
+        path = folder / f"{stem}-{number}{suffix}"
+    return path
+
+
+def _slug(prompt: str) -> str:
+    slug = "-".join(re.findall(r"\w+", prompt.lower()))
+    if len(slug) > MAX_SLUG_CHARACTERS:
+        slug = slug[:MAX_SLUG_CHARACTERS].rpartition("-")[0] or slug[:MAX_SLUG_CHARACTERS]
+    return slug or "film"

@@ -1,0 +1,46 @@
+"""Progress on standard error: one bar for each stage, with the time that is left."""
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+if TYPE_CHECKING:
+    from muybridge.pipelines import Progress
+
+_WORDS = {"text": "reading", "denoise": "denoising", "decode": "decoding"}
+
+
+class StageBars:
+    """A context manager whose `show` is the `on_progress` of a pipeline."""
+
+    def __init__(self, console: Console, *, num_films: int) -> None:
+        noun = "film" if num_films == 1 else f"{num_films} films"
+        self._bars = Bars(
+            TextColumn("{task.description:<10}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn(noun, style="dim"),
+            console=console,
+            transient=True,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def show(self, progress: "Progress") -> None:
+        """Draw the stage's bar at its new length."""
+        if progress.stage not in self._tasks:
+            self._tasks[progress.stage] = self._bars.add_task(_WORDS[progress.stage], total=progress.total)
+        self._bars.update(self._tasks[progress.stage], completed=progress.done)

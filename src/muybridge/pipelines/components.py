@@ -1,0 +1,71 @@
+"""The networks of one model together, and what is known of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from muybridge.pipelines.memory import Machine, weight_bytes
+from muybridge.pipelines.settings import Defaults
+from muybridge.text.encoder import TextEncoder, TextStates
+from muybridge.transformer import Transformer
+from muybridge.vae import VideoVAE
+from muybridge.vae.tiling import Tiling
+
+RECORDED_PACKAGES = ("muybridge", "torch", "transformers", "tokenizers")  # what the numbers depend on
+
+
+class TextSource:
+    """A text encoder that is loaded when the first prompt comes and can be given up again."""
+
+    def __init__(self, load: Callable[[], TextEncoder], *, num_bytes: int = 0) -> None:
+        """`num_bytes`: the memory that the loaded encoder takes."""
+        self._load = load
+        self._encoder: TextEncoder | None = None
+        self.num_bytes = num_bytes
+
+    def encode(self, prompts: Sequence[str], *, num_frames: int) -> TextStates:
+        """As `TextEncoder.encode`; the first call loads the encoder."""
+        if self._encoder is None:
+            self._encoder = self._load()
+        return self._encoder.encode(prompts, num_frames=num_frames)
+
+    def release(self) -> None:
+        """Free the encoder's memory; the next `encode` loads it again."""
+        self._encoder = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Components:
+    """One model. `weights` names the files and what identifies their content; `tiling` None decodes films whole."""
+
+    name: str
+    transformer: Transformer
+    vae: VideoVAE
+    text: TextSource
+    defaults: Defaults
+    weights: Mapping[str, str]
+    tiling: Tiling | None = None
+
+    def machine(self, *, keeps_text: bool) -> Machine:
+        """The numbers that memory depends on."""
+        return Machine(
+            transformer=self.transformer.config,
+            vae=self.vae.config,
+            tiling=self.tiling,
+            transformer_value_bytes=self.transformer.dtype.itemsize,
+            vae_value_bytes=next(self.vae.parameters()).dtype.itemsize,
+            weight_bytes=weight_bytes(self.transformer, self.vae),
+            text_bytes=self.text.num_bytes,
+            keeps_text=keeps_text,
+        )
+
+    def provenance(self) -> dict[str, Any]:
+        """What a result records of the model: name, weights, device, dtype and the versions of the packages."""
+        return {
+            "model": self.name,
+            "weights": dict(self.weights),
+            "device": self.transformer.device.type,
+            "dtype": str(self.transformer.dtype).removeprefix("torch."),
+            "versions": {name: metadata.version(name) for name in RECORDED_PACKAGES},
+        }

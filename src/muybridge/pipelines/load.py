@@ -1,0 +1,191 @@
+"""A model by its catalogue name, folder or hub id, ready to run: which files, which text encoder, which precision."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from muybridge.core.errors import DoesNotFit, WeightsError, invalid
+from muybridge.core.files import sha256
+from muybridge.pipelines.components import Components, TextSource
+from muybridge.pipelines.memory import GIB, available_bytes
+from muybridge.pipelines.settings import Defaults
+from muybridge.pipelines.text_to_video import Pipeline
+from muybridge.text.encoder import TextEncoder
+from muybridge.text.gallop import GallopEncoder, TextStatistics
+from muybridge.text.released import ReleasedEncoder
+from muybridge.vae import VideoVAE
+from muybridge.vae.tiling import Tiling
+from muybridge.weights.assets import ensure
+from muybridge.weights.catalog import CatalogueEntry, locate, resolve
+from muybridge.weights.files import Checkpoint, open_checkpoint
+from muybridge.weights.load import load_transformer, load_vae
+
+_LOG = logging.getLogger(__name__)
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+GALLOP_TEXT_ASSET = "smollm2-135m-instruct"
+GALLOP_TEXT_BYTES = 540 * 2**20  # 134,515,008 parameters in float32
+WHOLE_HASH_BYTES = 256 * 2**20  # larger files are identified by their length and both ends
+END_BYTES = 2**20
+RELEASED_NEGATIVE = (  # released: what an empty negative prompt stands for
+    "Aerial view, aerial view, overexposed, low quality, deformation, a poor composition, bad hands, bad teeth, "
+    "bad eyes, bad limbs, distortion"
+)
+
+OnMessage = Callable[[str], None]
+
+
+def load(
+    name: str | Path = "gallop",
+    *,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+    on_message: OnMessage | None = None,
+) -> Pipeline:
+    """The pipeline of a catalogue name, a local folder in any known layout, or a hub id.
+
+    device: cuda where there is one, else cpu. dtype: what the networks compute in, bfloat16 on cuda and float32 on cpu;
+    sampler state is float32 always. on_message hears of slow steps, such as a text encoder fetched at the first prompt;
+    left out, the log does. Raises InvalidInput on an unknown name, WeightsError on damaged or unfit files, DoesNotFit.
+    """
+    entry = resolve(name)
+    place, precision = _device(device), _dtype(dtype, _device(device))
+    folder = locate(entry)
+    parts = {part: open_checkpoint(_model_folder(folder), component=part) for part in ("transformer", "vae")}
+    _check_fits(str(name), parts, precision, place)
+    transformer = load_transformer(folder, dtype=precision).to(place)
+    vae = load_vae(folder, dtype=_vae_dtype(precision, place)).to(place)
+    is_own = (folder / "text.safetensors").is_file()
+    say = on_message or _LOG.info
+    text = _gallop_text(folder, say) if is_own else _released_text(folder, precision, place)
+    defaults = Defaults.of(
+        _with_scheduler(entry, folder),
+        has_guidance=transformer.config.has_guidance,
+        negative="" if is_own else RELEASED_NEGATIVE,
+    )
+    return Pipeline(
+        Components(
+            name=str(name),
+            transformer=transformer,
+            vae=vae,
+            text=text,
+            defaults=defaults,
+            weights={part: _identity(checkpoint) for part, checkpoint in parts.items()},
+            tiling=_tiling(vae),
+        )
+    )
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        place = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise invalid(f"device={device!r}", "is no device", "use cpu or cuda") from None
+    if place.type not in ("cpu", "cuda"):
+        raise invalid(f"device={device}", "only cpu and cuda are supported", "use one of them")
+    if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
+        raise invalid(f"device={device}", f"this machine shows {torch.cuda.device_count()} CUDA devices", "use cpu")
+    return place
+
+
+def _dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:
+    if dtype is None:
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    found = DTYPES.get(str(dtype).removeprefix("torch."))
+    if found is None:
+        raise invalid(f"dtype={dtype}", f"known are {', '.join(DTYPES)}", "use one of them")
+    return found
+
+
+def _vae_dtype(dtype: torch.dtype, device: torch.device) -> torch.dtype:
+    """float16 beside a half-precision transformer on cuda, as released: bfloat16 has too few bits for pixels."""
+    return torch.float16 if device.type == "cuda" and dtype != torch.float32 else dtype
+
+
+def _model_folder(folder: Path) -> Path:
+    if folder.is_dir():
+        return folder
+    rule = "is one file; a model is a folder with transformer, vae and text encoder"
+    raise WeightsError(f"{folder}: {rule}; give the folder, or look into the file with `muybridge inspect`.")
+
+
+def _check_fits(name: str, parts: dict[str, Checkpoint], dtype: torch.dtype, device: torch.device) -> None:
+    elements = sum(entry.num_elements for part in parts.values() for entry in part.entries.values())
+    needed, available = elements * dtype.itemsize, available_bytes(device)
+    if needed > available:
+        word = str(dtype).removeprefix("torch.")
+        raise DoesNotFit(
+            f"{name}: its weights in {word} need {needed / GIB:.3g} GiB of memory and {available / GIB:.3g} GiB "
+            "is free; use a machine with more memory, or a smaller dtype."
+        )
+
+
+def _gallop_text(folder: Path, say: OnMessage) -> TextSource:
+    """SmolLM2 from the cache, fetched and converted when the first prompt comes."""
+    statistics = TextStatistics.load(folder / "text.safetensors")
+
+    def encoder() -> TextEncoder:
+        return GallopEncoder(ensure(GALLOP_TEXT_ASSET, on_progress=say), statistics)
+
+    return TextSource(encoder, num_bytes=GALLOP_TEXT_BYTES)
+
+
+def _released_text(folder: Path, dtype: torch.dtype, device: torch.device) -> TextSource:
+    """Llama and CLIP from the folders beside the networks, which diffusers and the released tree name alike."""
+    root = next((place for place in (folder, folder.parent) if (place / "text_encoder").is_dir()), None)
+    if root is None or not (root / "text_encoder_2").is_dir():
+        missing = "text_encoder_2" if root is not None else "text_encoder"
+        raise WeightsError(f"{folder}: has no {missing} folder; put the released text encoders beside the networks.")
+
+    def encoder() -> TextEncoder:
+        found = ReleasedEncoder.from_folders(root / "text_encoder", root / "text_encoder_2", dtype=dtype)
+        for model in (found.language.model, found.clip.model):
+            nn.Module.to(model, device)
+        return found
+
+    files = [file for part in ("text_encoder", "text_encoder_2") for file in (root / part).glob("*.safetensors")]
+    growth = dtype.itemsize / torch.float16.itemsize  # released in float16
+    return TextSource(encoder, num_bytes=int(growth * sum(file.stat().st_size for file in files)))
+
+
+def _with_scheduler(entry: CatalogueEntry, folder: Path) -> CatalogueEntry:
+    """The shift of a diffusers folder's own scheduler counts more than the catalogue's."""
+    file = folder / "scheduler" / "scheduler_config.json"
+    if not file.is_file():
+        return entry
+    try:
+        shift = json.loads(file.read_text(encoding="utf-8")).get("shift")
+    except (ValueError, AttributeError):
+        raise WeightsError(f"{file}: is not the JSON it should be; download it again.") from None
+    if isinstance(shift, bool) or not isinstance(shift, (int, float)) or shift <= 0:
+        return entry
+    return replace(entry, defaults={**entry.defaults, "shift": float(shift)})
+
+
+def _tiling(vae: VideoVAE) -> Tiling | None:
+    """The released VAE is tiled, which is part of its reference result; a frame-causal one decodes films whole."""
+    return Tiling() if vae.config.norm == "clip" else None
+
+
+def _identity(checkpoint: Checkpoint) -> str:
+    """What tells one set of weights from another: SHA-256 of its files, of large ones of length and ends."""
+    parts = [_file_identity(file) for file in sorted(checkpoint.files)]
+    return parts[0] if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def _file_identity(file: Path) -> str:
+    size = file.stat().st_size
+    if size <= WHOLE_HASH_BYTES:
+        return sha256(file)
+    with file.open("rb") as stream:
+        head = stream.read(END_BYTES)
+        stream.seek(size - END_BYTES)
+        return hashlib.sha256(str(size).encode() + head + stream.read()).hexdigest()

@@ -1,0 +1,117 @@
+"""What a person asks for: one film or picture, checked before any work starts."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from muybridge.core import config
+from muybridge.core.errors import invalid
+from muybridge.core.seeding import MAX_SEED
+from muybridge.core.shapes import check_num_frames, check_size
+from muybridge.flow.samplers import sampler
+
+SIZE_MULTIPLE_PX = 16  # released: 8 px per latent cell, 2 cells per token
+MAX_SIDE_PX = 8192  # convention: far beyond any trained size; memory decides well before
+MAX_FRAMES = 2049  # convention, as above
+MAX_STEPS = 1000  # convention: the training grid of the released scheduler
+MAX_FPS = 240  # convention
+MAX_PROMPT_CHARACTERS = 4096  # convention: the released encoder reads about 1,200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerationRequest:
+    """One film, or one picture where num_frames is 1. Defaults are those of the released text-to-video model.
+
+    width and height in px, multiples of 16; num_frames 4n+1; shift bends the noise levels (Paper 5.1); guidance is
+    the embedded kind, None for weights without it; cfg is true classifier-free guidance, off at 1, against
+    negative_prompt; an empty negative_prompt stands for the model's own.
+
+    Raises InvalidInput, naming the value, the rule and a value that would do.
+    """
+
+    prompt: str
+    negative_prompt: str = ""
+    width: int = 1280
+    height: int = 720
+    num_frames: int = 129
+    fps: int = 24
+    num_steps: int = 50
+    shift: float = 7.0
+    guidance: float | None = 6.0
+    cfg: float = 1.0
+    seed: int = 0
+    sampler: str = "euler"
+
+    def __post_init__(self) -> None:
+        _check_text("prompt", self.prompt, may_be_empty=False)
+        _check_text("negative_prompt", self.negative_prompt, may_be_empty=True)
+        self._check_shape()
+        _check_whole("fps", self.fps, 1, MAX_FPS, remedy="use 24")
+        _check_whole("num_steps", self.num_steps, 1, MAX_STEPS, remedy="use 50")
+        _check_whole("seed", self.seed, 0, MAX_SEED, remedy="use 0")
+        self._check_scales()
+        _check_text("sampler", self.sampler, may_be_empty=False)
+        sampler(self.sampler)
+
+    @property
+    def is_picture(self) -> bool:
+        """True for a single frame."""
+        return self.num_frames == 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dict that `from_dict` takes back."""
+        return config.to_dict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The request in `values`; raises InvalidInput on an unknown or wrong field."""
+        return config.from_dict(cls, values)
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The names of the fields, in order."""
+        return tuple(field.name for field in fields(cls))
+
+    def _check_shape(self) -> None:
+        for name, side in (("width", self.width), ("height", self.height)):
+            _check_whole(name, side, 1, MAX_SIDE_PX, remedy=f"use at most {MAX_SIDE_PX}")
+        check_size(self.width, self.height, multiple=SIZE_MULTIPLE_PX)
+        _check_whole("num_frames", self.num_frames, 1, MAX_FRAMES, remedy="use 1 for a picture or 33 for a film")
+        check_num_frames(self.num_frames)
+
+    def _check_scales(self) -> None:
+        if _number("shift", self.shift) <= 0:
+            raise invalid(f"shift={self.shift}", "must be above 0", "use 7 for 50 steps or 17 below 20 steps")
+        if self.guidance is not None and _number("guidance", self.guidance) < 0:
+            raise invalid(f"guidance={self.guidance}", "must be 0 or above", "use 6")
+        if _number("cfg", self.cfg) < 1:
+            raise invalid(f"cfg={self.cfg}", "must be 1 (off) or above", "use 1 or 6")
+        if self.negative_prompt and self.cfg == 1:
+            remedy = "add cfg above 1, such as 6, or leave the negative prompt out"
+            raise invalid("negative_prompt with cfg=1", "it acts only with classifier-free guidance", remedy)
+
+
+def _check_text(name: str, text: Any, *, may_be_empty: bool) -> None:
+    if not isinstance(text, str):
+        raise invalid(f"{name}={text!r}", "needs text", "give a string")
+    if not may_be_empty and not text.strip():
+        raise invalid(f"{name}={text!r}", "is empty", "say what the film should show")
+    if len(text) > MAX_PROMPT_CHARACTERS:
+        rule = f"at most {MAX_PROMPT_CHARACTERS} characters are taken"
+        raise invalid(f"{name} of {len(text)} characters", rule, "shorten it")
+    if any(0xD800 <= ord(letter) <= 0xDFFF or letter == "\0" for letter in text):
+        raise invalid(name, "holds bytes that are not UTF-8 text", "write it as UTF-8")
+
+
+def _check_whole(name: str, value: Any, low: int, high: int, *, remedy: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise invalid(f"{name}={value!r}", "needs a whole number", remedy)
+    if not low <= value <= high:
+        raise invalid(f"{name}={value}", f"must be from {low} to {high}", remedy)
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise invalid(f"{name}={value!r}", "needs a finite number", "use 6" if name != "shift" else "use 7")
+    return float(value)

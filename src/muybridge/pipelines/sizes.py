@@ -1,0 +1,79 @@
+"""The words people use for a picture size, as pixels."""
+
+import math
+import re
+from collections.abc import Mapping
+
+from muybridge.core.errors import invalid
+from muybridge.pipelines.request import SIZE_MULTIPLE_PX
+
+Size = tuple[int, int]  # width, height in px
+Presets = Mapping[str, tuple[Size, ...]]  # the sizes a model was trained for, by the name of the preset
+
+DEFAULT_ASPECT = "16:9"
+ASPECT_TOLERANCE = 0.03  # 960x544 is sold as 16:9 and 1104x832 as 4:3
+
+
+def parse_size(size: str | None, aspect: str | None, *, default: Size, native: Presets) -> Size:
+    """(width, height) in px of "WIDTHxHEIGHT", of a preset of the model, or of its default area at an aspect.
+
+    Raises InvalidInput on anything else, and on an aspect beside a size in pixels.
+    """
+    if size is None:
+        return default if aspect is None else _with_aspect(aspect, default, native)
+    match = re.fullmatch(r"(\d{1,9})[xX×](\d{1,9})", str(size).strip())
+    if match is None:
+        return _preset(size, aspect, native)
+    if aspect is not None:
+        raise invalid(f"aspect={aspect} with size={size}", "a size in pixels has its own aspect", "leave one out")
+    return int(match[1]), int(match[2])
+
+
+def format_size(width: int, height: int) -> str:
+    """WIDTHxHEIGHT."""
+    return f"{width}x{height}"
+
+
+def _preset(size: str, aspect: str | None, native: Presets) -> Size:
+    """The native size of that aspect; without one the only size, or the one of 16:9."""
+    if size not in native:
+        presets = f", or {', '.join(native)}" if native else ""
+        raise invalid(f"size={size!r}", "is neither WIDTHxHEIGHT nor a preset of this model", f"write 128x128{presets}")
+    if aspect is None and len(native[size]) == 1:
+        return native[size][0]
+    ratio = _ratio(aspect or DEFAULT_ASPECT)
+    found = _nearest(native[size], ratio)
+    if not _is_near(found, ratio):
+        known = ", ".join(format_size(*each) for each in native[size])
+        raise invalid(f"aspect={aspect}", f"{size} was trained at {known}", "use one of these, or a size in pixels")
+    return found
+
+
+def _with_aspect(aspect: str, default: Size, native: Presets) -> Size:
+    """The native sibling of the default at that aspect, or both sides rounded so that the area stays near."""
+    ratio = _ratio(aspect)
+    for sizes in native.values():
+        if default in sizes and _is_near(found := _nearest(sizes, ratio), ratio):
+            return found
+    area = default[0] * default[1]
+    return _rounded((area * ratio) ** 0.5), _rounded((area / ratio) ** 0.5)
+
+
+def _nearest(sizes: tuple[Size, ...], ratio: float) -> Size:
+    return min(sizes, key=lambda size: abs(math.log(size[0] / size[1] / ratio)))
+
+
+def _ratio(aspect: str) -> float:
+    match = re.fullmatch(r"([1-9]\d{0,2}):([1-9]\d{0,2})", str(aspect).strip())
+    ratio = int(match[1]) / int(match[2]) if match else 0.0
+    if not 0.1 <= ratio <= 10:
+        raise invalid(f"aspect={aspect!r}", "is not WIDTH:HEIGHT within 10:1", "write 16:9, 9:16, 4:3, 3:4 or 1:1")
+    return ratio
+
+
+def _is_near(size: tuple[int, int], ratio: float) -> bool:
+    return abs(size[0] / size[1] / ratio - 1) <= ASPECT_TOLERANCE
+
+
+def _rounded(side: float) -> int:
+    return max(SIZE_MULTIPLE_PX, round(side / SIZE_MULTIPLE_PX) * SIZE_MULTIPLE_PX)

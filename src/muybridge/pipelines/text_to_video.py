@@ -1,0 +1,245 @@
+"""Text to video and, with one frame, text to image: the whole path from prompts to finished films.   Paper 4, 5.1."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from muybridge.core.errors import DoesNotFit, invalid
+from muybridge.core.shapes import latent_shape
+from muybridge.media.frames import to_uint8
+from muybridge.pipelines.components import Components
+from muybridge.pipelines.denoise import Plan, Prompts, denoise
+from muybridge.pipelines.memory import available_bytes, check_fits, held_bytes, parse_bytes
+from muybridge.pipelines.progress import Counter, OnProgress
+from muybridge.pipelines.request import GenerationRequest
+from muybridge.pipelines.result import Video
+from muybridge.pipelines.settings import Settings, settings_of
+from muybridge.text.encoder import TextStates, pad_states
+from muybridge.vae import to_vae
+from muybridge.vae.tiling import decode_tiled
+
+MAX_BATCH = 16  # convention: beyond it an accelerator is busy anyway
+
+
+class Pipeline:
+    """The networks of one model, ready to make films; `muybridge.load` makes it."""
+
+    def __init__(self, components: Components) -> None:
+        self.components = components
+
+    @property
+    def name(self) -> str:
+        """The model's name, as `muybridge.load` was given it."""
+        return self.components.name
+
+    @property
+    def device(self) -> torch.device:
+        """Where the transformer computes."""
+        return self.components.transformer.device
+
+    def __call__(
+        self,
+        prompt: str | Sequence[str],
+        *,
+        negative: str | None = None,
+        size: str | None = None,
+        aspect: str | None = None,
+        frames: int | None = None,
+        fps: int | None = None,
+        steps: int | None = None,
+        shift: float | None = None,
+        guidance: float | None = None,
+        cfg: float | None = None,
+        seed: int | Sequence[int] | None = None,
+        sampler: str | None = None,
+        memory: str | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Video | list[Video]:
+        """A film from a sentence, or a list of films from a list; what is not given is the model's own default.
+
+        negative: what classifier-free guidance (cfg above 1) turns away from. size: "WIDTHxHEIGHT" in px, "540p" or
+        "720p", the presets with an aspect such as "9:16". frames: 4n+1, 1 for a picture. guidance: the embedded kind.
+        seed: one (film i of a list gets seed + i) or one for each; left out, drawn and recorded in `.settings`.
+        memory: "12GiB", the most to use. on_progress: called with a `Progress`; if it raises, the work stops.
+
+        The same request gives the same latents alone, in a list and in any order: bitwise on a CPU. Raises InvalidInput
+        on a value that breaks a rule and DoesNotFit where memory would not do, both before the work starts.
+        """
+        prompts = [prompt] if isinstance(prompt, str) else _checked_list(prompt)
+        settings = Settings(
+            negative=negative,
+            size=size,
+            aspect=aspect,
+            frames=frames,
+            fps=fps,
+            steps=steps,
+            shift=shift,
+            guidance=guidance,
+            cfg=cfg,
+            seed=seed,
+            sampler=sampler,
+        )
+        films = list(self.stream(self.requests(prompts, settings), memory=memory, on_progress=on_progress))
+        return films[0] if isinstance(prompt, str) else films
+
+    def requests(self, prompts: Sequence[str], settings: Settings) -> list[GenerationRequest]:
+        """One checked request for each prompt, the model's defaults where nothing was chosen."""
+        return settings.requests(prompts, self.components.defaults)
+
+    def settings_of(self, request: GenerationRequest) -> dict[str, Any]:
+        """All that repeats the request: its own settings, the model, its weights and the versions in use."""
+        return settings_of(request) | self.components.provenance()
+
+    def check_same_weights(self, record: Mapping[str, Any]) -> None:
+        """Raises InvalidInput where the recorded settings of a result name other weights than these."""
+        recorded = record.get("weights", {})
+        for part, identity in self.components.weights.items():
+            if isinstance(recorded, dict) and recorded.get(part, identity) != identity:
+                rule = f"the result was made with {recorded[part][:12]}..., these are {identity[:12]}..."
+                raise invalid(f"{part} of {self.name}", rule, "name the model to use these all the same")
+
+    def check(self, requests: Sequence[GenerationRequest], *, memory: str | None = None) -> None:
+        """Raises DoesNotFit, or InvalidInput where the weights cannot do a request, before anything is computed."""
+        for request in requests:
+            self._check_guidance(request)
+            self._batch_size(request, memory)
+
+    def stream(
+        self,
+        requests: Sequence[GenerationRequest],
+        *,
+        memory: str | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Iterator[Video]:
+        """The films of the requests, in order, each as soon as it is finished."""
+        self.check(requests, memory=memory)
+        steps = sum(request.num_steps for request in requests)
+        counter = Counter(on_progress, {"text": len(requests), "denoise": steps, "decode": len(requests)})
+        texts = self._encode(requests, counter)
+        if memory is not None:
+            self.components.text.release()
+        for batch in self._batches(requests, memory):
+            latents = self._denoise(batch, texts, counter)
+            for request, film in zip(batch, latents, strict=True):
+                yield self._finish(request, film, counter)
+
+    @torch.inference_mode()
+    def decode(self, latents: Float[Tensor, "b c t h w"]) -> Float[Tensor, "b 3 f y x"]:
+        """Pixels, nominally in [-1, 1], float32, of latents at the transformer's scale; one film at a time."""
+        vae, tiling = self.components.vae, self.components.tiling
+        weight = next(vae.parameters())
+        films = []
+        for film in to_vae(latents, vae.config).split(1):
+            film = film.to(weight)
+            films.append((vae.decode(film) if tiling is None else decode_tiled(vae, film, tiling)).float())
+        return torch.cat(films)
+
+    def _encode(self, requests: Sequence[GenerationRequest], counter: Counter) -> dict[tuple[str, int], TextStates]:
+        """States of every prompt and negative prompt, each encoded alone, once."""
+        texts: dict[tuple[str, int], TextStates] = {}
+        counter.advance("text", 0)
+        for request in requests:
+            wanted = [request.prompt] + ([request.negative_prompt] if request.cfg != 1 else [])
+            for key in ((prompt, _text_frames(request)) for prompt in wanted):
+                if key not in texts:
+                    texts[key] = self.components.text.encode([key[0]], num_frames=key[1])
+            counter.advance("text")
+        return texts
+
+    def _batches(self, requests: Sequence[GenerationRequest], memory: str | None) -> Iterator[list[GenerationRequest]]:
+        """Neighbours that differ only in prompt and seed, together on an accelerator; each alone on a CPU.
+
+        Alone, because kernels round differently at other batch sizes, and a film must not depend on its neighbours. It
+        costs nothing there: the processor is as busy with one film as with four (benchmarks/film.py).
+        """
+        for _, group in groupby(requests, key=_shared):
+            alike = list(group)
+            size = self._batch_size(alike[0], memory)
+            yield from (alike[start : start + size] for start in range(0, len(alike), size))
+
+    def _batch_size(self, request: GenerationRequest, memory: str | None) -> int:
+        """The largest batch that fits; raises DoesNotFit where not even one film does."""
+        machine = self.components.machine(keeps_text=memory is None)
+        held = min(held_bytes(self.device), machine.weight_bytes + machine.text_bytes)
+        available = available_bytes(self.device) + held
+        if memory is not None:
+            available = min(available, parse_bytes(memory))
+        check_fits(request, machine, available=available)
+        if self.device.type == "cpu":
+            return 1
+        sizes = range(MAX_BATCH, 1, -1)
+        return next((n for n in sizes if machine.needs(request, batch_size=n).total_bytes <= available), 1)
+
+    def _denoise(
+        self, batch: Sequence[GenerationRequest], texts: dict[tuple[str, int], TextStates], counter: Counter
+    ) -> Float[Tensor, "b c t h w"]:
+        first = batch[0]
+        frames = _text_frames(first)
+        positive = _together([texts[request.prompt, frames] for request in batch])
+        has_negative = first.cfg != 1
+        negative = _together([texts[request.negative_prompt, frames] for request in batch]) if has_negative else None
+        channels = self.components.transformer.config.in_channels
+        counter.advance("denoise", 0)
+        try:
+            return denoise(
+                self.components.transformer,
+                Prompts(positive=positive, negative=negative),
+                plan=Plan.of(first),
+                seeds=[request.seed for request in batch],
+                shape=latent_shape(first.num_frames, first.height, first.width, channels=channels),
+                on_step=lambda: counter.advance("denoise", len(batch)),
+            )
+        except torch.OutOfMemoryError as error:
+            raise _too_large(first, error) from None
+
+    def _finish(self, request: GenerationRequest, latents: Float[Tensor, "c t h w"], counter: Counter) -> Video:
+        counter.advance("decode", 0)
+        try:
+            pixels = to_uint8(self.decode(latents[None])[0])
+        except torch.OutOfMemoryError as error:
+            raise _too_large(request, error) from None
+        counter.advance("decode")
+        return Video(
+            pixels=pixels, fps=request.fps, settings=self.settings_of(request), latents=latents.float().cpu().clone()
+        )
+
+    def _check_guidance(self, request: GenerationRequest) -> None:
+        has_guidance = self.components.transformer.config.has_guidance
+        if has_guidance and request.guidance is None:
+            raise invalid("guidance=None", f"the weights of {self.name} need the embedded guidance", "use 6")
+        if not has_guidance and request.guidance is not None:
+            rule = f"the weights of {self.name} have no guidance embedding"
+            raise invalid(f"guidance={request.guidance}", rule, "leave it out, or use cfg")
+
+
+def _checked_list(prompts: Sequence[str]) -> list[str]:
+    if not isinstance(prompts, Sequence) or not prompts:
+        raise invalid(f"prompt={prompts!r}", "needs a sentence, or a list of at least one", "say what to show")
+    return list(prompts)
+
+
+def _shared(request: GenerationRequest) -> tuple[Any, ...]:
+    """What films of one batch have in common."""
+    return (request.width, request.height, request.num_frames, request.cfg != 1, Plan.of(request))
+
+
+def _text_frames(request: GenerationRequest) -> int:
+    """Text encoders ask only whether it is a picture."""
+    return min(request.num_frames, 2)
+
+
+def _together(texts: Sequence[TextStates]) -> TextStates:
+    """Single prompts as one right-padded batch."""
+    if len(texts) == 1:
+        return texts[0]
+    states = [text.states[0, : int(text.mask[0].sum())] for text in texts]
+    return pad_states(states, [text.pooled[0] for text in texts])
+
+
+def _too_large(request: GenerationRequest, error: Exception) -> DoesNotFit:
+    given = f"{request.width}x{request.height}, {request.num_frames} frames"
+    return DoesNotFit(f"{given}: ran out of memory ({str(error).splitlines()[0]}); use fewer frames or a smaller size.")
