@@ -1,0 +1,131 @@
+"""The released text encoders: states of Llama-3 (from LLaVA) in the released templates, and CLIP's pooled output."""
+
+import logging
+import pickle
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError
+from torch import Tensor
+from transformers.modeling_utils import PreTrainedModel
+from transformers.models.auto.modeling_auto import AutoModel
+from transformers.models.auto.tokenization_auto import AutoTokenizer
+from transformers.models.clip.modeling_clip import CLIPTextModel
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+from muybridge.core.errors import WeightsError
+from muybridge.text.clip import ClipPooled
+from muybridge.text.encoder import TextStates, pad_states
+from muybridge.text.llm import LanguageStates
+from muybridge.text.templates import (
+    RELEASED_IMAGE,
+    RELEASED_TEXT_TOKENS,
+    RELEASED_VIDEO,
+    Template,
+    released_template,
+)
+
+LLAMA3_HEADER = ("<|start_header_id|>", 128006)  # by which a real Llama-3 tokenizer is known
+
+log = logging.getLogger(__name__)
+
+
+class ReleasedEncoder:
+    """A `TextEncoder` as the released system has it: `hidden_states[-3]` of the LLM, cropped, and CLIP's pooled output.
+
+    States are padded to the released lengths, 256 for a film and 315 for a picture with the Llama-3 tokenizer. Padding
+    is zero here, where the released code leaves what the LLM made of its padding tokens; no network looks at either.
+    """
+
+    def __init__(
+        self,
+        llm: PreTrainedModel,
+        llm_tokenizer: PreTrainedTokenizerBase,
+        *,
+        clip: CLIPTextModel,
+        clip_tokenizer: PreTrainedTokenizerBase,
+        max_tokens: int = RELEASED_TEXT_TOKENS,
+    ) -> None:
+        """Raises WeightsError where the tokenizer is Llama-3's and splits the templates unlike the released code."""
+        self.language = LanguageStates(llm, llm_tokenizer)
+        self.clip = ClipPooled(clip, clip_tokenizer)
+        self._crops = {template: self.language.crop(template) for template in (RELEASED_IMAGE, RELEASED_VIDEO)}
+        self._max_length = max_tokens + self._crops[RELEASED_VIDEO]  # for pictures too, as released
+        self._check_llama3(llm_tokenizer)
+
+    @classmethod
+    def from_folders(cls, llm_folder: Path, clip_folder: Path, *, dtype: torch.dtype) -> "ReleasedEncoder":
+        """The encoders from Hugging Face folders, with the tokenizers inside them or, as diffusers has it, beside them
+        (`text_encoder` and `tokenizer`, `text_encoder_2` and `tokenizer_2`).
+
+        Raises WeightsError where a folder lacks something, its weights do not fit, or it holds another kind of model.
+        """
+        llm = _load(AutoModel, llm_folder, dtype)
+        if not (hasattr(llm, "layers") and hasattr(llm, "norm")):
+            raise WeightsError(
+                f"{llm_folder}: a {type(llm).__name__}; give a decoder-only language model such as Llama."
+            )
+        clip = _load(CLIPTextModel, clip_folder, dtype)
+        return cls(llm, _load_tokenizer(llm_folder), clip=clip, clip_tokenizer=_load_tokenizer(clip_folder))
+
+    @property
+    def text_dim(self) -> int:
+        """4096 in the released system."""
+        return self.language.dim
+
+    @property
+    def pooled_dim(self) -> int:
+        """768 in the released system."""
+        return self.clip.dim
+
+    def encode(self, prompts: Sequence[str], *, num_frames: int) -> TextStates:
+        """States of each prompt, as if it were alone; a prompt beyond 256 tokens is cut with a warning, as released."""
+        template = released_template(num_frames)
+        states = [self._states(template, prompt) for prompt in prompts]
+        pooled = [self.clip.pooled(prompt) for prompt in prompts]
+        return pad_states(states, pooled, length=self._max_length - self._crops[template])
+
+    def _states(self, template: Template, prompt: str) -> Float[Tensor, "l d"]:
+        ids = self.language.token_ids(template, prompt)
+        if len(ids) > self._max_length:
+            dropped = self.language.tokenizer.decode(ids[self._max_length :])
+            log.warning("prompt_too_long encoder=llm limit_tokens=%d dropped=%r", self._max_length, dropped)
+        return self.language.states(ids[: self._max_length])[self._crops[template] :]
+
+    def _check_llama3(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        token, number = LLAMA3_HEADER
+        if tokenizer.convert_tokens_to_ids(token) != number:
+            return
+        for template, crop in self._crops.items():
+            if crop != template.released_crop:
+                rule = f"splits a released template into {crop} tokens, not {template.released_crop}"
+                raise WeightsError(f"tokenizer {tokenizer.name_or_path}: {rule}; use tokenizer.json of the release.")
+
+
+def _load(kind: Any, folder: Path, dtype: torch.dtype) -> Any:
+    """A transformers model whose every parameter was in the folder's safetensors."""
+    if not (folder / "config.json").is_file():
+        raise WeightsError(f"{folder}: has no config.json; give a folder that transformers saved.")
+    try:
+        model, report = kind.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
+        reason = textwrap.shorten(str(error), 200)
+        raise WeightsError(f"{folder}: cannot be loaded ({reason}); fetch it again.") from None
+    if report["missing_keys"]:
+        missing = sorted(report["missing_keys"])[0]
+        raise WeightsError(f"{folder}: its weights lack {missing}; give the folder of a {kind.__name__}.")
+    return model.eval().requires_grad_(False)
+
+
+def _load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    beside = folder.with_name(folder.name.replace("text_encoder", "tokenizer"))
+    for place in (folder, beside):
+        if (place / "tokenizer_config.json").is_file():
+            return AutoTokenizer.from_pretrained(place, local_files_only=True)
+    raise WeightsError(f"{folder}: has no tokenizer, nor has {beside}; put the tokenizer's files into either.")
