@@ -21,110 +21,195 @@ CFG_SCALE_ROOMS = {"pipelines", "cli", "recipes"}  # `cfg` is the public name of
 BLOCKS = (ast.For, ast.AsyncFor, ast.While, ast.If, ast.With, ast.AsyncWith, ast.Try, ast.Match)
 DECLARATIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.If)
 
+DEEP = """\
+def deep(a, b, c=1, *, d):
+    for x in a:
+        if x:
+            pass
+        elif b:
+            with c:
+                while d:
+                    pass
+"""
+
 
 def test_functions_are_short():
-    report([f"{module.at(node)}: {name} has {_lines(node)} lines"
-            for module in modules() for name, node, _ in functions(module) if _lines(node) > MAX_FUNCTION_LINES])  # fmt: skip
+    report(
+        [
+            f"{module.at(node)}: {name} has {_lines(node)} lines"
+            for module in modules()
+            for name, node, _ in functions(module)
+            if _lines(node) > MAX_FUNCTION_LINES
+        ]
+    )
 
 
 def test_files_are_short():
-    report([f"{module.path.relative_to(ROOT)}: {len(module.text.splitlines())} lines"
-            for module in modules() if len(module.text.splitlines()) > MAX_FILE_LINES])  # fmt: skip
+    report(
+        [
+            f"{module.path.relative_to(ROOT)}: {len(module.text.splitlines())} lines"
+            for module in modules()
+            if len(module.text.splitlines()) > MAX_FILE_LINES
+        ]
+    )
 
 
 def test_blocks_nest_at_most_three_deep():
-    report([f"{module.at(node)}: {name} nests {_nesting(node)} deep"
-            for module in modules() for name, node, _ in functions(module) if _nesting(node) > MAX_NESTING])  # fmt: skip
+    report(
+        [
+            f"{module.at(node)}: {name} nests {_nesting(node)} deep"
+            for module in modules()
+            for name, node, _ in functions(module)
+            if _nesting(node) > MAX_NESTING
+        ]
+    )
 
 
 def test_functions_take_few_arguments():
-    """The options of a command are its arguments, and the Python call takes them by the same names: those two may have more."""
-    report([f"{module.at(node)}: {name} takes {len(_arguments(node, is_method))} arguments"
-            for module in modules() for name, node, is_method in functions(module)
-            if len(_arguments(node, is_method)) > MAX_ARGUMENTS and not _is_surface(module.room, name, node)])  # fmt: skip
+    """A command's options are its arguments, and the Python call takes the same ones: those two may have more."""
+    report(
+        [
+            f"{module.at(node)}: {name} takes {len(_arguments(node, is_method))} arguments"
+            for module in modules()
+            for name, node, is_method in functions(module)
+            if len(_arguments(node, is_method)) > MAX_ARGUMENTS and not _is_surface(module.room, name, node)
+        ]
+    )
 
 
 def test_options_are_keyword_only():
     """Two arguments may go by position, and with them any operand that has no default; options may not."""
-    report([f"{module.at(node)}: {name}({', '.join(options)}) by position"
-            for module in modules() for name, node, is_method in functions(module)
-            if (options := _positional_options(node, is_method))])  # fmt: skip
+    report(
+        [
+            f"{module.at(node)}: {name}({', '.join(options)}) by position"
+            for module in modules()
+            for name, node, is_method in functions(module)
+            if (options := _positional_options(node, is_method))
+        ]
+    )
 
 
 def test_everything_is_annotated():
-    report([f"{module.at(node)}: {name} leaves {missing} without a type"
-            for module in modules() for name, node, is_method in functions(module)
-            if (missing := _unannotated(node, is_method))])  # fmt: skip
+    report(
+        [
+            f"{module.at(node)}: {name} leaves {missing} without a type"
+            for module in modules()
+            for name, node, is_method in functions(module)
+            if (missing := _unannotated(node, is_method))
+        ]
+    )
 
 
 def test_dataclasses_are_frozen_and_slotted():
-    report([f"{module.at(node)}: {node.name} needs {', '.join(sorted(wanted))}"
-            for module in modules() for node in classes(module)
-            if (wanted := _missing_dataclass_options(node))])  # fmt: skip
+    report(
+        [
+            f"{module.at(node)}: {node.name} needs {', '.join(sorted(wanted))}"
+            for module in modules()
+            for node in classes(module)
+            if (wanted := _missing_dataclass_options(node))
+        ]
+    )
 
 
 def test_network_configs_are_flat():
-    report([f"{module.at(node)}: {node.name} has {len(_fields(node))} fields"
-            for module in modules() if module.room in NETWORK_ROOMS
-            for node in classes(module) if node.name.endswith("Config") and len(_fields(node)) > MAX_NETWORK_FIELDS])  # fmt: skip
+    report(
+        [
+            f"{module.at(node)}: {node.name} has {len(_fields(node))} fields"
+            for module in modules()
+            if module.room in NETWORK_ROOMS
+            for node in classes(module)
+            if node.name.endswith("Config") and len(_fields(node)) > MAX_NETWORK_FIELDS
+        ]
+    )
 
 
 def test_names_say_what_they_name():
-    in_code = [f"{module.at(node)}: {name}"
-               for module in modules() for name, node in _defined_names(module.tree)
-               if _forbidden_words(name, module.room)]  # fmt: skip
+    in_code = [
+        f"{module.at(node)}: {name}"
+        for module in modules()
+        for name, node in _defined_names(module.tree)
+        if _forbidden_words(name, module.room)
+    ]
     in_paths = [str(path) for path in PACKAGE.rglob("*") if _forbidden_words(path.stem, "")]
     report(in_code + in_paths)
 
 
 def test_only_core_env_reads_the_environment():
-    report([f"{module.at(node)}: {ast.unparse(node)}"
-            for module in modules() if module.name != "muybridge.core.env"
-            for node in ast.walk(module.tree) if _reads_environment(node)])  # fmt: skip
+    report(
+        [
+            f"{module.at(node)}: {ast.unparse(node)}"
+            for module in modules()
+            if module.name != "muybridge.core.env"
+            for node in ast.walk(module.tree)
+            if _reads_environment(node)
+        ]
+    )
 
 
 def test_only_the_command_line_prints():
-    report([f"{module.at(node)}: {ast.unparse(node)[:60]}"
-            for module in modules() if module.room != "cli"
-            for node in ast.walk(module.tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"])  # fmt: skip
+    report(
+        [
+            f"{module.at(node)}: {ast.unparse(node)[:60]}"
+            for module in modules()
+            if module.room != "cli"
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
+        ]
+    )
 
 
 def test_nothing_read_from_disk_can_run_code():
     """Pickles only through torch's restricted reader; no eval, exec or shell."""
     banned = {"eval", "exec", "os.system", "pickle.load", "pickle.loads", "marshal.loads", "yaml.load"}
-    report([f"{module.at(node)}: {ast.unparse(node)[:80]}"
-            for module in modules() for node in ast.walk(module.tree)
-            if isinstance(node, ast.Call) and (ast.unparse(node.func) in banned or _is_unsafe_load(node))])  # fmt: skip
+    report(
+        [
+            f"{module.at(node)}: {ast.unparse(node)[:80]}"
+            for module in modules()
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.Call) and (ast.unparse(node.func) in banned or _is_unsafe_load(node))
+        ]
+    )
 
 
 def test_no_stub_is_left():
     stub = re.compile(r"\bTODO\b|\bFIXME\b|\bXXX\b|raise NotImplementedError|pass  # stub")
-    report([f"{module.path.relative_to(ROOT)}:{number}: {line.strip()}"
-            for module in modules() for number, line in enumerate(module.text.splitlines(), 1) if stub.search(line)])  # fmt: skip
+    report(
+        [
+            f"{module.path.relative_to(ROOT)}:{number}: {line.strip()}"
+            for module in modules()
+            for number, line in enumerate(module.text.splitlines(), 1)
+            if stub.search(line)
+        ]
+    )
 
 
 def test_every_file_and_public_name_says_what_it_is():
     files = [f"{module.at(module.tree)}: no docstring" for module in modules() if not ast.get_docstring(module.tree)]
-    names = [f"{module.at(node)}: {node.name} has no docstring"
-             for module in modules() for node in module.tree.body
-             if isinstance(node, ast.FunctionDef | ast.ClassDef)
-             and not node.name.startswith("_") and not ast.get_docstring(node)]  # fmt: skip
+    names = [
+        f"{module.at(node)}: {node.name} has no docstring"
+        for module in modules()
+        for node in module.tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
+    ]
     report(files + names)
 
 
 def test_importing_does_no_work():
     """At a module's level stand imports, definitions and constants; no bare call, loop or context."""
-    report([f"{module.at(node)}: {ast.unparse(node)[:80]}"
-            for module in modules() for node in module.tree.body
-            if not isinstance(node, DECLARATIONS) and not _is_docstring(node) and not _guards_an_extra(node)])  # fmt: skip
+    report(
+        [
+            f"{module.at(node)}: {ast.unparse(node)[:80]}"
+            for module in modules()
+            for node in module.tree.body
+            if not isinstance(node, DECLARATIONS) and not _is_docstring(node) and not _guards_an_extra(node)
+        ]
+    )
 
 
 def test_the_measures_measure():
-    tree = ast.parse(
-        "def deep(a, b, c=1, *, d):\n"
-        "    for x in a:\n        if x:\n            pass\n        elif b:\n            with c:\n                while d:\n                    pass\n"
-    )
-    node = tree.body[0]
+    node = ast.parse(DEEP).body[0]
     assert isinstance(node, ast.FunctionDef)
     assert (_lines(node), _nesting(node)) == (8, 4)
     assert len(_arguments(node, False)) == 4 and _positional_options(node, False) == ["c"]
@@ -137,7 +222,7 @@ def _lines(node: Function) -> int:
 
 
 def _nesting(node: ast.AST) -> int:
-    """How deep the blocks below `node` stand in one another; an `elif` is beside its `if`, a nested function starts anew."""
+    """How deep the blocks below `node` nest; an `elif` stands beside its `if`, a nested function starts anew."""
     deepest = 0
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
@@ -178,7 +263,8 @@ def _unannotated(node: Function, is_method: bool) -> list[str]:
 
 def _missing_dataclass_options(node: ast.ClassDef) -> set[str]:
     """Dataclass options that the class should set and does not; empty for other classes."""
-    decorators = [d for d in node.decorator_list if ast.unparse(d).split("(")[0] in ("dataclass", "dataclasses.dataclass")]
+    names = ("dataclass", "dataclasses.dataclass")
+    decorators = [decorator for decorator in node.decorator_list if ast.unparse(decorator).split("(")[0] in names]
     if not decorators:
         return set()
     call = decorators[0]
@@ -188,7 +274,8 @@ def _missing_dataclass_options(node: ast.ClassDef) -> set[str]:
 
 
 def _fields(node: ast.ClassDef) -> list[str]:
-    return [item.target.id for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)]
+    targets = [item.target for item in node.body if isinstance(item, ast.AnnAssign)]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def _defined_names(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
