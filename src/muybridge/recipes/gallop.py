@@ -37,10 +37,12 @@ def gallop_vae() -> VAEStage:
             stem_patch=(2, 4, 4), has_linear_path=True, has_mid_attention=False,
         ),
         clips=ClipsConfig(render_px=128, crop_px=64, num_frames=17),
-        weights=ReconstructionWeights(),
+        weights=ReconstructionWeights(perceptual=0.1),
         run=RunConfig(
-            num_steps=1400, batch_size=8, ema_decay=0.995, checkpoint_every_steps=100, validate_every_steps=100,
-            optimizer=OptimizerConfig(lr=1e-3, betas=(0.9, 0.98), warmup_steps=30, decay_steps=500),
+            num_steps=1500, batch_size=4, ema_decay=0.995, checkpoint_every_steps=100, validate_every_steps=100,
+            optimizer=OptimizerConfig(
+                lr=1e-3, betas=(0.9, 0.98), warmup_steps=30, decay_steps=600, slow_names=("linear_",)
+            ),
         ),
     )  # fmt: skip
 

@@ -18,6 +18,8 @@ class OptimizerConfig:
     warmup_steps: int = 50
     decay_steps: int = 0  # the last steps of the run, down to zero
     max_grad_norm: float = 1.0
+    slow_names: tuple[str, ...] = ()  # parameters whose names hold one of these learn at slow_share of the rate
+    slow_share: float = 0.03
 
     def __post_init__(self) -> None:
         for name in ("lr", "matrix_lr", "max_grad_norm"):

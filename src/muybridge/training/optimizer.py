@@ -10,8 +10,13 @@ def build_optimizers(model: nn.Module, config: OptimizerConfig) -> list[torch.op
     """The optimizers of a run; Muon takes the matrices inside blocks, AdamW all else (arXiv 2502.16982)."""
     parameters = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     is_hidden = {name: config.kind == "muon" and p.ndim == 2 and "blocks" in name for name, p in parameters}
-    rest = [p for name, p in parameters if not is_hidden[name]]
-    adamw = torch.optim.AdamW(rest, lr=config.lr, betas=config.betas, weight_decay=config.weight_decay, fused=True)
+    is_slow = {name: any(part in name for part in config.slow_names) for name, _ in parameters}
+    groups = [
+        {"params": [p for name, p in parameters if not is_hidden[name] and is_slow[name] == slow], "lr": lr}
+        for slow, lr in ((False, config.lr), (True, config.lr * config.slow_share))
+    ]
+    groups = [group for group in groups if group["params"]]
+    adamw = torch.optim.AdamW(groups, betas=config.betas, weight_decay=config.weight_decay, fused=True)
     hidden = [p for name, p in parameters if is_hidden[name]]
     if not hidden:
         return [adamw]

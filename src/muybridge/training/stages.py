@@ -21,6 +21,7 @@ from muybridge.training.tasks.flow_matching import FlowConfig, FlowTask
 from muybridge.training.tasks.reconstruction import ReconstructionTask, ReconstructionWeights
 from muybridge.training.trainer import OnStep, Trainer, settings_of
 from muybridge.transformer.config import TransformerConfig
+from muybridge.transformer.initialise import initialise
 from muybridge.transformer.model import Transformer
 from muybridge.vae.config import VAEConfig
 from muybridge.vae.linear_path import initialise_from_patches
@@ -79,7 +80,9 @@ def train_vae(
     model = _fresh_vae(stage, world) if start is None else _trainable(load_vae(start, dtype=torch.float32))
     averaged = _train(model, task, stage, folder, on_step=on_step)
     assert isinstance(averaged, VideoVAE)
-    return save_model(_with_unit_latents(averaged, task.validate(averaged)["latent_rms"]), folder / "vae.safetensors")
+    target = folder / "vae.safetensors"
+    save_model(_with_unit_latents(averaged, task.validate(averaged)["latent_rms"]), target)
+    return target
 
 
 def build_caches(
@@ -128,7 +131,10 @@ def train_flow(
     )
     model = _fresh_transformer(stage) if start is None else _trainable(load_transformer(start, dtype=torch.float32))
     averaged = _train(model, task, stage, folder, on_step=on_step)
-    return save_model(averaged, folder / "transformer.safetensors")
+    assert isinstance(averaged, Transformer)
+    target = folder / "transformer.safetensors"
+    save_model(averaged, target)
+    return target
 
 
 def _train(
@@ -151,7 +157,7 @@ def _fresh_vae(stage: VAEStage, world: World) -> VideoVAE:
 
 def _fresh_transformer(stage: FlowStage) -> Transformer:
     model = Transformer(stage.transformer)
-    model.initialise(generator(stage.run.seed, "transformer"))
+    initialise(model, generator(stage.run.seed, "transformer"))
     return model
 
 
