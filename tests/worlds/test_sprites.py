@@ -76,6 +76,15 @@ def test_approaching_grows_and_receding_shrinks(motion, sign):
     assert (area[-1] > 2 * area[0]) == (sign > 0) and (area[0] > 2 * area[-1]) == (sign < 0)
 
 
+@pytest.mark.parametrize(("width_px", "height_px"), [(96, 48), (32, 56)])
+def test_sideways_movement_is_seen_in_wide_and_narrow_frames(width_px, height_px):
+    world = _world(width_px=width_px, height_px=height_px)
+    ball = _ball(world.render(replace(SCENE, motion="right", size=0.68)))
+    middle = _middle(ball, 2)
+    assert middle[-1] - middle[0] > 0.3 * width_px
+    assert ball.sum(axis=(1, 2)).min() > 0.7 * ball.sum(axis=(1, 2)).max()  # the ends are hardly cut
+
+
 def test_a_hop_leaves_the_ground_and_returns():
     rows = _middle(_ball(_world().render(replace(SCENE, motion="hop"))), 1)
     assert abs(rows[0] - rows[-1]) < 1.5 and rows.min() < rows[0] - 0.1 * SIZE_PX

@@ -216,7 +216,7 @@ _PLACES: tuple[Background, ...] = (
         name="night", is_place=True, paint=_night, tones=("black", "purple"), likes=("air",),
         within=("at night under the stars", "under a starry night sky", "at night"),
         across=("through the night", "under a starry night sky", "at night under the stars"),
-        over=("through the night sky", "in a starry night sky", "at night under the stars"),
+        over=("in the night sky", "in a starry night sky", "at night under the stars"),
         setting="a dark plain under a night sky with stars and a crescent moon",
         lighting="dim moonlight", atmosphere="quiet and mysterious", light=(0.82, 0.86, 1.0),
     ),

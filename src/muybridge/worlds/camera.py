@@ -30,15 +30,16 @@ class View:
         return not self.x.any() and not self.y.any() and bool((self.zoom == 1).all())
 
 
-def look(camera: str, u: np.ndarray, *, target: tuple[np.ndarray, float], sway: float) -> View:
+def look(camera: str, u: np.ndarray, *, target: tuple[np.ndarray, float], sway: float, aspect: float = 1.0) -> View:
     """The camera's path at progress u; `sway` in [0, 1] is a handheld phase.
 
     `target` is the subject's x (t,), which `follow` keeps in the middle, and the height on which zooms close in.
+    Narrow frames (`aspect` below 1) are panned less far.
     """
     zero = np.zeros_like(u)
     x, y, zoom = zero, zero, zero + 1
     if camera in ("pan left", "pan right"):
-        x = _PAN * (u - 0.5) * (1 if camera == "pan right" else -1)
+        x = _PAN * min(1.0, aspect) * (u - 0.5) * (1 if camera == "pan right" else -1)
     elif camera in ("tilt up", "tilt down"):
         y = _TILT * (u - 0.5) * (1 if camera == "tilt down" else -1)
     elif camera in ("zoom in", "zoom out"):

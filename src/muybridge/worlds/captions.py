@@ -85,7 +85,8 @@ def noun_phrase(subject: Subject, rng: random.Random, *, is_plain: bool = False)
 
 def _where(scene: Scene, subject: Subject, rng: random.Random) -> str:
     background = BACKGROUNDS[scene.background]
-    if subject.realm == "air":
+    is_out_of_water = subject.realm == "water" and background.is_place and "water" not in background.likes
+    if subject.realm == "air" or is_out_of_water:
         return _pick(rng, background.over)
     return _pick(rng, background.across if scene.motion in ("left", "right") else background.within)
 
@@ -109,7 +110,8 @@ def _sentence(scene: Scene, subject: Subject, rng: random.Random, *, is_image: b
             text = f"{where}, {who}{aside} {action}"
         else:
             text = f"{who}{aside} {action} {where}"
-    return text[0].upper() + text[1:] + ("." if rng.random() < 0.8 else "")
+    opening = text[0] if rng.random() < 0.15 else text[0].upper()  # people also type without capitals and full stops
+    return opening + text[1:] + ("." if rng.random() < 0.8 else "")
 
 
 def short_caption(scene: Scene, subject: Subject, *, variant: int = 0, is_image: bool = False) -> str:
@@ -120,7 +122,7 @@ def short_caption(scene: Scene, subject: Subject, *, variant: int = 0, is_image:
         return text
     camera = _pick(rng, _CAMERA_WORDS[scene.camera])
     if rng.random() < 0.15:
-        return f"{camera} {text}"
+        return f"{camera} {text[0].upper()}{text[1:]}"
     return f"{text.rstrip('.')}. {camera}"
 
 
@@ -129,6 +131,7 @@ def long_caption(scene: Scene, subject: Subject, *, variant: int = 0) -> str:
     rng = random.Random(mix(scene.detail_seed, "long", variant))
     background = BACKGROUNDS[scene.background]
     first = _sentence(scene, subject, rng, is_image=False).rstrip(".") + "."
+    first = first[0].upper() + first[1:]
     scale = "fills much of the frame" if scene.size > 0.65 else "is of medium size in the frame"
     facts = [
         f"The {subject.name} {scale}.",

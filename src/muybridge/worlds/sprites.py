@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -30,6 +31,7 @@ from muybridge.worlds.scene import Scene, draw_scene, is_held_out
 from muybridge.worlds.subjects import Subject
 
 Split = Literal["train", "held_out"]
+_MAX_WIDTH = MappingProxyType({"left": 0.68, "right": 0.68})  # of a frame's width, to leave way to go; others 0.85
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,13 +153,14 @@ class SpritesWorld:
         frame = self._frame(size_px)
         progress, seconds = self._times(num_frames or self.config.num_frames)
         subject, background = self.subject(scene), BACKGROUNDS[scene.background]
+        size = min(scene.size, _MAX_WIDTH.get(scene.motion, 0.85) * frame.aspect)
         path = place(
-            scene.motion, subject.realm, progress, size=scene.size, offset=scene.offset, aspect=frame.aspect,
+            scene.motion, subject.realm, progress, size=size, offset=scene.offset, aspect=frame.aspect,
             is_followed=scene.camera == "follow",
         )  # fmt: skip
         path, is_mirrored = _oriented(path, scene, subject)
-        target = (path.x, rest_height(subject.realm, scene.size))
-        view = look(scene.camera, progress, target=target, sway=scene.phase)
+        target = (path.x, rest_height(subject.realm, size))
+        view = look(scene.camera, progress, target=target, sway=scene.phase, aspect=frame.aspect)
         seen = on_screen(path, view)
         film = background_frames(background, view, frame=frame, detail_seed=scene.detail_seed)
         film = film.expand(len(progress), -1, -1, -1).clone()
