@@ -44,3 +44,35 @@ class StageBars:
         if progress.stage not in self._tasks:
             self._tasks[progress.stage] = self._bars.add_task(_WORDS[progress.stage], total=progress.total)
         self._bars.update(self._tasks[progress.stage], completed=progress.done)
+
+
+class StepBars:
+    """A context manager whose `show` draws one bar a training stage, with its loss and the time that is left."""
+
+    def __init__(self, console: Console) -> None:
+        self._bars = Bars(
+            TextColumn("{task.description:<16}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[figure]}", style="dim"),
+            console=console,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def show(self, stage: str, done: int, total: int, figures: dict[str, float]) -> None:
+        """Draw the stage's bar at its new length."""
+        figure = f"loss {figures['loss']:.4f}" if "loss" in figures else ""
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=total, figure=figure)
+        self._bars.update(self._tasks[stage], completed=done, figure=figure)

@@ -1,0 +1,1 @@
+"""Where concrete choices meet: a recipe is a function that returns a complete config."""

@@ -86,5 +86,7 @@ def gallop_flow_128() -> FlowStage:
         first,
         size_px=128,
         flow=FlowConfig(shift=3.0),
-        run=replace(first.run, seed=1, num_steps=2400, batch_size=16, optimizer=replace(first.run.optimizer, decay_steps=900)),
+        run=replace(
+            first.run, seed=1, num_steps=2400, batch_size=16, optimizer=replace(first.run.optimizer, decay_steps=900)
+        ),
     )

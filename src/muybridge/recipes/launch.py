@@ -1,0 +1,104 @@
+"""The stages of `gallop` in order: what each reads, where it writes, how it is started or continued."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from muybridge.core.config import override
+from muybridge.core.errors import invalid
+from muybridge.recipes import gallop
+from muybridge.training.stages import CacheStage, FlowStage, VAEStage, build_caches, train_flow, train_vae
+from muybridge.vae.efficientnet import EfficientNetFeatures
+from muybridge.vae.perceptual import PerceptualDistance
+from muybridge.weights.assets import ensure
+from muybridge.worlds.sprites import SpritesConfig, SpritesWorld
+
+Report = Callable[[str, int, int, dict[str, float]], None]  # stage, done, total, figures
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stage:
+    """One stage: its recipe, the world it sees, and the stage whose weights it starts from."""
+
+    recipe: Callable[[], VAEStage | CacheStage | FlowStage]
+    world: Callable[[], SpritesConfig]
+    summary: str
+    start: str | None = None
+
+
+STAGES: dict[str, Stage] = {
+    "gallop-vae": Stage(
+        recipe=gallop.gallop_vae, world=gallop.vae_world, summary="causal 3D VAE on windows of clips"
+    ),
+    "gallop-vae-whole": Stage(
+        recipe=gallop.gallop_vae_whole, world=gallop.vae_world, summary="the VAE on whole clips", start="gallop-vae"
+    ),
+    "gallop-latents": Stage(
+        recipe=gallop.gallop_latents, world=gallop.flow_world, summary="latents and text states of the scenes"
+    ),
+    "gallop-flow-64": Stage(
+        recipe=gallop.gallop_flow_64, world=gallop.flow_world, summary="transformer on 64 px films"
+    ),
+    "gallop-flow-128": Stage(
+        recipe=gallop.gallop_flow_128, world=gallop.flow_world, summary="transformer on 128 px films",
+        start="gallop-flow-64",
+    ),
+}  # fmt: skip
+VAE_STAGE = "gallop-vae-whole"  # whose weights encode the latents
+LATENT_STAGE = "gallop-latents"
+
+
+def run_stage(name: str, out: Path, *, changes: Mapping[str, Any], report: Report, say: Say) -> Path:
+    """Run or continue one stage in `out`/NAME; where its result lies.
+
+    Raises InvalidInput on an unknown name, an unknown setting, or a stage whose predecessor has not run.
+    """
+    if name not in STAGES:
+        raise invalid(f"recipe {name!r}", "no such stage", f"choose from gallop, {', '.join(STAGES)}")
+    stage = STAGES[name]
+    settings = override(stage.recipe(), changes)
+    folder = out / name
+
+    def on_step(done: int, total: int, figures: dict[str, float]) -> None:
+        report(name, done, total, figures)
+
+    if isinstance(settings, FlowStage):
+        caches, language_model = _finished(out, LATENT_STAGE), ensure("smollm2-135m-instruct", on_progress=say)
+        start = _weights(out, stage, "transformer")
+        return train_flow(settings, folder, caches=caches, language_model=language_model, start=start, on_step=on_step)
+    world = SpritesWorld(stage.world(), ensure("fluent-emoji-anim", on_progress=say))
+    if isinstance(settings, CacheStage):
+        vae_path = _finished(out, VAE_STAGE) / "vae.safetensors"
+        language_model = ensure("smollm2-135m-instruct", on_progress=say)
+        build_caches(
+            settings, folder, world=world, vae_path=vae_path, language_model=language_model,
+            on_shard=lambda done, total: report(name, done, total, {}),
+        )  # fmt: skip
+        return folder
+    features = PerceptualDistance(
+        EfficientNetFeatures.load(ensure("efficientnet-lite0", on_progress=say) / "efficientnet-lite0.pth")
+    )
+    start = _weights(out, stage, "vae")
+    return train_vae(settings, folder, world=world, start=start, features=features, on_step=on_step)
+
+
+def run_all(out: Path, *, report: Report, say: Say) -> Path:
+    """All stages in order; each hands over to the next, and finished ones are passed over quickly."""
+    result = out
+    for name in STAGES:
+        result = run_stage(name, out, changes={}, report=report, say=say)
+    return result
+
+
+def _weights(out: Path, stage: Stage, kind: str) -> Path | None:
+    return None if stage.start is None else _finished(out, stage.start) / f"{kind}.safetensors"
+
+
+def _finished(out: Path, name: str) -> Path:
+    folder = out / name
+    done = {LATENT_STAGE: "train/cache.json"}.get(name, "*.safetensors")
+    if not list(folder.glob(done)):
+        raise invalid(str(folder), f"{name} has not finished here", f"run muybridge train {name} --out {out} first")
+    return folder
