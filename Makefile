@@ -7,11 +7,11 @@ FILMS  ?= films
 RUNS   ?= runs
 
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
-export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
 
-PROMPTS := "a brown horse gallops to the right over green grass" \
-           "a red car drives to the left on a grey street" \
-           "a whale swims upwards in the blue sea"
+# Subjects that gallop knows, in words of its training captions or near them.
+PROMPTS := "a brown horse gallops to the right over a green meadow" \
+           "a red car drives to the left along a grey street" \
+           "a penguin stands still on white snow while the camera zooms in"
 
 .PHONY: help demo test test-slow lint docs bench train-gallop clean
 
@@ -37,14 +37,18 @@ $(VENV)/text-encoder: $(VENV)/core
 	@touch $@
 
 demo: $(VENV)/text-encoder   ## three films from three prompts, and a contact sheet of them
-	$(BIN)/muybridge generate $(PROMPTS) --seed 7 -o $(FILMS)/
+	@rm -rf $(FILMS)/demo
+	@echo "Three films of three prompts, seeds 7, 8 and 9:"
+	@$(BIN)/muybridge generate $(PROMPTS) --seed 7 -o $(FILMS)/demo/
+	@echo "and all of them in one picture:"
+	@$(BIN)/python examples/contact_sheet.py $(FILMS)/demo/*.mp4 -o $(FILMS)/demo/sheet.png
 
 test: $(VENV)/development $(VENV)/text-encoder   ## the tests that continuous integration runs
 	$(BIN)/ruff check --quiet .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -m "not slow and not gpu"
+	$(BIN)/python -m pytest -q -n 2 -m "not slow and not gpu"
 
 test-slow: $(VENV)/development $(VENV)/text-encoder   ## the tests that take longer
-	$(BIN)/python -m pytest -q -m "slow and not gpu"
+	$(BIN)/python -m pytest -q -n 2 -m "slow and not gpu"
 
 lint: $(VENV)/development   ## style and types
 	$(BIN)/ruff check .

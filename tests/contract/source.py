@@ -47,6 +47,11 @@ def modules() -> tuple[Module, ...]:
     return tuple(found)
 
 
+@functools.cache
+def _names() -> frozenset[str]:
+    return frozenset(module.name for module in modules())
+
+
 def functions(module: Module) -> Iterator[tuple[str, Function, bool]]:
     """(qualified name, function, whether it is a method) of every function of a file, nested ones too."""
     yield from _functions(module.tree, "", is_class=False)
@@ -76,17 +81,16 @@ def imported(module: Module, node: ast.stmt) -> list[str]:
         assert node.level == 0, f"{module.at(node)}: relative import; write the full name"
         if (node.module or "").split(".")[0] != "muybridge":
             return []
-        names = {other.name for other in modules()}
         full = [f"{node.module}.{alias.name}" for alias in node.names]
-        return [name if name in names else str(node.module) for name in full]
+        return [name if name in _names() else str(node.module) for name in full]
     return []
 
 
-def imports(module: Module) -> Iterator[tuple[ast.stmt, str]]:
+@functools.cache
+def imports(module: Module) -> tuple[tuple[ast.stmt, str], ...]:
     """(statement, module named) of every import of the package's own modules in a file, wherever it stands."""
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.stmt):
-            yield from ((node, name) for name in imported(module, node))
+    statements = [node for node in ast.walk(module.tree) if isinstance(node, ast.stmt)]
+    return tuple((node, name) for node in statements for name in imported(module, node))
 
 
 def report(violations: list[str]) -> None:

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -16,6 +17,10 @@ from tests.contract.source import ROOT, report
 REFERENCE = ROOT / "docs" / "reference"
 OUTSIDE = re.compile(r"^(https?:|mailto:|#)")
 MACHINE_PATH = re.compile(r"(?<![\w.~$}/-])/(?:work|home|root|Users|mnt)/\w+")
+SECTIONS = set(
+    "1 2 3 3.1 3.2 4 4.1 4.1.1 4.1.2 4.2 4.3 4.4 4.4.1 4.4.2 4.5 4.5.1 4.5.2 4.5.3 4.6 4.7 "
+    "5 5.1 5.2 5.3 5.3.1 5.3.2 5.3.3 5.3.4 6 6.1 7 7.1 7.1.1 7.1.2 7.2 7.2.1 7.2.2 7.3 7.3.1 7.3.2 7.3.3 8".split()
+)  # of arXiv 2412.03603v4
 UNFINISHED = re.compile(r"\b(TODO|FIXME|TBD|lorem ipsum)\b", re.IGNORECASE)
 
 
@@ -59,6 +64,19 @@ def test_make_targets_shown_exist():
 
 def test_python_shown_uses_names_that_exist():
     report([f"{page}: {name}" for page, code in _blocks("python") for name in _missing_names(code)])
+
+
+def test_cited_sections_of_the_paper_exist():
+    cited = re.compile(r"\b[Pp]aper (\d+(?:\.\d+)*)(?:, (\d+(?:\.\d+)*))?")
+    report(
+        [
+            f"{path.relative_to(ROOT)}: section {section}"
+            for path in _texts()
+            for found in cited.findall(path.read_text(encoding="utf-8"))
+            for section in found
+            if section and section not in SECTIONS
+        ]
+    )
 
 
 def test_links_lead_somewhere():
@@ -152,7 +170,7 @@ def _missing_names(code: str) -> list[str]:
 
 
 @functools.cache
-def _generator():
+def _generator() -> ModuleType:
     spec = importlib.util.spec_from_file_location("generate_reference", ROOT / "docs" / "generate.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

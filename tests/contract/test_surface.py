@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import muybridge
+from muybridge.cli.generate import command as generate
 from muybridge.core import errors
 from muybridge.flow.timesteps import inference_sigmas
 from muybridge.pipelines.request import GenerationRequest
@@ -16,7 +17,7 @@ from muybridge.transformer import Conditions, Transformer, TransformerConfig
 from muybridge.vae import VAEConfig, VideoVAE
 from muybridge.vae.tiling import Tiling, decode_tiled, encode_tiled
 
-CALL = ("seed", "size", "frames", "fps", "steps", "shift", "guidance", "cfg", "negative")
+CALL = ("seed", "size", "aspect", "frames", "fps", "steps", "shift", "guidance", "cfg", "negative")
 
 
 def test_the_default_transformer_is_the_released_one():
@@ -77,9 +78,14 @@ def test_the_package_offers_its_three_names():
 
 
 def test_the_call_takes_only_the_prompt_by_position():
-    call = inspect.signature(type(muybridge.load("gallop")).__call__).parameters
+    call = inspect.signature(muybridge.Pipeline.__call__).parameters
     by_position = [name for name, item in call.items() if item.kind is not inspect.Parameter.KEYWORD_ONLY]
     assert by_position == ["self", "prompt"] and set(CALL) <= set(call)
+
+
+@pytest.mark.parametrize("name", CALL)
+def test_the_command_line_and_the_call_use_the_same_names(name):
+    assert name in inspect.signature(generate).parameters
 
 
 def test_a_request_is_a_frozen_value():
