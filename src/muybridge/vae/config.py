@@ -1,10 +1,13 @@
 """The numbers of a causal 3D VAE."""
 
+import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from muybridge.core.errors import invalid
 from muybridge.core.shapes import SPATIAL_RATIO, TEMPORAL_RATIO
+
+Norm = Literal["clip", "frame"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,29 +24,45 @@ class VAEConfig:
     layers_per_block: int = 2
     latent_channels: int = 16
     norm_groups: int = 32
-    norm: Literal["clip", "frame"] = "clip"
+    norm: Norm = "clip"
     scaling_factor: float = 0.476986
     stem_patch: tuple[int, int, int] = (1, 1, 1)
     has_linear_path: bool = False
     has_mid_attention: bool = True
 
     def __post_init__(self) -> None:
+        for name in ("layers_per_block", "latent_channels", "norm_groups"):
+            if getattr(self, name) < 1:
+                raise invalid(f"{name}={getattr(self, name)}", "at least 1", f"use {_DEFAULTS[name]}")
+        if self.norm not in get_args(Norm):
+            raise invalid(f"norm={self.norm!r}", "'clip' or 'frame'", "use 'clip' for released weights")
+        if not 0 < self.scaling_factor < math.inf:
+            raise invalid(f"scaling_factor={self.scaling_factor}", "must be positive", "use 1 / std of the latents")
+        self._check_stem()
+        self._check_blocks()
+
+    def _check_stem(self) -> None:
+        for name, patch, total in zip(("t", "h", "w"), self.stem_patch, _RATIOS, strict=True):
+            if patch < 1 or total % patch or (total // patch) & (total // patch - 1):
+                raise invalid(f"stem_patch {name}={patch}", f"it divides {total} into a power of two", "use 1, 2 or 4")
+        if self.stem_patch[1] != self.stem_patch[2] or self.num_temporal_strides > self.num_spatial_strides:
+            raise invalid(
+                f"stem_patch={self.stem_patch}", "square, and it leaves no more halvings of time than of height",
+                "use (1, 1, 1), (2, 2, 2) or (4, 4, 4)",
+            )  # fmt: skip
+
+    def _check_blocks(self) -> None:
         for channels in self.block_channels:
-            if channels % self.norm_groups:
+            if channels < 1 or channels % self.norm_groups:
                 raise invalid(
                     f"block_channels={self.block_channels}", f"each is a multiple of norm_groups={self.norm_groups}",
                     "change either",
                 )  # fmt: skip
-        for name, patch, total in zip(("t", "h", "w"), self.stem_patch, _RATIOS, strict=True):
-            if patch < 1 or total % patch or (total // patch) & (total // patch - 1):
-                raise invalid(f"stem_patch {name}={patch}", f"it divides {total} into a power of two", "use 1, 2 or 4")
         if len(self.block_channels) <= self.num_spatial_strides:
             raise invalid(
                 f"block_channels={self.block_channels}", f"this stem needs over {self.num_spatial_strides} blocks",
                 "add blocks or enlarge stem_patch",
             )  # fmt: skip
-        if self.scaling_factor <= 0:
-            raise invalid(f"scaling_factor={self.scaling_factor}", "must be positive", "use 1 / std of the latents")
 
     @property
     def num_spatial_strides(self) -> int:
@@ -64,4 +83,5 @@ class VAEConfig:
         return active + [None] * (len(self.block_channels) - spatial)
 
 
+_DEFAULTS = {"layers_per_block": 2, "latent_channels": 16, "norm_groups": 32}
 _RATIOS = (TEMPORAL_RATIO, SPATIAL_RATIO, SPATIAL_RATIO)
