@@ -1,6 +1,6 @@
 """What every text encoder gives the transformer, the seam for it, and a shipped double without weights."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,6 +51,16 @@ def pad_states(
     return TextStates(states=padded, mask=mask, pooled=torch.stack(list(pooled)))
 
 
+class BulkTextEncoder(Protocol):
+    """Encodes many prompts at once, for training; a little rounding is the price of its speed."""
+
+    def encode_many(
+        self, prompts: Sequence[str], *, batch_size: int = 16
+    ) -> Iterator[tuple[Float[Tensor, "_ d"], Float[Tensor, " p"]]]:
+        """(states, pooled) of each prompt in order, unpadded."""
+        ...
+
+
 class HashEncoder:
     """Standard normal states drawn from each word's own text: a `TextEncoder` with no weights, for tests and dry runs.
 
@@ -68,6 +78,14 @@ class HashEncoder:
         states = [torch.stack([self._draw(word, "state", self.text_dim) for word in line]) for line in words]
         pooled = [torch.stack([self._draw(word, "pooled", self.pooled_dim) for word in line]).mean(0) for line in words]
         return pad_states(states, pooled)
+
+    def encode_many(
+        self, prompts: Sequence[str], *, batch_size: int = 16
+    ) -> Iterator[tuple[Float[Tensor, "_ d"], Float[Tensor, " p"]]]:
+        """(states, pooled) of each prompt in order; `batch_size` makes no difference."""
+        for prompt in prompts:
+            one = self.encode([prompt], num_frames=1)
+            yield one.states[0], one.pooled[0]
 
     @staticmethod
     def _draw(word: str, purpose: str, dim: int) -> Float[Tensor, " {dim}"]:
