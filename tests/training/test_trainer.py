@@ -41,7 +41,9 @@ class Net(nn.Module):
         return self.blocks[0](torch.tanh(self.first(x)))
 
 
-def trainer(folder: Path, *, steps: int = 12, kind: str = "muon", breaks_at: int | None = None, lr: float = 1e-2) -> Trainer:
+def trainer(
+    folder: Path, *, steps: int = 12, kind: str = "muon", breaks_at: int | None = None, lr: float = 1e-2
+) -> Trainer:
     optimizer = OptimizerConfig(kind=kind, lr=lr, warmup_steps=3, decay_steps=4)  # type: ignore[arg-type]
     config = RunConfig(num_steps=steps, batch_size=4, is_bf16=False, checkpoint_every_steps=5, optimizer=optimizer)
     return Trainer(Net(), Regression(breaks_at), config, folder=folder, settings={"lr": lr})

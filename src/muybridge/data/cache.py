@@ -11,16 +11,16 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from muybridge.core.config import to_dict
 from muybridge.core.errors import RunFailed, invalid
 from muybridge.core.files import atomic_path
 from muybridge.core.seeding import generator
 from muybridge.data.clips import to_pixels
 from muybridge.data.world import World
-from muybridge.text.gallop import GallopEncoder
+from muybridge.text.encoder import BulkTextEncoder
 from muybridge.vae.latents import to_model
 from muybridge.vae.model import VideoVAE
 
-SCENES_PER_SHARD = 256
 SORTED_BATCHES = 8  # samples are sorted by text length within this many batches, so a batch pads little
 TEXT_BATCH = 16
 OnShard = Callable[[int, int], None]
@@ -33,13 +33,14 @@ class CacheConfig:
     num_scenes: int = 4096
     sizes_px: tuple[int, ...] = (64, 128)  # every scene is stored at each
     num_frames: int = 17
+    scenes_per_shard: int = 256
     is_held_out: bool = False
     world: str = "sprites"
     encoders: str = ""  # hash of the VAE's weights and the text statistics: other encoders make another cache
 
     def __post_init__(self) -> None:
-        if self.num_scenes < 1 or self.num_scenes % SCENES_PER_SHARD and self.num_scenes > SCENES_PER_SHARD:
-            raise invalid(f"num_scenes={self.num_scenes}", f"a multiple of {SCENES_PER_SHARD}", "round it up")
+        if self.num_scenes < 1 or self.scenes_per_shard < 1:
+            raise invalid(f"num_scenes={self.num_scenes}", "at least one scene, in shards of at least one", "use 4096")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +59,7 @@ def build_cache(
     *,
     world: World,
     vae: VideoVAE,
-    text: GallopEncoder,
+    text: BulkTextEncoder,
     on_shard: OnShard | None = None,
 ) -> None:
     """Render, encode and store the scenes of `config` under `folder`; finished shards are kept, so it resumes.
@@ -66,15 +67,14 @@ def build_cache(
     Raises RunFailed if `folder` holds another cache.
     """
     _claim(folder, config)
-    num_shards = -(-config.num_scenes // SCENES_PER_SHARD)
-    for shard in range(num_shards):
+    starts = range(0, config.num_scenes, config.scenes_per_shard)
+    for shard, first in enumerate(starts):
         target = folder / f"shard-{shard:04d}.npz"
         if not target.exists():
-            first = shard * SCENES_PER_SHARD
-            indices = range(first, min(first + SCENES_PER_SHARD, config.num_scenes))
+            indices = range(first, min(first + config.scenes_per_shard, config.num_scenes))
             _write_shard(target, _encode_scenes(indices, config, world=world, vae=vae, text=text))
         if on_shard:
-            on_shard(shard + 1, num_shards)
+            on_shard(shard + 1, len(starts))
 
 
 class LatentCache:
@@ -132,7 +132,7 @@ class LatentCache:
 
 
 def _claim(folder: Path, config: CacheConfig) -> None:
-    from_config = {name: getattr(config, name) for name in CacheConfig.__slots__}
+    from_config = to_dict(config)
     note = folder / "cache.json"
     if note.exists() and json.loads(note.read_text()) != from_config:
         raise RunFailed(f"{folder}: holds the latents of other settings; choose another folder or delete it.")
@@ -142,7 +142,7 @@ def _claim(folder: Path, config: CacheConfig) -> None:
 
 
 def _encode_scenes(
-    indices: range, config: CacheConfig, *, world: World, vae: VideoVAE, text: GallopEncoder
+    indices: range, config: CacheConfig, *, world: World, vae: VideoVAE, text: BulkTextEncoder
 ) -> dict[str, np.ndarray]:
     """Latents of every size, text states laid end to end with their lengths, pooled states; float16."""
     scenes = [world.scene(index, split="held_out" if config.is_held_out else "train") for index in indices]
@@ -165,8 +165,8 @@ def _encode_scene(scene: Any, size_px: int, config: CacheConfig, world: World, v
     """(c, t, h, w) float16 latents at the transformer's scale."""
     pixels = to_pixels(world.render(scene, size_px=size_px, num_frames=config.num_frames))
     with torch.autocast("cpu", torch.bfloat16):
-        mean = vae.encode(pixels[None]).mode()[0].float()
-    return to_model(mean, vae.config).half().numpy()
+        mean = vae.encode(pixels[None]).mode().float()
+    return to_model(mean, vae.config)[0].half().numpy()
 
 
 def _write_shard(target: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -12,10 +12,10 @@ from muybridge.transformer.config import TransformerConfig
 from muybridge.vae.config import VAEConfig
 from muybridge.worlds.sprites import SpritesConfig
 
-# Sixteen members of the cast whose silhouettes and colours differ most; 128 px and the hours of one CPU bound the number.
+# Sixteen of the cast whose silhouettes and colours differ most; hours on one CPU bound the number.
 CAST = (
     "horse", "car", "elephant", "rocket", "penguin", "whale", "butterfly", "turtle", "tropical fish", "dinosaur",
-    "giraffe", "ghost", "snail", "bee", "crab", "bus",
+    "helicopter", "ghost", "snail", "bee", "crab", "bus",
 )  # fmt: skip
 
 

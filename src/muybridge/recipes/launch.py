@@ -7,7 +7,9 @@ from typing import Any
 
 from muybridge.core.config import override
 from muybridge.core.errors import invalid
+from muybridge.core.files import sha256
 from muybridge.recipes import gallop
+from muybridge.text.gallop import GallopEncoder, TextStatistics, measure_statistics
 from muybridge.training.stages import CacheStage, FlowStage, VAEStage, build_caches, train_flow, train_vae
 from muybridge.vae.efficientnet import EfficientNetFeatures
 from muybridge.vae.perceptual import PerceptualDistance
@@ -46,6 +48,8 @@ STAGES: dict[str, Stage] = {
         start="gallop-flow-64",
     ),
 }  # fmt: skip
+STATISTICS_CAPTIONS = 1024
+TEXT_FILE = "text.safetensors"
 VAE_STAGE = "gallop-vae-whole"  # whose weights encode the latents
 LATENT_STAGE = "gallop-latents"
 
@@ -65,15 +69,15 @@ def run_stage(name: str, out: Path, *, changes: Mapping[str, Any], report: Repor
         report(name, done, total, figures)
 
     if isinstance(settings, FlowStage):
-        caches, language_model = _finished(out, LATENT_STAGE), ensure("smollm2-135m-instruct", on_progress=say)
-        start = _weights(out, stage, "transformer")
-        return train_flow(settings, folder, caches=caches, language_model=language_model, start=start, on_step=on_step)
+        caches, start = _finished(out, LATENT_STAGE), _weights(out, stage, "transformer")
+        text = GallopEncoder(_language_model(say), TextStatistics.load(caches / TEXT_FILE))
+        return train_flow(settings, folder, caches=caches, text=text, start=start, on_step=on_step)
     world = SpritesWorld(stage.world(), ensure("fluent-emoji-anim", on_progress=say))
     if isinstance(settings, CacheStage):
         vae_path = _finished(out, VAE_STAGE) / "vae.safetensors"
-        language_model = ensure("smollm2-135m-instruct", on_progress=say)
+        text = GallopEncoder(_language_model(say), _statistics(folder / TEXT_FILE, world, _language_model(say)))
         build_caches(
-            settings, folder, world=world, vae_path=vae_path, language_model=language_model,
+            settings, folder, world=world, vae_path=vae_path, text=text, text_identity=sha256(folder / TEXT_FILE)[:16],
             on_shard=lambda done, total: report(name, done, total, {}),
         )  # fmt: skip
         return folder
@@ -90,6 +94,19 @@ def run_all(out: Path, *, report: Report, say: Say) -> Path:
     for name in STAGES:
         result = run_stage(name, out, changes={}, report=report, say=say)
     return result
+
+
+def _language_model(say: Say) -> Path:
+    return ensure("smollm2-135m-instruct", on_progress=say)
+
+
+def _statistics(path: Path, world: SpritesWorld, language_model: Path) -> TextStatistics:
+    """The statistics at `path`, measured on the world's captions where there are none yet."""
+    if not path.exists():
+        captions = [world.captions(world.scene(index))[0] for index in range(STATISTICS_CAPTIONS)]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        measure_statistics(language_model, captions).save(path)
+    return TextStatistics.load(path)
 
 
 def _weights(out: Path, stage: Stage, kind: str) -> Path | None:

@@ -1,12 +1,9 @@
 """The stages of training `gallop`-like systems: each reads what the one before wrote, and resumes by itself."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from muybridge.weights.load import load_transformer, load_vae
-from muybridge.weights.save import save_model
 from torch import nn
 
 from muybridge.core.errors import invalid
@@ -15,7 +12,7 @@ from muybridge.core.seeding import generator
 from muybridge.data.cache import CacheConfig, LatentCache, OnShard, build_cache
 from muybridge.data.clips import ClipsConfig, ClipStream, held_out_clips
 from muybridge.data.world import World
-from muybridge.text.gallop import GallopEncoder, TextStatistics, measure_statistics
+from muybridge.text.encoder import BulkTextEncoder, TextEncoder
 from muybridge.training.config import RunConfig
 from muybridge.training.tasks.flow_matching import FlowConfig, FlowTask
 from muybridge.training.tasks.reconstruction import ReconstructionTask, ReconstructionWeights
@@ -27,9 +24,10 @@ from muybridge.vae.config import VAEConfig
 from muybridge.vae.linear_path import initialise_from_patches
 from muybridge.vae.model import VideoVAE
 from muybridge.vae.perceptual import FeatureDistance
+from muybridge.weights.load import load_transformer, load_vae
+from muybridge.weights.save import save_model
 
 PATCH_CLIPS = 96  # clips whose patches start the linear path: 30,000 patches of 128 px clips
-STATISTICS_CAPTIONS = 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,24 +89,19 @@ def build_caches(
     *,
     world: World,
     vae_path: Path,
-    language_model: Path,
+    text: BulkTextEncoder,
+    text_identity: str,
     on_shard: OnShard | None = None,
-) -> TextStatistics:
-    """Measure the text statistics and encode the scenes; `folder` then holds train/, held_out/ and text.safetensors."""
-    statistics = _statistics(folder / "text.safetensors", world, language_model)
-    text = GallopEncoder(language_model, statistics)
+) -> None:
+    """Encode the scenes into `folder`/held_out and `folder`/train; finished shards are kept.
+
+    text_identity: what tells this text encoder from others, such as a hash of its statistics.
+    """
     vae = load_vae(vae_path, dtype=torch.float32)
-    encoders = f"{sha256(vae_path)[:16]}-{sha256(folder / 'text.safetensors')[:16]}"
-    for name, num_scenes, is_held_out in (
-        ("held_out", stage.num_held_out, True),
-        ("train", stage.cache.num_scenes, False),
-    ):
-        config = CacheConfig(
-            num_scenes=num_scenes, sizes_px=stage.cache.sizes_px, num_frames=stage.cache.num_frames,
-            is_held_out=is_held_out, world=stage.cache.world, encoders=encoders,
-        )  # fmt: skip
+    encoders = f"{sha256(vae_path)[:16]}-{text_identity}"
+    held_out = replace(stage.cache, num_scenes=stage.num_held_out, is_held_out=True, encoders=encoders)
+    for name, config in (("held_out", held_out), ("train", replace(stage.cache, encoders=encoders))):
         build_cache(folder / name, config, world=world, vae=vae, text=text, on_shard=on_shard)
-    return statistics
 
 
 def train_flow(
@@ -116,12 +109,11 @@ def train_flow(
     folder: Path,
     *,
     caches: Path,
-    language_model: Path,
+    text: TextEncoder,
     start: Path | None = None,
     on_step: OnStep | None = None,
 ) -> Path:
     """Train a transformer afresh, or from the weights at `start`; the file of the averaged weights."""
-    text = GallopEncoder(language_model, TextStatistics.load(caches / "text.safetensors"))
     task = FlowTask(
         cache=LatentCache(caches / "train", size_px=stage.size_px),
         held_out=LatentCache(caches / "held_out", size_px=stage.size_px),
@@ -175,10 +167,3 @@ def _with_unit_latents(vae: VideoVAE, latent_rms: float) -> VideoVAE:
         raise invalid(f"latent_rms={latent_rms}", "the latents must vary", "train the VAE longer")
     vae.config = replace(vae.config, scaling_factor=round(1.0 / latent_rms, 6))
     return vae
-
-
-def _statistics(path: Path, world: World, language_model: Path) -> TextStatistics:
-    if not path.exists():
-        captions: Sequence[str] = [world.captions(world.scene(i))[0] for i in range(STATISTICS_CAPTIONS)]
-        measure_statistics(language_model, captions).save(path)
-    return TextStatistics.load(path)

@@ -75,7 +75,7 @@ class Trainer:
 
     def _check(self, loss: Tensor) -> None:
         if not torch.isfinite(loss):
-            raise RunFailed(f"step {self.step}: the loss is {float(loss)}; lower the rate and run the command again.")
+            raise RunFailed(f"step {self.step}: the loss is {loss.item()}; lower the rate and run the command again.")
 
     def _state(self) -> dict[str, Any]:
         return {
