@@ -57,7 +57,7 @@ def resolve(name: str | Path) -> CatalogueEntry:
     if text in HUNYUANVIDEO_REPOS:
         return replace(_HUNYUANVIDEO, repo_id=text)
     path = Path(name).expanduser()
-    if path.exists():
+    if text and path.exists():
         return _local(path)
     if _HUB_ID.fullmatch(text) and path.suffix not in (".safetensors", ".pt", ".pth", ".json"):
         return replace(_HUNYUANVIDEO, name=text, title=text, licence="see its page on the hub", repo_id=text)

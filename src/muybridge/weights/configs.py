@@ -62,9 +62,8 @@ def transformer_config(
         values |= {ours: beside[name] for name, ours in _TRANSFORMER_FIELDS.items() if beside.get(name) is not None}
         if isinstance(beside.get("attention_head_dim"), int):
             values["hidden_size"] = beside["num_attention_heads"] * beside["attention_head_dim"]
-    elif beside and "rope_axes_dim" in beside:
-        values["rope_axes_dim"] = beside["rope_axes_dim"]
-        values["rope_theta"] = beside.get("rope_theta", TransformerConfig.rope_theta)
+    elif beside:
+        values |= {name: beside[name] for name in ("rope_axes_dim", "rope_theta") if name in beside}
     if "rope_axes_dim" not in values:
         head_dim = values["hidden_size"] // values["num_heads"]
         raise WeightsError(

@@ -79,12 +79,13 @@ def _open_file(file: Path, *, key: str, verify: bool) -> Checkpoint:
         start = stream.read(32)
     if not start:
         raise WeightsError(f"{file}: is empty; download it again.")
-    if start.startswith(pickles.ZIP_MAGIC) or start.startswith(pickles.PICKLE_MAGIC):
+    is_safetensors = start[8:9] == b"{"  # after the header's length, whose first byte may be that of a pickle
+    if not is_safetensors and start.startswith((pickles.ZIP_MAGIC, pickles.PICKLE_MAGIC)):
         return _open_pickle(file, key=key, verify=verify)
     for magic, explanation in _FOREIGN.items():
         if start.startswith(magic):
             raise WeightsError(f"{file}: {explanation}.")
-    if start[8:9] != b"{" and file.suffix != ".safetensors":
+    if not is_safetensors and file.suffix != ".safetensors":
         raise WeightsError(f"{file}: neither safetensors nor a PyTorch file; give one of these.")
     return _open_safetensors(file, verify=verify)
 
@@ -142,7 +143,7 @@ def _weight_map(index: Path) -> dict[str, str]:
     if not isinstance(weight_map, dict) or not weight_map:
         raise WeightsError(f"{index}: is JSON without a weight_map; give the *.safetensors.index.json or the folder.")
     for key, name in weight_map.items():
-        if not isinstance(name, str) or not name or Path(name).name != name or "\\" in name:
+        if not isinstance(name, str) or name in ("", "..") or Path(name).name != name or "\\" in name:
             raise WeightsError(f"{index}: places {key!r} in {name!r}; a shard is a plain file name in the same folder.")
     return weight_map
 

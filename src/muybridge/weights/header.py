@@ -14,6 +14,7 @@ import torch
 from muybridge.core.errors import WeightsError
 
 MAX_HEADER_BYTES = 100_000_000  # the format's own limit
+ALIGNMENT = 64  # bytes, as torch allocates: mapped weights then give bit for bit what the same weights in memory give
 DATA_DIGEST = "muybridge.sha256"  # SHA-256 of the data section
 HEADER_DIGEST = "muybridge.header_sha256"  # SHA-256 of the header, this entry left out
 OWN_PREFIX = "muybridge."
@@ -66,9 +67,9 @@ def read_header(path: Path) -> Header:
 
 
 def encode_header(spans: Mapping[str, Span], metadata: Mapping[str, str]) -> bytes:
-    """The bytes in front of the data section, padded to a multiple of 8 so that every tensor is aligned."""
+    """The bytes in front of the data section, padded with spaces so that the data start aligned."""
     text = json.dumps(_fields(spans, metadata), separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
+    text += b" " * (-(_LENGTH.size + len(text)) % ALIGNMENT)
     return _LENGTH.pack(len(text)) + text
 
 

@@ -14,7 +14,7 @@ from muybridge.core.files import atomic_path
 from muybridge.transformer import Transformer, TransformerConfig
 from muybridge.vae import VAEConfig, VideoVAE
 from muybridge.weights.configs import CONFIG_KEY, KIND_KEY
-from muybridge.weights.header import DTYPES, Span, encode_header, with_blank_digests, with_digests
+from muybridge.weights.header import ALIGNMENT, DTYPES, Span, encode_header, with_blank_digests, with_digests
 from muybridge.weights.layouts import stripped
 from muybridge.weights.stored import StoredTensor, cast, from_tensor
 
@@ -76,13 +76,18 @@ def write_safetensors(path: Path, entries: Mapping[str, StoredTensor], *, metada
 def _spans(entries: Mapping[str, StoredTensor]) -> dict[str, Span]:
     spans: dict[str, Span] = {}
     position = 0
-    for key in sorted(entries, key=lambda key: (-entries[key].dtype.itemsize, key)):  # widest first keeps all aligned
+    for key in sorted(entries, key=lambda key: _rank(key, entries[key])):
         entry = entries[key]
         if entry.dtype not in DTYPES.values():
             raise invalid(f"{key} of {entry.dtype}", "safetensors has no such dtype here", "cast it first")
         spans[key] = Span(dtype=entry.dtype, shape=entry.shape, start=position, stop=position + entry.num_bytes)
         position += entry.num_bytes
     return spans
+
+
+def _rank(key: str, entry: StoredTensor) -> tuple[bool, int, str]:
+    """An order that keeps tensors aligned though the format has no gaps: odd lengths last, widest dtype first."""
+    return entry.num_bytes % ALIGNMENT != 0, -entry.dtype.itemsize, key
 
 
 def _write(
