@@ -23,6 +23,7 @@ class ClipsConfig:
     crop_px: int = 64
     num_frames: int = 17
     images_every: int = 5
+    num_windows: int = 3  # the busiest of so many is taken: plain ground teaches little
     images_per_clip: int = 4  # a batch of pictures holds this many times more samples
 
     def __post_init__(self) -> None:
@@ -47,15 +48,17 @@ class ClipStream:
         size = batch_size * config.images_per_clip if is_images else batch_size
         draw = generator(self.seed, step, "clips")
         indices = torch.randint(0, 2**40, (size,), generator=draw).tolist()
-        corners = torch.randint(0, config.render_px - config.crop_px + 1, (size, 2), generator=draw).tolist()
+        room = config.render_px - config.crop_px + 1
+        corners = torch.randint(0, room, (size, config.num_windows, 2), generator=draw).tolist()
         frames = 1 if is_images else config.num_frames
         return torch.stack([self._clip(*item, frames) for item in zip(indices, corners, strict=True)])
 
-    def _clip(self, index: int, corner: list[int], num_frames: int) -> Float[Tensor, "3 f y x"]:
-        scene = self.world.scene(index)
+    def _clip(self, index: int, corners: list[list[int]], num_frames: int) -> Float[Tensor, "3 f y x"]:
+        """The window with the largest spread of brightness."""
+        scene, side = self.world.scene(index), self.config.crop_px
         frames = self.world.render(scene, size_px=self.config.render_px, num_frames=num_frames)
-        (top, left), side = corner, self.config.crop_px
-        return to_pixels(frames[:, top : top + side, left : left + side])
+        windows = [frames[:, top : top + side, left : left + side] for top, left in corners]
+        return to_pixels(max(windows, key=lambda window: float(window[0, ..., 1].std())))
 
 
 def to_pixels(frames: np.ndarray) -> Float[Tensor, "3 f y x"]:

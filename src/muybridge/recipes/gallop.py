@@ -1,6 +1,7 @@
 """How the embedded `gallop` weights were made: each recipe is one stage, and each stage reads the one before."""
 
 from dataclasses import replace
+from typing import Any
 
 from muybridge.data.cache import CacheConfig
 from muybridge.data.clips import ClipsConfig
@@ -37,11 +38,11 @@ def gallop_vae() -> VAEStage:
             stem_patch=(2, 4, 4), has_linear_path=True, has_mid_attention=False,
         ),
         clips=ClipsConfig(render_px=128, crop_px=64, num_frames=17),
-        weights=ReconstructionWeights(perceptual=0.1),
+        weights=ReconstructionWeights(),
         run=RunConfig(
-            num_steps=1500, batch_size=4, ema_decay=0.995, checkpoint_every_steps=100, validate_every_steps=100,
+            num_steps=1500, batch_size=4, ema_decay=0.99, checkpoint_every_steps=100, validate_every_steps=100,
             optimizer=OptimizerConfig(
-                lr=1e-3, betas=(0.9, 0.98), warmup_steps=30, decay_steps=600, slow_names=("linear_",)
+                lr=1.5e-3, betas=(0.9, 0.98), warmup_steps=30, decay_steps=600, slow_names=("linear_",)
             ),
         ),
     )  # fmt: skip
@@ -90,3 +91,17 @@ def gallop_flow_128() -> FlowStage:
             first.run, seed=1, num_steps=2400, batch_size=16, optimizer=replace(first.run.optimizer, decay_steps=900)
         ),
     )
+
+
+def gallop_about() -> dict[str, Any]:
+    """What the published folder says of itself."""
+    defaults = {
+        "width": 128, "height": 128, "frames": 17, "fps": 12, "steps": 30, "shift": 3.0, "cfg": 3.0, "sampler": "euler",
+    }  # fmt: skip
+    return {
+        "name": "gallop",
+        "title": "gallop: the HunyuanVideo system in miniature, 128 px films of sixteen animated subjects",
+        "licence": "Apache-2.0; trained on Fluent Emoji animations (MIT)",
+        "defaults": defaults,
+        "native_sizes": {"128p": [[128, 128]]},
+    }

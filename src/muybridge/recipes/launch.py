@@ -9,6 +9,7 @@ from muybridge.core.config import override
 from muybridge.core.errors import invalid
 from muybridge.core.files import sha256
 from muybridge.recipes import gallop
+from muybridge.recipes.publish import publish
 from muybridge.text.gallop import GallopEncoder, TextStatistics, measure_statistics
 from muybridge.training.stages import CacheStage, FlowStage, VAEStage, build_caches, train_flow, train_vae
 from muybridge.vae.efficientnet import EfficientNetFeatures
@@ -52,6 +53,7 @@ STATISTICS_CAPTIONS = 1024
 TEXT_FILE = "text.safetensors"
 VAE_STAGE = "gallop-vae-whole"  # whose weights encode the latents
 LATENT_STAGE = "gallop-latents"
+LAST_STAGE = "gallop-flow-128"
 
 
 def run_stage(name: str, out: Path, *, changes: Mapping[str, Any], report: Report, say: Say) -> Path:
@@ -89,11 +91,20 @@ def run_stage(name: str, out: Path, *, changes: Mapping[str, Any], report: Repor
 
 
 def run_all(out: Path, *, report: Report, say: Say) -> Path:
-    """All stages in order; each hands over to the next, and finished ones are passed over quickly."""
-    result = out
+    """All stages in order, each handing over to the next, then the model folder; finished stages are passed quickly."""
     for name in STAGES:
-        result = run_stage(name, out, changes={}, report=report, say=say)
-    return result
+        run_stage(name, out, changes={}, report=report, say=say)
+    return publish_gallop(out)
+
+
+def publish_gallop(out: Path) -> Path:
+    """The model folder `out`/gallop of the finished stages."""
+    sources = {
+        "transformer": _finished(out, LAST_STAGE) / "transformer.safetensors",
+        "vae": _finished(out, VAE_STAGE) / "vae.safetensors",
+    }
+    text = _finished(out, LATENT_STAGE) / TEXT_FILE
+    return publish(sources, text, out / "gallop", about=gallop.gallop_about())
 
 
 def _language_model(say: Say) -> Path:
