@@ -61,9 +61,8 @@ docs: $(VENV)/development   ## write docs/reference anew from the command line a
 bench: $(VENV)/development   ## us and the peer, side by side; the report goes to benchmarks/reports
 	$(BIN)/python benchmarks/transformer.py
 
-train-gallop: $(VENV)/development   ## train the embedded family anew; the same command continues an interrupted run
-	$(BIN)/muybridge train gallop-vae --output $(RUNS)/gallop-vae
-	$(BIN)/muybridge train gallop-transformer --output $(RUNS)/gallop-transformer
+train-gallop: $(VENV)/core   ## train the embedded family anew, in hours; the same command continues an interrupted run
+	$(BIN)/muybridge train gallop --out $(RUNS)/gallop
 
 clean:           ## remove the environment and everything generated
 	rm -rf $(VENV) $(FILMS) .pytest_cache .ruff_cache
