@@ -25,14 +25,14 @@ def randomised(model: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def small_transformer(config: TransformerConfig = TRANSFORMER) -> Transformer:
-    """A transformer of about 100 thousand random parameters."""
+    """A transformer of 143,776 random parameters by default."""
     model = randomised(Transformer(config))
     assert isinstance(model, Transformer)
     return model
 
 
 def small_vae(config: VAEConfig = VAE) -> VideoVAE:
-    """A VAE of about 40 thousand random parameters."""
+    """A VAE of 59,551 random parameters by default."""
     model = randomised(VideoVAE(config))
     assert isinstance(model, VideoVAE)
     return model
