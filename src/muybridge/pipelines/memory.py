@@ -139,7 +139,7 @@ def available_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + cached
-    return min(_system_available(), *_container_available())
+    return min([_system_available(), *_container_available()])
 
 
 def held_bytes(device: torch.device) -> int:

@@ -1,0 +1,61 @@
+"""The transformer as a velocity."""
+
+import torch
+from tests.transformer.networks import TINY, network
+
+from muybridge.pipelines.denoise import Plan, Prompts, denoise, guided_velocity, network_velocity
+from muybridge.pipelines.text_to_video import _together
+from muybridge.text.encoder import HashEncoder, TextStates
+from muybridge.transformer import Conditions
+
+ENCODER = HashEncoder(text_dim=TINY.text_dim, pooled_dim=TINY.pooled_dim)
+PLAN = Plan(num_steps=2, shift=7.0, sampler="euler", guidance=6.0, cfg=3.0)
+X = torch.randn(1, 4, 2, 4, 4, generator=torch.Generator().manual_seed(1))
+SIGMA = torch.tensor([0.7])
+
+
+def text(*prompts: str) -> TextStates:
+    return ENCODER.encode(prompts, num_frames=5)
+
+
+def test_the_velocity_is_the_networks():
+    model, given = network(), text("a red horse")
+    conditions = Conditions(text=given.states, pooled=given.pooled, guidance=torch.tensor([6.0]))
+    assert torch.equal(network_velocity(model, given, guidance=6.0)(X, SIGMA), model(X, SIGMA, conditions))
+
+
+def test_padding_makes_no_difference():
+    padded = _together([text("a"), text("a red horse in the rain")])
+    alone = TextStates(states=padded.states[:1], mask=padded.mask[:1], pooled=padded.pooled[:1])
+    model = network()
+    assert torch.equal(
+        network_velocity(model, alone, guidance=6.0)(X, SIGMA),
+        network_velocity(model, text("a"), guidance=6.0)(X, SIGMA),
+    )
+
+
+def test_guidance_extrapolates_from_the_negative_prompt():
+    model = network()
+    prompts = Prompts(positive=text("a horse"), negative=text("a cow"))
+    positive, negative = (network_velocity(model, t, guidance=6.0)(X, SIGMA) for t in (text("a horse"), text("a cow")))
+    guided = guided_velocity(model, prompts, PLAN)(X, SIGMA)
+    torch.testing.assert_close(guided, negative + 3.0 * (positive - negative))
+
+
+def test_a_batch_agrees_with_its_films():
+    """What an accelerator does in one batch; rounding only."""
+    model = network()
+    texts = [text("a"), text("a red horse in the rain")]
+    together = denoise(
+        model, Prompts(positive=_together(texts), negative=None), plan=PLAN, seeds=[1, 2], shape=(4, 2, 4, 4)
+    )
+    for i, one in enumerate(texts):
+        prompts = Prompts(positive=one, negative=None)
+        alone = denoise(model, prompts, plan=PLAN, seeds=[1 + i], shape=(4, 2, 4, 4))
+        torch.testing.assert_close(together[i], alone[0], rtol=1e-4, atol=1e-4)
+
+
+def test_a_bfloat16_network_keeps_float32_state():
+    prompts = Prompts(positive=text("a horse"), negative=None)
+    latents = denoise(network().bfloat16(), prompts, plan=PLAN, seeds=[1], shape=(4, 2, 4, 4))
+    assert latents.dtype == torch.float32 and not torch.equal(latents, latents.bfloat16().float())

@@ -1,0 +1,107 @@
+"""Closed-form memory needs, and what is free."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tests.pipelines.tiny import pipeline
+
+from muybridge.core.errors import DoesNotFit, InvalidInput
+from muybridge.pipelines.memory import (
+    GIB,
+    Machine,
+    _container_available,
+    available_bytes,
+    check_fits,
+    held_bytes,
+    parse_bytes,
+)
+from muybridge.pipelines.request import GenerationRequest
+from muybridge.transformer import TransformerConfig
+from muybridge.vae import VAEConfig
+from muybridge.vae.tiling import Tiling
+
+FILM = GenerationRequest(prompt="a")
+RELEASED = Machine(
+    transformer=TransformerConfig(),
+    vae=VAEConfig(),
+    tiling=Tiling(),
+    transformer_value_bytes=2,
+    vae_value_bytes=2,
+    weight_bytes=26 * GIB,
+    text_bytes=16 * GIB,
+    keeps_text=False,
+)
+
+
+def test_the_released_model_at_its_default_size_needs_what_people_report():
+    """Reported: 60 GB for 720x1280x129 with everything resident, 45 GB for 544x960x129 (the released README)."""
+    assert 30 * GIB < RELEASED.needs(FILM).total_bytes < 80 * GIB
+
+
+@pytest.mark.parametrize("more", [{"width": 1920}, {"height": 1440}, {"num_frames": 257}])
+def test_more_pixels_need_more(more):
+    assert RELEASED.needs(replace(FILM, **more)).total_bytes > RELEASED.needs(FILM).total_bytes
+
+
+def test_a_batch_needs_more_and_a_freed_text_encoder_less():
+    assert RELEASED.needs(FILM, batch_size=4).total_bytes > RELEASED.needs(FILM).total_bytes
+    assert replace(RELEASED, keeps_text=True).needs(FILM).total_bytes > RELEASED.needs(FILM).total_bytes
+
+
+def test_tiling_bounds_what_decoding_takes():
+    whole = replace(RELEASED, tiling=None)
+    assert whole.needs(FILM).work_bytes > 2 * RELEASED.needs(FILM).work_bytes
+
+
+def test_what_is_named_as_fitting_fits():
+    available = 60 * GIB
+    with pytest.raises(DoesNotFit) as caught:
+        check_fits(replace(FILM, num_frames=513), RELEASED, available=available)
+    message = str(caught.value)
+    assert "1280x720 with 513 frames: needs about" in message and "60 GiB is free" in message
+    words = message.split("the nearest that fits is ")[1].removesuffix(".").split(" or ")
+    for text in words:
+        size, frames = text.removesuffix(" frames").split(" with ")
+        width, height = map(int, size.split("x"))
+        smaller = replace(FILM, width=width, height=height, num_frames=int(frames))
+        check_fits(smaller, RELEASED, available=available)
+    assert len(words) == 2
+
+
+def test_nothing_fits_where_not_even_the_weights_do():
+    with pytest.raises(DoesNotFit, match="use a machine with more memory"):
+        check_fits(FILM, RELEASED, available=10 * GIB)
+
+
+def test_the_estimate_covers_a_real_run():
+    """Tiny networks: the estimate must be above what their own tensors take, and not absurdly so."""
+    machine = pipeline().components.machine(keeps_text=True)
+    needs = machine.needs(GenerationRequest(prompt="a", width=64, height=64, num_frames=5))
+    assert 10_000 < needs.work_bytes < 100 * 2**20
+
+
+def test_free_memory_is_measured():
+    cpu = torch.device("cpu")
+    assert 2**26 < available_bytes(cpu) < 2**50
+    assert 2**24 < held_bytes(cpu) < 2**40
+
+
+def test_a_containers_limit_counts_and_its_file_cache_does_not(tmp_path):
+    assert _container_available(tmp_path) == []
+    for name, text in {"max": "max", "current": "600", "stat": "anon 1\nactive_file 50\ninactive_file 50\n"}.items():
+        (tmp_path / f"memory.{name}").write_text(text)
+    assert _container_available(tmp_path) == []
+    (tmp_path / "memory.max").write_text("1000\n")
+    assert _container_available(tmp_path) == [500]
+
+
+def test_amounts_are_read_in_both_units():
+    assert parse_bytes("12GiB") == 12 * 2**30 and parse_bytes("12GB") == 12 * 10**9
+    assert parse_bytes("1.5 MiB") == 3 * 2**19 and parse_bytes("800M") == 8 * 10**8 and parse_bytes("77") == 77
+
+
+@pytest.mark.parametrize("text", ["", "lots", "-1GiB", "12 TB of it", "nan", "1e9"])
+def test_other_amounts_are_refused(text):
+    with pytest.raises(InvalidInput, match="memory="):
+        parse_bytes(text)
