@@ -4,6 +4,7 @@ The result differs from the untiled one (each tile restarts its padding and its 
 released model's reference output, so it is kept to the letter.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -34,6 +35,12 @@ class Tiling:
             raise invalid(f"sample_frames={self.sample_frames}", f"a multiple of {TEMPORAL_RATIO}", "use 64")
         if not 0.0 <= self.overlap < 1.0:
             raise invalid(f"overlap={self.overlap}", "a share in [0, 1)", "use 0.25")
+        for name, size in (("px", self.latent_px), ("frames", self.latent_frames)):
+            if not math.isclose(size * self.overlap, round(size * self.overlap)):
+                raise invalid(
+                    f"overlap={self.overlap}", f"a tile of {size} latent {name} overlaps by whole latents",
+                    f"use a multiple of 1/{size}",
+                )  # fmt: skip
 
     @property
     def latent_px(self) -> int:
@@ -80,8 +87,8 @@ def decode_tiled(
 
 
 def _axis(size_in: int, size_out: int, overlap: float) -> _Axis:
-    blend = int(size_out * overlap)
-    return _Axis(size=size_in, stride=int(size_in * (1 - overlap)), blend=blend, keep=size_out - blend)
+    shared, blend = round(size_in * overlap), round(size_out * overlap)
+    return _Axis(size=size_in, stride=size_in - shared, blend=blend, keep=size_out - blend)
 
 
 def _through_tiles(code: Coder, x: Tensor, space: _Axis, time: _Axis) -> Tensor:
