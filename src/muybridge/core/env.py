@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Where fetched and converted files live: $MUYBRIDGE_CACHE, else $XDG_CACHE_HOME/muybridge, else ~/.cache/muybridge."""
+    """Where fetched files live: $MUYBRIDGE_CACHE, else $XDG_CACHE_HOME/muybridge, else ~/.cache/muybridge."""
     if chosen := os.environ.get("MUYBRIDGE_CACHE"):
         return Path(chosen).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")

@@ -1,0 +1,1 @@
+"""From a world to what training reads: clips, and latents encoded once."""

@@ -13,7 +13,7 @@ def velocity_loss(
     weights: Float[Tensor, "b"] | None = None,
     counted: Bool[Tensor, "b t"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean over samples of weight x mean squared error, in float32.   Paper 4.3.2.
+    """Mean over samples of weight x mean squared error, in float32.   Paper 4.5.1.
 
     Each sample counts the same however long it is. `counted` marks the latent frames that are learned (False on held
     ones, which carry no error); a sample with no counted frame adds 0. `weights` are used as they are, not normalised.

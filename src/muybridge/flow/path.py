@@ -1,6 +1,6 @@
 """The straight path between data and noise, and the one time convention of the package.
 
-| here                                  | paper 3.2, 4.3.2                  | diffusers, released code            |
+| here                                  | paper 4.5.1                       | diffusers, released code            |
 |---------------------------------------|-----------------------------------|-------------------------------------|
 | sigma in [0, 1]; 1 noise, 0 data      | t = 1 - sigma; 0 noise, 1 data    | timestep = 1000 sigma               |
 | x = (1 - sigma) data + sigma noise    | x_t = t x_1 + (1 - t) x_0         | the same x                          |
@@ -33,13 +33,13 @@ def expand_sigma(sigma: Float[Tensor, "b *t"], like: Float[Tensor, "b *rest"]) -
 def interpolate(
     data: Float[Tensor, "b *rest"], noise: Float[Tensor, "b *rest"], sigma: Float[Tensor, "b *t"]
 ) -> Float[Tensor, "b *rest"]:
-    """The point x at `sigma` between `data` (sigma 0) and `noise` (sigma 1).   Paper 4.3.2, with t = 1 - sigma."""
+    """The point x at `sigma` between `data` (sigma 0) and `noise` (sigma 1).   Paper 4.5.1, with t = 1 - sigma."""
     weight = expand_sigma(sigma, data)
     return (1 - weight) * data + weight * noise
 
 
 def velocity(data: Float[Tensor, "b *rest"], noise: Float[Tensor, "b *rest"]) -> Float[Tensor, "b *rest"]:
-    """v = noise - data, the same at every sigma: what the network learns to predict.   Paper 4.3.2, v = -u."""
+    """v = noise - data, the same at every sigma: what the network learns to predict.   Paper 4.5.1, v = -u."""
     return noise - data
 
 

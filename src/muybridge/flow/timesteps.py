@@ -59,7 +59,7 @@ def draw_sigmas(
 ) -> Float[Tensor, "num"]:
     """Training noise levels, float32 in [0, 1], shifted after the draw; consumes the same randomness for every method.
 
-    "logit_normal" is sigmoid(mean + std z) (paper 4.3.2; arXiv 2403.03206), "uniform" is U[0, 1), "mix" takes the
+    "logit_normal" is sigmoid(mean + std z) (paper 4.5.1; arXiv 2403.03206), "uniform" is U[0, 1), "mix" takes the
     uniform draw in a tenth of the cases. Raises InvalidInput on an unknown method or an unusable number.
     """
     _check_draw(num, mean=mean, std=std)

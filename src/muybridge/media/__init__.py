@@ -1,0 +1,1 @@
+"""Films and pictures as files, and the settings they carry."""

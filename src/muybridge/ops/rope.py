@@ -1,4 +1,4 @@
-"""Rotary position embedding over the axes of a token grid. Paper 4.2.1; arXiv 2104.09864."""
+"""Rotary position embedding over the axes of a token grid. Paper 4.2; arXiv 2104.09864."""
 
 from collections.abc import Sequence
 
@@ -34,8 +34,8 @@ def rope_table(
     return torch.cat([table, table.new_ones(num_plain, half)]) if num_plain else table
 
 
-def rotate(x: Float[Tensor, "b s heads d"], table: Complex[Tensor, "s half"]) -> Float[Tensor, "b s heads d"]:
+def rotate(x: Float[Tensor, "b heads s d"], table: Complex[Tensor, "s half"]) -> Float[Tensor, "b heads s d"]:
     """`x` with its adjacent channel pairs (0, 1), (2, 3), ... turned by `table`; in float32 at least."""
     exact = x.to(torch.promote_types(x.dtype, torch.float32))  # released: rotation is float32
     pairs = torch.view_as_complex(exact.unflatten(-1, (-1, 2)))
-    return torch.view_as_real(pairs * table[:, None]).flatten(-2)
+    return torch.view_as_real(pairs * table).flatten(-2)

@@ -1,0 +1,1 @@
+"""Training that resumes exactly: tasks, optimizer, averages, checkpoints, stages."""

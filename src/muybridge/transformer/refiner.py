@@ -1,4 +1,4 @@
-"""The token refiner: bidirectional attention over the language model's causal states. Paper 4.2.2.
+"""The token refiner: bidirectional attention over the language model's causal states. Paper 4.3.
 
 The released mask lets a valid query see the valid keys only, so dropping the padding gives valid tokens the same states
 (and what the released rule gives to padding, attention to token 0, is never read).
