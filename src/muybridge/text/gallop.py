@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from transformers.models.llama.configuration_llama import LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaModel, LlamaRotaryEmbedding
 from transformers.tokenization_utils_tokenizers import PreTrainedTokenizerFast
@@ -195,7 +195,7 @@ def load_language(folder: Path, *, dtype: torch.dtype) -> LanguageStates:
     except Exception as error:  # the tokenizers package raises nothing more precise
         raise _refused(folder, error) from None
     language = LanguageStates(model.eval().requires_grad_(False), tokenizer)
-    language.model.to(dtype)
+    nn.Module.to(language.model, dtype)
     return language
 
 

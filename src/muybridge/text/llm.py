@@ -1,4 +1,4 @@
-"""States of a decoder-only language model for a templated prompt (paper 4.2)."""
+"""States of a decoder-only language model for a templated prompt (paper 4.3)."""
 
 import copy
 from collections.abc import Sequence
@@ -73,6 +73,7 @@ def truncated(model: PreTrainedModel, *, skip_layers: int, has_final_norm: bool)
     Raises InvalidInput where `skip_layers` leaves no layer, or is 0: the last state is always normed.
     """
     layers = model.layers
+    assert isinstance(layers, nn.ModuleList)
     if not 1 <= skip_layers < len(layers):
         raise invalid(f"skip_layers={skip_layers}", f"this model has {len(layers)} layers", "use 2, as released")
     view = copy.copy(model)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 from transformers.modeling_utils import PreTrainedModel
 from transformers.models.auto.modeling_auto import AutoModel
 from transformers.models.auto.tokenization_auto import AutoTokenizer
@@ -65,7 +65,7 @@ class ReleasedEncoder:
         Raises WeightsError where a folder lacks something, its weights do not fit, or it holds another kind of model.
         """
         llm = _load(AutoModel, llm_folder, dtype)
-        if not (hasattr(llm, "layers") and hasattr(llm, "norm")):
+        if not isinstance(getattr(llm, "layers", None), nn.ModuleList):
             raise WeightsError(
                 f"{llm_folder}: a {type(llm).__name__}; give a decoder-only language model such as Llama."
             )

@@ -48,7 +48,7 @@ def digest(tensors: dict[str, Tensor]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name]
         found.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        found.update(tensor.view(torch.uint8).numpy())
+        found.update(tensor.view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 
