@@ -11,14 +11,14 @@ TOLERANCE = 1e-5  # float32 sums of 16 products
 
 
 def heads(num_tokens: int) -> torch.Tensor:
-    return torch.randn(1, num_tokens, 2, sum(AXES), generator=torch.Generator().manual_seed(0))
+    return torch.randn(1, 2, num_tokens, sum(AXES), generator=torch.Generator().manual_seed(0))
 
 
 def test_attention_sees_offsets_only():
     """The score of a query and a key is the same wherever on the grid the pair is."""
     grid = (4, 5, 6)
     table = rope_table(grid, AXES, theta=256.0).unflatten(0, grid)
-    q, k = heads(2).split(1, dim=1)
+    q, k = heads(2).split(1, dim=2)
 
     def score(at_q: tuple[int, int, int], at_k: tuple[int, int, int]) -> torch.Tensor:
         return (rotate(q, table[at_q][None]) * rotate(k, table[at_k][None])).sum(-1)
@@ -31,7 +31,7 @@ def test_attention_sees_offsets_only():
 def test_the_first_token_and_plain_tokens_do_not_turn():
     x = heads(7)
     turned = rotate(x, rope_table((1, 1, 5), AXES, theta=256.0, num_plain=2))
-    assert torch.equal(turned[:, [0, 5, 6]], x[:, [0, 5, 6]]) and not torch.equal(turned[:, 1:5], x[:, 1:5])
+    assert torch.equal(turned[:, :, [0, 5, 6]], x[:, :, [0, 5, 6]]) and not torch.equal(turned[:, :, 1:5], x[:, :, 1:5])
 
 
 def test_lengths_are_kept():
@@ -42,9 +42,9 @@ def test_lengths_are_kept():
 
 def test_angles_are_position_times_frequency_on_adjacent_pairs():
     """Axis w, pair 1 of its three, position 3: channels 12 and 13 turn by 3 * 256^(-2/6)."""
-    x = torch.zeros(1, 4, 1, 16)
+    x = torch.zeros(1, 1, 4, 16)
     x[..., 12] = 1
-    turned = rotate(x, rope_table((1, 1, 4), AXES, theta=256.0))[0, 3, 0]
+    turned = rotate(x, rope_table((1, 1, 4), AXES, theta=256.0))[0, 0, 3]
     angle = 3 * 256 ** (-2 / 6)
     expected = torch.zeros(16)
     expected[12], expected[13] = math.cos(angle), math.sin(angle)

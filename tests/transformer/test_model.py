@@ -187,6 +187,25 @@ def test_autocast_gives_every_parameter_a_gradient(per_frame):
         assert parameter.grad is not None and torch.isfinite(parameter.grad).all() and parameter.grad.any(), name
 
 
+def test_recording_the_gradient_never_changes_the_output():
+    model = network()
+    recorded = model(latents(), SIGMA, conditions())
+    with torch.inference_mode():
+        assert error(model(latents(), SIGMA, conditions()), recorded.detach()) < TOLERANCE
+
+
+def test_a_block_leaves_its_inputs_alone():
+    """Step caches keep what went into a block beside what came out."""
+    model = network()
+    for block in model.blocks():
+        with inputs_of(block) as calls:
+            model(latents(), SIGMA, conditions())
+        tokens, signals = calls[0]
+        before = [x.clone() for x in tokens]
+        block(*tokens, **signals)
+        assert all(map(torch.equal, tokens, before))
+
+
 def test_recompute_from_outside_gives_the_same_gradient():
     class Recomputed(nn.Module):
         def __init__(self, block: nn.Module) -> None:

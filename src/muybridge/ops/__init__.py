@@ -1,0 +1,1 @@
+"""The mathematics that networks share: attention, rotary positions, norms, modulation, patches, causal convolution."""

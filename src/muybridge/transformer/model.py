@@ -105,7 +105,7 @@ class Transformer(nn.Module):
         The scale is rounded to the network's dtype and multiplied by 1000 in it, as released: 6.0 is 6016 in bfloat16.
         """
         if self.guidance_in is None or conditions.guidance is None:
-            return self.time_in.mlp[0].bias.new_zeros(())
+            return torch.zeros((), dtype=self.dtype, device=self.device)
         return self.guidance_in((conditions.guidance.to(self.dtype) * TIME_SCALE)[:, None], dtype=self.dtype)
 
     def _trimmed_text(self, conditions: Conditions) -> tuple[Tensor, list[int] | None]:

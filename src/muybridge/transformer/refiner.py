@@ -103,7 +103,7 @@ class TextRefiner(nn.Module):
         *,
         lengths: Sequence[int] | None,
     ) -> Float[Tensor, "b l d"]:
-        """Refined tokens at `timestep` (0..1000); states after `lengths` must be zero, tokens after them mean nothing."""
+        """Refined tokens at `timestep` (0..1000); `text` is zero after `lengths`, and tokens there mean nothing."""
         counts = torch.tensor(lengths or [text.shape[1]], dtype=torch.float32, device=text.device)
         mean = (text.sum(1, dtype=torch.float32) / counts[:, None]).to(text.dtype)  # a sum over tokens: float32
         signal = self.t_embedder(timestep, dtype=text.dtype) + self.c_embedder(mean)
