@@ -9,7 +9,7 @@ from tests.data.small import SIZE_PX, small_world
 
 
 def stream(seed: int = 0) -> ClipStream:
-    config = ClipsConfig(render_px=SIZE_PX, crop_px=16, num_frames=5, images_every=5, images_per_clip=4)
+    config = ClipsConfig(size_px=16, num_frames=5, images_every=5, images_per_clip=4)
     return ClipStream(world=small_world(), config=config, seed=seed)
 
 
@@ -44,6 +44,7 @@ def test_held_out_clips_are_of_combinations_that_are_never_trained_on() -> None:
     assert not held_out & trained
 
 
-def test_a_crop_larger_than_the_clip_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="crop_px=256"):
-        ClipsConfig(render_px=128, crop_px=256)
+@pytest.mark.parametrize(("field", "value"), [("size_px", 100), ("num_frames", 16)])
+def test_shapes_that_the_vae_cannot_take_are_refused(field: str, value: int) -> None:
+    with pytest.raises(InvalidInput, match=str(value)):
+        ClipsConfig(**{field: value})

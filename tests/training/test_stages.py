@@ -25,8 +25,8 @@ def run(num_steps: int) -> RunConfig:
 
 
 def vae_stage(num_steps: int = 2) -> VAEStage:
-    clips = ClipsConfig(render_px=SIZE_PX, crop_px=16, num_frames=5)
-    return VAEStage(vae=small_vae_config(), clips=clips, run=run(num_steps), num_held_out=2, held_out_px=SIZE_PX)
+    clips = ClipsConfig(size_px=SIZE_PX, num_frames=5)
+    return VAEStage(vae=small_vae_config(), clips=clips, run=run(num_steps), num_held_out=2, held_out_frames=5)
 
 
 def flow_stage(num_steps: int) -> FlowStage:

@@ -33,10 +33,7 @@ class Stage:
 
 STAGES: dict[str, Stage] = {
     "gallop-vae": Stage(
-        recipe=gallop.gallop_vae, world=gallop.vae_world, summary="causal 3D VAE on windows of clips"
-    ),
-    "gallop-vae-whole": Stage(
-        recipe=gallop.gallop_vae_whole, world=gallop.vae_world, summary="the VAE on whole clips", start="gallop-vae"
+        recipe=gallop.gallop_vae, world=gallop.vae_world, summary="causal 3D VAE"
     ),
     "gallop-latents": Stage(
         recipe=gallop.gallop_latents, world=gallop.flow_world, summary="latents and text states of the scenes"
@@ -51,7 +48,7 @@ STAGES: dict[str, Stage] = {
 }  # fmt: skip
 STATISTICS_CAPTIONS = 1024
 TEXT_FILE = "text.safetensors"
-VAE_STAGE = "gallop-vae-whole"  # whose weights encode the latents
+VAE_STAGE = "gallop-vae"  # whose weights encode the latents
 LATENT_STAGE = "gallop-latents"
 LAST_STAGE = "gallop-flow-128"
 

@@ -27,7 +27,7 @@ from muybridge.vae.perceptual import FeatureDistance
 from muybridge.weights.load import load_transformer, load_vae
 from muybridge.weights.save import save_model
 
-PATCH_CLIPS = 96  # clips whose patches start the linear path: 30,000 patches of 128 px clips
+PATCH_CLIPS = 96  # clips whose patches start the linear path: some 70,000 patches of 128 px clips
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +39,7 @@ class VAEStage:
     weights: ReconstructionWeights = field(default_factory=ReconstructionWeights)
     run: RunConfig = field(default_factory=RunConfig)
     num_held_out: int = 16
-    held_out_px: int = 128
+    held_out_frames: int = 17
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,9 +71,8 @@ def train_vae(
 ) -> Path:
     """Train a VAE from principal components, or from the weights at `start`; the file of the averaged weights."""
     stream = ClipStream(world=world, config=stage.clips, seed=stage.run.seed)
-    held_out = held_out_clips(
-        world, stage.num_held_out, size_px=stage.held_out_px, num_frames=stage.clips.num_frames
-    )  # fmt: skip
+    size_px, frames = stage.clips.size_px, stage.held_out_frames
+    held_out = held_out_clips(world, stage.num_held_out, size_px=size_px, num_frames=frames)
     task = ReconstructionTask(clips=stream, weights=stage.weights, held_out=held_out, features=features)
     model = _fresh_vae(stage, world) if start is None else _trainable(load_vae(start, dtype=torch.float32))
     averaged = _train(model, task, stage, folder, on_step=on_step)
@@ -141,8 +140,7 @@ def _fresh_vae(stage: VAEStage, world: World) -> VideoVAE:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stage.run.seed)  # torch's layers draw their first weights from the global generator
         vae = VideoVAE(stage.vae)
-    clips = ClipsConfig(render_px=stage.clips.render_px, crop_px=stage.clips.render_px, images_every=0)
-    stream = ClipStream(world=world, config=clips, seed=stage.run.seed)
+    stream = ClipStream(world=world, config=replace(stage.clips, images_every=0), seed=stage.run.seed)
     initialise_from_patches(vae, stream.batch(0, batch_size=PATCH_CLIPS))
     return vae
 
