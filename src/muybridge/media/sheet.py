@@ -86,7 +86,7 @@ def contact_sheet(
     sheet = _blank(layout)
     for index, frames in enumerate(shown):
         for column, frame in enumerate(frames):
-            _paste(sheet, frame, layout, film=index, column=column)
+            _paste(sheet, frame, layout=layout, film=index, column=column)
     if path is not None:
         write_image(path, sheet)
     return sheet
@@ -101,7 +101,7 @@ def playing_sheet(videos: Sequence[Frames], *, labels: Sequence[str] = (), films
     sheets = np.repeat(_blank(layout)[None], max(map(len, films)), axis=0)
     for index, film in enumerate(films):
         for time, sheet in enumerate(sheets):
-            _paste(sheet, film[min(time, len(film) - 1)], layout, film=index, column=0)
+            _paste(sheet, film[min(time, len(film) - 1)], layout=layout, film=index, column=0)
     return sheets
 
 
@@ -175,7 +175,7 @@ def _blank(layout: Layout) -> Picture:
     return np.array(image)
 
 
-def _paste(sheet: Picture, frame: Picture, layout: Layout, *, film: int, column: int) -> None:
+def _paste(sheet: Picture, frame: Picture, *, layout: Layout, film: int, column: int) -> None:
     """Write one frame onto the sheet, in place."""
     left, top = layout.corner(film)
     left += column * (layout.frame_width + FRAME_GAP_PX)
