@@ -6,21 +6,23 @@ from typing import Any
 import pytest
 import torch
 from diffusers import AutoencoderKLHunyuanVideo, FlowMatchEulerDiscreteScheduler, HunyuanVideoPipeline
-from tests.parity.peer_transformer import peer_of, relative_error
-from tests.text import tiny
-from tests.transformer.networks import TINY, network
 from torch import Tensor
 
 import muybridge
 from muybridge.core.seeding import noise
 from muybridge.text.templates import RELEASED_VIDEO
 from muybridge.transformer import TransformerConfig
+from tests.parity.peer_transformer import peer_of, relative_error
+from tests.text import tiny
+from tests.transformer.networks import TINY, network
 
 pytestmark = pytest.mark.peer
 
 MAX_LATENT_ERROR = 2e-4  # of the standard deviation; float32 rounding over the steps gives about 1e-5
 MAX_PIXEL_ERROR = 5e-4  # as above, through the VAE
-GUIDANCE = 8.0  # exact in bfloat16 after x1000; the released rounding makes 6000 to 6016, which diffusers does not in float32
+GUIDANCE = (
+    8.0  # exact in bfloat16 after x1000; the released rounding makes 6000 to 6016, which diffusers does not in float32
+)
 PROMPT = "a red ball bounces on a wooden floor"
 WIDTH, HEIGHT, FRAMES, STEPS, SEED = 48, 32, 9, 6, 11
 
@@ -73,7 +75,14 @@ def peer_film(peer: HunyuanVideoPipeline, **settings: Any) -> tuple[Tensor, Tens
 def check(ours: Any, peer: HunyuanVideoPipeline, *, peer_settings: dict[str, Any], **settings: Any) -> None:
     latents, pixels = peer_film(peer, **peer_settings)
     film = ours(
-        PROMPT, size=f"{WIDTH}x{HEIGHT}", frames=FRAMES, steps=STEPS, shift=7.0, seed=SEED, guidance=GUIDANCE, **settings
+        PROMPT,
+        size=f"{WIDTH}x{HEIGHT}",
+        frames=FRAMES,
+        steps=STEPS,
+        shift=7.0,
+        seed=SEED,
+        guidance=GUIDANCE,
+        **settings,
     )
     assert relative_error(film.latents[None], latents) <= MAX_LATENT_ERROR
     assert relative_error(ours.decode(film.latents[None]).clamp(-1, 1), pixels) <= MAX_PIXEL_ERROR

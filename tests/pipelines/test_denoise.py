@@ -1,12 +1,12 @@
 """The transformer as a velocity."""
 
 import torch
-from tests.transformer.networks import TINY, network
 
 from muybridge.pipelines.denoise import Plan, Prompts, denoise, guided_velocity, network_velocity
 from muybridge.pipelines.text_to_video import _together
 from muybridge.text.encoder import HashEncoder, TextStates
 from muybridge.transformer import Conditions
+from tests.transformer.networks import TINY, network
 
 ENCODER = HashEncoder(text_dim=TINY.text_dim, pooled_dim=TINY.pooled_dim)
 PLAN = Plan(num_steps=2, shift=7.0, sampler="euler", guidance=6.0, cfg=3.0)

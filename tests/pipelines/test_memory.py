@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.pipelines.tiny import pipeline
 
 from muybridge.core.errors import DoesNotFit, InvalidInput
 from muybridge.pipelines.memory import (
@@ -20,6 +19,7 @@ from muybridge.pipelines.request import GenerationRequest
 from muybridge.transformer import TransformerConfig
 from muybridge.vae import VAEConfig
 from muybridge.vae.tiling import Tiling
+from tests.pipelines.tiny import pipeline
 
 FILM = GenerationRequest(prompt="a")
 RELEASED = Machine(

@@ -11,7 +11,8 @@ from muybridge.core.seeding import MAX_SEED
 from muybridge.pipelines.request import GenerationRequest
 
 WRONG = [
-    ("prompt", ""), ("prompt", " \n\t"), ("prompt", 7), ("prompt", "a" * 4097), ("prompt", "a\udcff"), ("prompt", "a\0b"),
+    ("prompt", ""), ("prompt", " \n\t"), ("prompt", 7), ("prompt", "a" * 4097), ("prompt", "a\udcff"),
+    ("prompt", "a\0b"),
     ("negative_prompt", None), ("negative_prompt", "blurred"),
     ("width", 130), ("width", 0), ("width", -16), ("width", 128.0), ("width", True), ("width", 9000 * 16),
     ("height", 24), ("height", "128"),
@@ -37,7 +38,16 @@ def test_a_wrong_value_is_refused_in_one_line_that_names_it(name, value):
 
 def test_the_edges_of_every_range_are_taken():
     GenerationRequest(
-        prompt="a", num_frames=1, width=16, height=16, seed=MAX_SEED, num_steps=1, fps=240, guidance=0, cfg=1, shift=1e-3
+        prompt="a",
+        num_frames=1,
+        width=16,
+        height=16,
+        seed=MAX_SEED,
+        num_steps=1,
+        fps=240,
+        guidance=0,
+        cfg=1,
+        shift=1e-3,
     )
     GenerationRequest(prompt="Ein Pferd 🐎 galoppiert", seed=0, num_steps=1000, fps=1, guidance=None)
 

@@ -6,12 +6,12 @@ import re
 import numpy as np
 import pytest
 import torch
-from tests.pipelines.tiny import SMALL, pipeline
 
 from muybridge.core.errors import InvalidInput, MediaError
 from muybridge.media.image import read_image
 from muybridge.media.video import read_video
 from muybridge.pipelines import Settings, Video, read_settings
+from tests.pipelines.tiny import SMALL, pipeline
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.pipelines.tiny import SMALL, pipeline
 
 from muybridge.core.errors import DoesNotFit, InvalidInput
 from muybridge.core.seeding import noise
@@ -12,6 +11,7 @@ from muybridge.flow.samplers import SAMPLERS
 from muybridge.pipelines import Defaults, Progress, Settings, Video
 from muybridge.vae import to_vae
 from muybridge.vae.tiling import Tiling, decode_tiled
+from tests.pipelines.tiny import SMALL, pipeline
 
 PROMPTS = ["a horse", "a red ball bounces on a wooden floor", "fog", "two cats in the rain"]
 
@@ -70,8 +70,10 @@ def test_a_seed_that_was_drawn_is_recorded_and_repeats_the_film():
 
 def test_settings_say_all_that_repeats_the_film():
     settings = pipeline()("a horse", seed=3, cfg=2.0, **SMALL).settings
-    expected = {"prompt": "a horse", "negative": "ugly", "size": "48x32", "frames": 5, "steps": 3, "shift": 17.0,
-                "guidance": 6.0, "cfg": 2.0, "seed": 3, "sampler": "euler", "model": "tiny", "dtype": "float32"}  # fmt: skip
+    expected = {
+        "prompt": "a horse", "negative": "ugly", "size": "48x32", "frames": 5, "steps": 3, "shift": 17.0,
+        "guidance": 6.0, "cfg": 2.0, "seed": 3, "sampler": "euler", "model": "tiny", "dtype": "float32",
+    }  # fmt: skip
     assert expected.items() <= settings.items()
     assert set(settings["weights"]) == {"transformer", "vae"} and settings["versions"]["torch"] == torch.__version__
 

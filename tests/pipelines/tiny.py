@@ -4,14 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from tests.text import tiny as text
-from tests.transformer.networks import TINY, network
 
 from muybridge.pipelines import Components, Defaults, Pipeline, TextSource
 from muybridge.text.encoder import HashEncoder
 from muybridge.vae import VAEConfig, VideoVAE
 from muybridge.vae.tiling import Tiling
 from muybridge.weights.save import save_model
+from tests.text import tiny as text
+from tests.transformer.networks import TINY, network
 
 VAE = VAEConfig(block_channels=(8, 8, 8, 8), layers_per_block=1, latent_channels=4, norm_groups=4, scaling_factor=0.5)
 SMALL = {"size": "48x32", "frames": 5, "steps": 3}  # a film of two latent frames in a fraction of a second

@@ -27,6 +27,7 @@ class StageBars:
             TextColumn(noun, style="dim"),
             console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
 

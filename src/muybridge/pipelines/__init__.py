@@ -1,8 +1,8 @@
 """From a request to a finished film: components, denoising, decoding, result."""
 
 from muybridge.media.sidecar import read_settings
+from muybridge.pipelines.assemble import load
 from muybridge.pipelines.components import Components, TextSource
-from muybridge.pipelines.load import load
 from muybridge.pipelines.progress import Progress
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.result import Video, check_destination

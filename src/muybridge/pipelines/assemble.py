@@ -3,12 +3,14 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import nn
+from transformers.utils import logging as transformers_logging
 
 from muybridge.core.errors import DoesNotFit, WeightsError, invalid
 from muybridge.core.files import sha256
@@ -146,7 +148,8 @@ def _released_text(folder: Path, dtype: torch.dtype, device: torch.device) -> Te
         raise WeightsError(f"{folder}: has no {missing} folder; put the released text encoders beside the networks.")
 
     def encoder() -> TextEncoder:
-        found = ReleasedEncoder.from_folders(root / "text_encoder", root / "text_encoder_2", dtype=dtype)
+        with _without_foreign_bars():
+            found = ReleasedEncoder.from_folders(root / "text_encoder", root / "text_encoder_2", dtype=dtype)
         for model in (found.language.model, found.clip.model):
             nn.Module.to(model, device)
         return found
@@ -154,6 +157,18 @@ def _released_text(folder: Path, dtype: torch.dtype, device: torch.device) -> Te
     files = [file for part in ("text_encoder", "text_encoder_2") for file in (root / part).glob("*.safetensors")]
     growth = dtype.itemsize / torch.float16.itemsize  # released in float16
     return TextSource(encoder, num_bytes=int(growth * sum(file.stat().st_size for file in files)))
+
+
+@contextmanager
+def _without_foreign_bars() -> Iterator[None]:
+    """transformers draws a bar of its own for every model it loads."""
+    was_enabled = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            transformers_logging.enable_progress_bar()
 
 
 def _with_scheduler(entry: CatalogueEntry, folder: Path) -> CatalogueEntry:
