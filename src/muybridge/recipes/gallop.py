@@ -40,9 +40,9 @@ def gallop_vae() -> VAEStage:
         clips=ClipsConfig(size_px=128, num_frames=9),
         weights=ReconstructionWeights(),
         run=RunConfig(
-            num_steps=1300, batch_size=2, ema_decay=0.99, checkpoint_every_steps=100, validate_every_steps=100,
+            num_steps=1000, batch_size=2, ema_decay=0.99, checkpoint_every_steps=100, validate_every_steps=100,
             optimizer=OptimizerConfig(
-                lr=1e-3, betas=(0.9, 0.98), warmup_steps=30, decay_steps=600, slow_names=("linear_",)
+                lr=4e-4, betas=(0.9, 0.98), warmup_steps=30, decay_steps=600, slow_names=("linear_",)
             ),
         ),
     )  # fmt: skip

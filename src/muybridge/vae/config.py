@@ -17,7 +17,8 @@ class VAEConfig:
     norm: "clip" takes GroupNorm statistics over the whole clip, as released (so later frames reach earlier latents);
     "frame" takes them frame by frame, which makes the network truly causal.
     stem_patch: (t, h, w) of a space-to-depth stem in front of the convolutions; what it reduces, the blocks do not.
-    has_linear_path: adds a linear map from 4x8x8 patches to latents and back beside the convolutions.
+    has_linear_path: beside the convolutions, a linear map from 4x8x8 patches to latents, and one back from a latent
+    cell and its neighbours.
     """
 
     block_channels: tuple[int, ...] = (128, 256, 512, 512)

@@ -1,14 +1,18 @@
 """The causal 3D VAE: 1+4n frames of 8m x 8k pixels to 1+n latent frames of m x k cells.   Paper 4.1."""
 
+import math
+
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from muybridge.core.shapes import SPATIAL_RATIO, TEMPORAL_RATIO, check_num_frames, check_size
+from muybridge.ops.causal_conv import CausalConv3d
 from muybridge.vae.config import VAEConfig
 from muybridge.vae.decoder import Decoder
 from muybridge.vae.encoder import Encoder
 from muybridge.vae.latents import Gaussian
+from muybridge.vae.stem import depth_to_space
 
 PATCH = (TEMPORAL_RATIO, SPATIAL_RATIO, SPATIAL_RATIO)
 
@@ -26,7 +30,7 @@ class VideoVAE(nn.Module):
         self.post_quant_conv = nn.Conv3d(channels, channels, 1)
         if config.has_linear_path:
             self.linear_in = nn.Conv3d(3, channels, PATCH, PATCH)
-            self.linear_out = nn.ConvTranspose3d(channels, 3, PATCH, PATCH)
+            self.linear_out = CausalConv3d(channels, 3 * math.prod(PATCH))
 
     def encode(self, pixels: Float[Tensor, "b 3 f y x"]) -> Gaussian:
         """Posterior over unscaled latents (b, c, 1+n, y/8, x/8) of pixels in [-1, 1], f = 1+4n.
@@ -38,12 +42,15 @@ class VideoVAE(nn.Module):
         posterior = Gaussian.from_moments(self.quant_conv(self.encoder(pixels)))
         if not self.config.has_linear_path:
             return posterior
-        padded = F.pad(pixels, (0, 0, 0, 0, TEMPORAL_RATIO - 1, 0), mode="replicate")
-        return Gaussian(mean=posterior.mean + self.linear_in(padded), logvar=posterior.logvar)
+        return Gaussian(mean=posterior.mean + self.linear_latents(pixels), logvar=posterior.logvar)
 
     def decode(self, latents: Float[Tensor, "b c t h w"]) -> Float[Tensor, "b 3 f y x"]:
         """Pixels (b, 3, 1+4(t-1), 8h, 8w), nominally in [-1, 1], of unscaled latents."""
         pixels = self.decoder(self.post_quant_conv(latents))
         if not self.config.has_linear_path:
             return pixels
-        return pixels + self.linear_out(latents)[:, :, TEMPORAL_RATIO - 1 :]
+        return pixels + depth_to_space(self.linear_out(latents), PATCH)
+
+    def linear_latents(self, pixels: Float[Tensor, "b 3 f y x"]) -> Float[Tensor, "b c t h w"]:
+        """The linear path's share of the latents."""
+        return self.linear_in(F.pad(pixels, (0, 0, 0, 0, TEMPORAL_RATIO - 1, 0), mode="replicate"))
