@@ -171,4 +171,4 @@ def _encode_scene(scene: Any, size_px: int, config: CacheConfig, world: World, v
 
 def _write_shard(target: Path, arrays: dict[str, np.ndarray]) -> None:
     with atomic_path(target) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, allow_pickle=False, **arrays)

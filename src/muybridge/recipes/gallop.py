@@ -40,7 +40,7 @@ def gallop_vae() -> VAEStage:
         clips=ClipsConfig(size_px=128, num_frames=9),
         weights=ReconstructionWeights(),
         run=RunConfig(
-            num_steps=1000, batch_size=2, ema_decay=0.99, checkpoint_every_steps=100, validate_every_steps=100,
+            num_steps=650, batch_size=2, ema_decay=0.99, checkpoint_every_steps=100, validate_every_steps=100,
             optimizer=OptimizerConfig(
                 lr=4e-4, betas=(0.9, 0.98), warmup_steps=30, decay_steps=600, slow_names=("linear_",)
             ),
@@ -49,8 +49,8 @@ def gallop_vae() -> VAEStage:
 
 
 def gallop_latents() -> CacheStage:
-    """8,192 training scenes and 64 held-out ones, each at 64 and 128 px."""
-    return CacheStage(cache=CacheConfig(num_scenes=8192, sizes_px=(64, 128), num_frames=17))
+    """5,120 training scenes and 64 held-out ones, each at 64 and 128 px."""
+    return CacheStage(cache=CacheConfig(num_scenes=5120, sizes_px=(64, 128), num_frames=17))
 
 
 def gallop_flow_64() -> FlowStage:

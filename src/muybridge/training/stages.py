@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -27,6 +28,7 @@ from muybridge.vae.perceptual import FeatureDistance
 from muybridge.weights.load import load_transformer, load_vae
 from muybridge.weights.save import save_model
 
+Model = TypeVar("Model", bound=nn.Module)
 PATCH_CLIPS = 96  # clips whose patches start the linear path: some 70,000 patches of 128 px clips
 
 
@@ -75,8 +77,7 @@ def train_vae(
     held_out = held_out_clips(world, stage.num_held_out, size_px=size_px, num_frames=frames)
     task = ReconstructionTask(clips=stream, weights=stage.weights, held_out=held_out, features=features)
     model = _fresh_vae(stage, world) if start is None else _trainable(load_vae(start, dtype=torch.float32))
-    averaged = _train(model, task, stage, folder, on_step=on_step)
-    assert isinstance(averaged, VideoVAE)
+    averaged = Trainer(model, task, stage.run, folder=folder, settings=settings_of(stage)).run(on_step)
     target = folder / "vae.safetensors"
     save_model(_with_unit_latents(averaged, task.validate(averaged)["latent_rms"]), target)
     return target
@@ -121,19 +122,10 @@ def train_flow(
         seed=stage.run.seed,
     )
     model = _fresh_transformer(stage) if start is None else _trainable(load_transformer(start, dtype=torch.float32))
-    averaged = _train(model, task, stage, folder, on_step=on_step)
-    assert isinstance(averaged, Transformer)
+    averaged = Trainer(model, task, stage.run, folder=folder, settings=settings_of(stage)).run(on_step)
     target = folder / "transformer.safetensors"
     save_model(averaged, target)
     return target
-
-
-def _train(
-    model: nn.Module, task: ReconstructionTask | FlowTask, stage: VAEStage | FlowStage, folder: Path, *,
-    on_step: OnStep | None,
-) -> nn.Module:  # fmt: skip
-    trainer = Trainer(model, task, stage.run, folder=folder, settings=settings_of(stage))
-    return trainer.run(on_step)
 
 
 def _fresh_vae(stage: VAEStage, world: World) -> VideoVAE:
@@ -151,7 +143,7 @@ def _fresh_transformer(stage: FlowStage) -> Transformer:
     return model
 
 
-def _trainable(model: nn.Module) -> nn.Module:
+def _trainable(model: Model) -> Model:
     """The model with weights of its own: those mapped from a file cannot be written."""
     for parameter in model.parameters():
         parameter.data = parameter.data.clone()

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,24 +19,25 @@ from muybridge.training.optimizer import build_optimizers, lr_scale, set_lr
 from muybridge.training.task import Task
 
 logger = logging.getLogger(__name__)
+Model = TypeVar("Model", bound=nn.Module)
 OnStep = Callable[[int, int, dict[str, float]], None]
 
 
-class Trainer:
+class Trainer(Generic[Model]):
     """Trains `model` on `task` in `folder`; the same call after an interruption goes on bit for bit where it stopped.
 
     settings: what makes this run itself (the recipe's config as a dict); a folder with other settings is refused.
     num_steps may grow between calls of one run, the rest may not.
     """
 
-    def __init__(self, model: nn.Module, task: Task, config: RunConfig, *, folder: Path, settings: dict[str, Any]):
+    def __init__(self, model: Model, task: Task[Model], config: RunConfig, *, folder: Path, settings: dict[str, Any]):
         self.model, self.task, self.config, self.folder = model, task, config, folder
         self.settings = settings
         self.optimizers = build_optimizers(model, config.optimizer)
         self.ema = Ema(model, config.ema_decay)
         self.step = 0
 
-    def run(self, on_step: OnStep | None = None) -> nn.Module:
+    def run(self, on_step: OnStep | None = None) -> Model:
         """Train to `num_steps`; the averaged model. Raises RunFailed on a loss that is not finite."""
         self._resume()
         self.model.train()
