@@ -4,7 +4,10 @@ import io
 import os
 import pickle
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -167,4 +170,20 @@ def test_an_interrupt_while_writing_leaves_nothing(generate, folder, monkeypatch
 
     monkeypatch.setattr(video, "_to_yuv", stop)
     assert generate("a horse", "-o", "film.mp4").code == 130
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("after_s", [1.0, 4.0, 9.0])
+def test_a_real_signal_at_any_moment_leaves_nothing(folder, model, number, after_s):
+    """While it imports, loads or denoises; a thousand steps take far longer than the wait."""
+    words = ["a horse", "--model", model, "--size", "256x256", "--frames", "17", "--steps", "1000", "-o", "new/"]
+    command = [sys.executable, "-m", "muybridge", "generate", *words]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    time.sleep(after_s)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert err.strip() == "interrupted"
+    assert process.returncode in (130, -signal.SIGINT)  # the latter, 130 to a shell, where Python was in an `exec`
     assert list(folder.iterdir()) == []

@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -28,6 +29,8 @@ VERBS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (without the program's name) and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if argv is None:  # as a program: being told to stop is being interrupted, so that nothing half-written stays
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if words and words[0] in VERBS:
             return _run(_verb_app(words[0]), words[1:], program=f"{PROGRAM} {words[0]}")
