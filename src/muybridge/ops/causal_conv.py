@@ -11,7 +11,9 @@ class CausalConv3d(nn.Module):
     The parameters live under `conv`, as in the released checkpoints.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, kernel: int = 3, stride: tuple[int, int, int] = (1, 1, 1)):
+    def __init__(
+        self, in_channels: int, out_channels: int, *, kernel: int = 3, stride: tuple[int, int, int] = (1, 1, 1)
+    ):
         super().__init__()
         side = kernel // 2
         self.padding = (side, side, side, side, kernel - 1, 0)

@@ -63,7 +63,7 @@ def gallop_flow_64() -> FlowStage:
         size_px=64,
         flow=FlowConfig(shift=2.0),
         run=RunConfig(
-            num_steps=2400, batch_size=24, ema_decay=0.997, checkpoint_every_steps=100, validate_every_steps=200,
+            num_steps=900, batch_size=32, ema_decay=0.997, checkpoint_every_steps=100, validate_every_steps=100,
             optimizer=OptimizerConfig(kind="muon", lr=2e-3, matrix_lr=3e-3, betas=(0.9, 0.95), warmup_steps=60),
         ),
     )  # fmt: skip
@@ -77,7 +77,7 @@ def gallop_flow_128() -> FlowStage:
         size_px=128,
         flow=FlowConfig(shift=3.0),
         run=replace(
-            first.run, seed=1, num_steps=2400, batch_size=16, optimizer=replace(first.run.optimizer, decay_steps=900)
+            first.run, seed=1, num_steps=1350, batch_size=20, optimizer=replace(first.run.optimizer, decay_steps=500)
         ),
     )
 

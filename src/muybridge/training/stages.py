@@ -1,5 +1,6 @@
 """The stages of training `gallop`-like systems: each reads what the one before wrote, and resumes by itself."""
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -8,7 +9,6 @@ import torch
 from torch import nn
 
 from muybridge.core.errors import invalid
-from muybridge.core.files import sha256
 from muybridge.core.seeding import generator
 from muybridge.data.cache import CacheConfig, LatentCache, OnShard, build_cache
 from muybridge.data.clips import ClipsConfig, ClipStream, held_out_clips
@@ -29,17 +29,19 @@ from muybridge.weights.load import load_transformer, load_vae
 from muybridge.weights.save import save_model
 
 Model = TypeVar("Model", bound=nn.Module)
+ENCODER_SIDE = ("encoder.", "quant_conv.", "linear_in.")
 PATCH_CLIPS = 96  # clips whose patches start the linear path: some 70,000 patches of 128 px clips
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VAEStage:
-    """One stage of VAE training."""
+    """One stage of VAE training. With the encoder frozen, latents that were computed before stay good."""
 
     vae: VAEConfig = field(default_factory=VAEConfig)
     clips: ClipsConfig = field(default_factory=ClipsConfig)
     weights: ReconstructionWeights = field(default_factory=ReconstructionWeights)
     run: RunConfig = field(default_factory=RunConfig)
+    is_encoder_frozen: bool = False
     num_held_out: int = 16
     held_out_frames: int = 17
 
@@ -76,10 +78,18 @@ def train_vae(
     size_px, frames = stage.clips.size_px, stage.held_out_frames
     held_out = held_out_clips(world, stage.num_held_out, size_px=size_px, num_frames=frames)
     task = ReconstructionTask(clips=stream, weights=stage.weights, held_out=held_out, features=features)
-    model = _fresh_vae(stage, world) if start is None else _trainable(load_vae(start, dtype=torch.float32))
+    if start is None:
+        model = _fresh_vae(stage, world)
+        _set_unit_latents(model, task)
+    else:
+        model = _trainable(load_vae(start, dtype=torch.float32))
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(not (stage.is_encoder_frozen and name.startswith(ENCODER_SIDE)))
     averaged = Trainer(model, task, stage.run, folder=folder, settings=settings_of(stage)).run(on_step)
+    if not stage.is_encoder_frozen:
+        _set_unit_latents(averaged, task)
     target = folder / "vae.safetensors"
-    save_model(_with_unit_latents(averaged, task.validate(averaged)["latent_rms"]), target)
+    save_model(averaged, target)
     return target
 
 
@@ -98,7 +108,7 @@ def build_caches(
     text_identity: what tells this text encoder from others, such as a hash of its statistics.
     """
     vae = load_vae(vae_path, dtype=torch.float32)
-    encoders = f"{sha256(vae_path)[:16]}-{text_identity}"
+    encoders = f"{_encoder_identity(vae)}-{text_identity}"
     held_out = replace(stage.cache, num_scenes=stage.num_held_out, is_held_out=True, encoders=encoders)
     for name, config in (("held_out", held_out), ("train", replace(stage.cache, encoders=encoders))):
         build_cache(folder / name, config, world=world, vae=vae, text=text, on_shard=on_shard)
@@ -151,9 +161,18 @@ def _trainable(model: Model) -> Model:
     return model.train()
 
 
-def _with_unit_latents(vae: VideoVAE, latent_rms: float) -> VideoVAE:
-    """The VAE with the scaling factor that gives its latents root mean square 1."""
+def _encoder_identity(vae: VideoVAE) -> str:
+    """A hash of what latents depend on: the encoder's side and the scale, not the decoder."""
+    digest = hashlib.sha256(repr(vae.config).encode())
+    for name, tensor in sorted(vae.state_dict().items()):
+        if name.startswith(ENCODER_SIDE):
+            digest.update(tensor.float().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _set_unit_latents(vae: VideoVAE, task: ReconstructionTask) -> None:
+    """Set the scaling factor that gives latents of held-out clips root mean square 1."""
+    latent_rms = task.validate(vae)["latent_rms"]
     if not latent_rms > 0:
         raise invalid(f"latent_rms={latent_rms}", "the latents must vary", "train the VAE longer")
     vae.config = replace(vae.config, scaling_factor=round(1.0 / latent_rms, 6))
-    return vae
