@@ -10,6 +10,7 @@ from muybridge.ops.attention import attend
 from muybridge.ops.modulation import add_gated, norm_and_modulate
 from muybridge.ops.norm import RMSNorm
 from muybridge.ops.rope import rotate
+from muybridge.ops.rows import few_rows
 from muybridge.transformer.conditions import Signals
 
 
@@ -23,7 +24,7 @@ class Modulation(nn.Module):
 
     def forward(self, vectors: Float[Tensor, "b g d"]) -> tuple[Float[Tensor, "b g d"], ...]:
         """Shift, scale and gate (twice when six)."""
-        return self.linear(F.silu(vectors)).chunk(self.num_signals, -1)
+        return few_rows(self.linear, F.silu(vectors)).chunk(self.num_signals, -1)
 
 
 class MLP(nn.Module):
@@ -86,7 +87,7 @@ class DoubleBlock(nn.Module):
         q = torch.cat([img_q.to(dtype), txt_q.to(dtype)], 2)
         k = torch.cat([img_k.to(dtype), txt_k.to(dtype)], 2)
         attended = join_heads(attend(q, k, torch.cat([img_v, txt_v], 2), lengths=signals.lengths))
-        return attended[:, : signals.num_visual], attended[:, signals.num_visual :]
+        return attended[:, : signals.num_visual].contiguous(), attended[:, signals.num_visual :].contiguous()
 
 
 class SingleBlock(nn.Module):
@@ -153,7 +154,7 @@ class FinalLayer(nn.Module):
 
     def forward(self, x: Float[Tensor, "b n d"], signal: Float[Tensor, "b 1 d"]) -> Float[Tensor, "b n p"]:
         """Patches, channel outermost; `signal` is the clip's own, also where frames are held."""
-        shift, scale = self.adaLN_modulation(signal).chunk(2, -1)
+        shift, scale = few_rows(self.adaLN_modulation, signal).chunk(2, -1)
         return self.linear(norm_and_modulate(x, shift, scale))
 
 

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from muybridge.ops.patch import patchify
+from muybridge.ops.rows import few_rows
 
 NUM_FREQUENCIES = 128  # released: 256-wide sinusoids
 MAX_PERIOD = 10000.0  # released; arXiv 1706.03762
@@ -37,7 +38,7 @@ class ScalarEmbed(nn.Module):
 
     def forward(self, x: Float[Tensor, "*shape"], *, dtype: torch.dtype) -> Float[Tensor, "*shape d"]:
         """Embedding of `x` (0..1000) in `dtype`; the sinusoids are float32, because 1000 rad needs its digits."""
-        return self.mlp(sinusoids(x).to(dtype))
+        return few_rows(self.mlp, sinusoids(x).to(dtype))
 
 
 def sinusoids(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape waves"]:
@@ -57,4 +58,4 @@ class PooledEmbed(nn.Module):
 
     def forward(self, pooled: Float[Tensor, "b pooled_dim"]) -> Float[Tensor, "b d"]:
         """Embedding of the pooled text."""
-        return self.out_layer(F.silu(self.in_layer(pooled)))
+        return few_rows(self.out_layer, F.silu(few_rows(self.in_layer, pooled)))

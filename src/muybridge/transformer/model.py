@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -11,6 +12,7 @@ from muybridge.core.errors import invalid
 from muybridge.core.shapes import token_grid
 from muybridge.ops.patch import unpatchify
 from muybridge.ops.rope import rope_table
+from muybridge.ops.rows import MIN_ROWS
 from muybridge.transformer.blocks import DoubleBlock, FinalLayer, SingleBlock
 from muybridge.transformer.conditions import Conditions, Signals, text_lengths
 from muybridge.transformer.config import TransformerConfig
@@ -109,15 +111,15 @@ class Transformer(nn.Module):
         return self.guidance_in((conditions.guidance.to(self.dtype) * TIME_SCALE)[:, None], dtype=self.dtype)
 
     def _trimmed_text(self, conditions: Conditions) -> tuple[Tensor, list[int] | None]:
-        """Text cut to the longest prompt, zero after each, and the prompts' lengths: None where all are equal."""
+        """Text cut to the longest prompt, and the prompts' lengths: None where all tokens are valid.
+
+        Short prompts are padded to `MIN_ROWS` tokens, for the reason that `ops.rows` gives.
+        """
         text, mask = conditions.text.to(self.dtype), conditions.text_mask
-        if mask is None:
-            return text, None
-        lengths = text_lengths(mask)
-        longest = max(lengths)
-        if min(lengths) == longest:
-            return text[:, :longest], None
-        return text[:, :longest].masked_fill(~mask[:, :longest, None], 0), lengths
+        lengths = [text.shape[1]] * len(text) if mask is None else text_lengths(mask)
+        width = max(*lengths, MIN_ROWS)
+        text = F.pad(text[:, :width], (0, 0, 0, max(0, width - text.shape[1])))
+        return text, None if min(lengths) == width else lengths
 
     def _signals(
         self, frames: Tensor, clip: Tensor, *, grid: tuple[int, int, int], num_text: int, lengths: list[int] | None

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from muybridge.ops.attention import attend
 from muybridge.ops.modulation import add_gated
 from muybridge.ops.norm import EPSILON
+from muybridge.ops.rows import few_rows
 from muybridge.transformer.embed import ScalarEmbed
 
 
@@ -28,7 +29,7 @@ class TextSummary(nn.Module):
 
     def forward(self, mean: Float[Tensor, "b text_dim"]) -> Float[Tensor, "b d"]:
         """Embedding of the mean state."""
-        return self.linear_2(F.silu(self.linear_1(mean)))
+        return few_rows(self.linear_2, F.silu(few_rows(self.linear_1, mean)))
 
 
 class RefinerMLP(nn.Module):
@@ -61,7 +62,7 @@ class RefinerBlock(nn.Module):
         self, x: Float[Tensor, "b l d"], signal: Float[Tensor, "b d"], *, lengths: Sequence[int] | None
     ) -> Float[Tensor, "b l d"]:
         """The block's output; `lengths` as in `attend`."""
-        gate_attention, gate_mlp = self.adaLN_modulation(signal)[:, None].chunk(2, -1)
+        gate_attention, gate_mlp = few_rows(self.adaLN_modulation, signal)[:, None].chunk(2, -1)
         q, k, v = rearrange(
             self.self_attn_qkv(self.norm1(x)), "b l (three heads d) -> three b heads l d", three=3, heads=self.num_heads
         )
@@ -103,9 +104,9 @@ class TextRefiner(nn.Module):
         *,
         lengths: Sequence[int] | None,
     ) -> Float[Tensor, "b l d"]:
-        """Refined tokens at `timestep` (0..1000); `text` is zero after `lengths`, and tokens there mean nothing."""
-        counts = torch.tensor(lengths or [text.shape[1]], dtype=torch.float32, device=text.device)
-        mean = (text.sum(1, dtype=torch.float32) / counts[:, None]).to(text.dtype)  # a sum over tokens: float32
-        signal = self.t_embedder(timestep, dtype=text.dtype) + self.c_embedder(mean)
+        """Refined tokens at `timestep` (0..1000); those after `lengths` are never read and mean nothing."""
+        prompts = zip(text, lengths or [text.shape[1]] * len(text), strict=True)
+        mean = torch.stack([states[:length].mean(0, dtype=torch.float32) for states, length in prompts])
+        signal = self.t_embedder(timestep, dtype=text.dtype) + self.c_embedder(mean.to(text.dtype))
         tokens = self.input_embedder(text)
         return self.individual_token_refiner(tokens, signal, lengths=lengths)
