@@ -4,6 +4,7 @@ import io
 import json
 import sys
 
+from muybridge.flow.samplers import SAMPLERS
 from muybridge.media.sidecar import read_settings
 from muybridge.media.video import read_video
 
@@ -86,6 +87,11 @@ def test_from_with_other_weights_is_refused_unless_the_model_is_named(generate, 
 def test_seeds_may_be_given_one_by_one(generate, folder):
     outcome = generate("a", "b", "--seed", "5", "--seed", "3", "-o", "new/", "--json")
     assert [film["settings"]["seed"] for film in outcome.json()["films"]] == [5, 3]
+
+
+def test_help_names_every_sampler(run):
+    outcome = run("generate", "--help")
+    assert all(name in outcome.out for name in SAMPLERS)
 
 
 def test_json_is_all_that_goes_to_standard_output(generate):

@@ -8,7 +8,7 @@ import torch
 from muybridge.core.errors import DoesNotFit, InvalidInput
 from muybridge.core.seeding import noise
 from muybridge.flow.samplers import SAMPLERS
-from muybridge.pipelines import Defaults, Progress, Settings, Video
+from muybridge.pipelines import Defaults, Pipeline, Progress, Settings, Video
 from muybridge.vae import to_vae
 from muybridge.vae.tiling import Tiling, decode_tiled
 from tests.pipelines.tiny import SMALL, pipeline
@@ -158,3 +158,18 @@ def test_defaults_of_the_model_are_used():
     pipe = pipeline(defaults=Defaults(width=32, height=32, frames=1, steps=2, shift=3.0, fps=12))
     film = pipe("a", seed=1)
     assert film.pixels.shape == (1, 32, 32, 3) and film.fps == 12 and film.settings["shift"] == 3.0
+
+
+def test_a_batch_on_an_accelerator_holds_films_that_differ_in_prompt_and_seed_only(monkeypatch):
+    """The batching an accelerator gets, driven here on the CPU."""
+    pipe = pipeline()
+    monkeypatch.setattr(Pipeline, "_batch_size", lambda *_: 2)
+    requests = pipe.requests(["a", "a cow in the rain", "fog"], Settings(seed=1, **SMALL))
+    requests.append(replace(requests[0], num_steps=2))
+    assert [len(batch) for batch in pipe._batches(requests, None)] == [2, 1, 1]
+    together = list(pipe.stream(requests))
+    monkeypatch.undo()
+    for request, film in zip(requests, together, strict=True):
+        [alone] = pipe.stream([request])
+        torch.testing.assert_close(film.latents, alone.latents, rtol=1e-3, atol=1e-3)
+        assert film.settings == alone.settings

@@ -81,7 +81,7 @@ def command(
     seed: Annotated[
         list[int] | None, typer.Option(help="Film i gets SEED + i; or give it once per prompt. Default: random.")
     ] = None,
-    sampler: Annotated[str | None, typer.Option(help="euler, heun or ab2.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="euler, heun, ab2 or abm2.")] = None,
     device: Annotated[Device | None, typer.Option(help="Default: cuda where there is one.")] = None,
     dtype: Annotated[Precision | None, typer.Option(help="Default: float32 on cpu, bfloat16 on cuda.")] = None,
     memory: Annotated[str | None, typer.Option(metavar="AMOUNT", help="The most memory to use, such as 12GiB.")] = None,
