@@ -29,16 +29,17 @@ class Regression:
 
 
 class Net(nn.Module):
-    """Two layers; the second counts as a block, so that Muon takes its matrix."""
+    """Three layers; the last two count as blocks, so that Muon takes their weights, one of them a convolution's."""
 
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
         self.first = nn.Linear(8, 16)
-        self.blocks = nn.ModuleList([nn.Linear(16, 8)])
+        self.blocks = nn.ModuleList([nn.Linear(16, 16), nn.Conv1d(16, 8, 1)])
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.blocks[0](torch.tanh(self.first(x)))
+        hidden = torch.tanh(self.blocks[0](torch.tanh(self.first(x))))
+        return self.blocks[1](hidden[..., None])[..., 0]
 
 
 def trainer(
@@ -70,7 +71,7 @@ def test_a_finished_run_resumes_to_itself(tmp_path: Path) -> None:
 
 
 def test_training_lowers_the_loss(tmp_path: Path) -> None:
-    run = trainer(tmp_path, steps=60)
+    run = trainer(tmp_path, steps=200)
     before = float(Regression().loss(run.model, 999, batch_size=64)[0].detach())
     run.run()
     assert float(Regression().loss(run.model, 999, batch_size=64)[0].detach()) < 0.5 * before

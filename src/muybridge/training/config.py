@@ -13,6 +13,7 @@ class OptimizerConfig:
     kind: Literal["adamw", "muon"] = "adamw"
     lr: float = 1e-3
     matrix_lr: float = 3e-3  # Muon's, scaled to AdamW's RMS; unused by "adamw"
+    matrix_names: tuple[str, ...] = ("blocks",)  # Muon takes weights, not vectors, whose names hold one of these
     betas: tuple[float, float] = (0.9, 0.98)
     weight_decay: float = 0.0
     warmup_steps: int = 50

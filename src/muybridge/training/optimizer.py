@@ -1,26 +1,52 @@
 """Optimizers and their schedule."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
 from muybridge.training.config import OptimizerConfig
 
 
+class MatrixMuon(torch.optim.Muon):
+    """Muon over weights of two or more dimensions, each seen as a matrix of outputs by inputs."""
+
+    def __init__(self, weights: Sequence[nn.Parameter], *, lr: float):
+        self.weights = list(weights)
+        matrices = [nn.Parameter(weight.detach().flatten(1)) for weight in self.weights]  # views: one memory
+        super().__init__(matrices, lr=lr, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Move the weights by their own gradients."""
+        for matrix, weight in zip(self.param_groups[0]["params"], self.weights, strict=True):
+            matrix.grad = None if weight.grad is None else weight.grad.flatten(1)
+        super().step()
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the weights' gradients."""
+        super().zero_grad(set_to_none)
+        for weight in self.weights:
+            weight.grad = None
+
+
 def build_optimizers(model: nn.Module, config: OptimizerConfig) -> list[torch.optim.Optimizer]:
-    """The optimizers of a run; Muon takes the matrices inside blocks, AdamW all else (arXiv 2502.16982)."""
-    parameters = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    is_hidden = {name: config.kind == "muon" and p.ndim == 2 and "blocks" in name for name, p in parameters}
-    is_slow = {name: any(part in name for part in config.slow_names) for name, _ in parameters}
+    """The optimizers of a run; Muon takes the named matrices, AdamW all else (arXiv 2502.16982)."""
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    matrices = [name for name, p in named.items() if p.ndim > 1 and _holds(name, config.matrix_names)]
+    if config.kind == "adamw":
+        matrices = []
+    rest = [name for name in named if name not in matrices]
     groups = [
-        {"params": [p for name, p in parameters if not is_hidden[name] and is_slow[name] == slow], "lr": lr}
-        for slow, lr in ((False, config.lr), (True, config.lr * config.slow_share))
+        {"params": [named[name] for name in rest if _holds(name, config.slow_names) == is_slow], "lr": lr}
+        for is_slow, lr in ((False, config.lr), (True, config.lr * config.slow_share))
     ]
     groups = [group for group in groups if group["params"]]
     adamw = torch.optim.AdamW(groups, betas=config.betas, weight_decay=config.weight_decay, fused=True)
-    hidden = [p for name, p in parameters if is_hidden[name]]
-    if not hidden:
-        return [adamw]
-    return [adamw, torch.optim.Muon(hidden, lr=config.matrix_lr, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")]
+    return [adamw, MatrixMuon([named[name] for name in matrices], lr=config.matrix_lr)] if matrices else [adamw]
+
+
+def _holds(name: str, parts: tuple[str, ...]) -> bool:
+    return any(part in name for part in parts)
 
 
 def lr_scale(step: int, num_steps: int, config: OptimizerConfig) -> float:

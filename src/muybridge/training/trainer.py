@@ -103,10 +103,9 @@ class Trainer(Generic[Model]):
     def _fill_optimizers(self) -> None:
         """Make the optimizers' state exist so that it can be loaded into: a step of zero gradients at rate zero."""
         set_lr(self.optimizers, 0.0)
+        for parameter in self.model.parameters():
+            parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
         for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                for parameter in group["params"]:
-                    parameter.grad = torch.zeros_like(parameter)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
