@@ -80,9 +80,7 @@ def run_stage(name: str, out: Path, *, changes: Mapping[str, Any], report: Repor
             on_shard=lambda done, total: report(name, done, total, {}),
         )  # fmt: skip
         return folder
-    features = PerceptualDistance(
-        EfficientNetFeatures.load(ensure("efficientnet-lite0", on_progress=say) / "efficientnet-lite0.pth")
-    )
+    features = _perceptual(say) if settings.weights.perceptual else None
     start = _weights(out, stage, "vae")
     return train_vae(settings, folder, world=world, start=start, features=features, on_step=on_step)
 
@@ -102,6 +100,11 @@ def publish_gallop(out: Path) -> Path:
     }
     text = _finished(out, LATENT_STAGE) / TEXT_FILE
     return publish(sources, text, out / "gallop", about=gallop.gallop_about())
+
+
+def _perceptual(say: Say) -> PerceptualDistance:
+    folder = ensure("efficientnet-lite0", on_progress=say)
+    return PerceptualDistance(EfficientNetFeatures.load(folder / "efficientnet-lite0.pth"))
 
 
 def _language_model(say: Say) -> Path:
