@@ -81,6 +81,14 @@ def test_padding_is_not_read():
     assert torch.equal(model(latents(), SIGMA, spoilt), model(latents(), SIGMA, given))
 
 
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.uint8])
+def test_a_mask_of_ones_and_zeros_is_a_mask(dtype):
+    given = conditions()
+    assert given.text_mask is not None
+    numbers = replace(given, text_mask=given.text_mask.to(dtype))
+    assert torch.equal(network()(latents(), SIGMA, numbers), network()(latents(), SIGMA, given))
+
+
 def test_the_amount_of_padding_never_changes_the_output():
     outputs = [network()(latents(), SIGMA, conditions(padded_to=length)) for length in (7, 16)]
     assert torch.equal(*outputs)
@@ -254,6 +262,7 @@ def test_each_block_is_one_graph():
         ({"text": torch.ones(1, 7, 12)}, r"text \(1, 7, 12\)"),
         ({"text_mask": torch.ones(2, 6).bool()}, r"text_mask \(2, 6\)"),
         ({"text_mask": torch.ones(2, 7)}, "must be bool"),
+        ({"text_mask": torch.full((2, 7), 2)}, "other than 0 and 1"),
         ({"text_mask": torch.zeros(2, 7).bool()}, "no valid token"),
         ({"text_mask": torch.eye(2, 7).bool()}, "has a hole"),
     ],

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Complex, Float
+from jaxtyping import Bool, Complex, Float, Integer
 from torch import Tensor
 
 from muybridge.core.errors import invalid
@@ -14,13 +14,13 @@ from muybridge.core.errors import invalid
 class Conditions:
     """The prompt as the network takes it.
 
-    text: states of the language model; text_mask: True where a token is part of the prompt, right-padded, None when all
-    are; pooled: the pooled embedding; guidance: the embedded guidance scale such as 6.0, for networks that have it.
+    text: states of the language model; text_mask: True (or 1, as tokenizers give it) where a token is part of the
+    prompt, right-padded, None when all are; pooled: the pooled embedding; guidance: the embedded guidance scale such as 6.0, for networks that have it.
     """
 
     text: Float[Tensor, "b l text_dim"]
     pooled: Float[Tensor, "b pooled_dim"]
-    text_mask: Bool[Tensor, "b l"] | None = None
+    text_mask: Bool[Tensor, "b l"] | Integer[Tensor, "b l"] | None = None
     guidance: Float[Tensor, " b"] | None = None
 
 
@@ -40,13 +40,16 @@ class Signals:
     lengths: Sequence[int] | None
 
 
-def text_lengths(mask: Bool[Tensor, "b l"]) -> list[int]:
+def text_lengths(mask: Bool[Tensor, "b l"] | Integer[Tensor, "b l"]) -> list[int]:
     """Valid tokens of each prompt. Reads the mask back to the host.
 
-    Raises InvalidInput unless every row is some True and then only False.
+    Raises InvalidInput unless every row is some True (or 1) and then only False (or 0).
     """
-    if mask.dtype != torch.bool:
-        raise invalid(f"text_mask of {mask.dtype}", "must be bool", "pass mask.bool()")
+    if mask.is_floating_point() or mask.is_complex():
+        raise invalid(f"text_mask of {mask.dtype}", "must be bool, or whole numbers 0 and 1", "pass mask.bool()")
+    if mask.dtype != torch.bool and not bool(((mask == 0) | (mask == 1)).all()):
+        raise invalid("text_mask", "holds numbers other than 0 and 1", "give 1 for prompt, 0 for padding")
+    mask = mask.bool()
     lengths = mask.sum(1)
     is_prefix = (mask == (torch.arange(mask.shape[1], device=mask.device) < lengths[:, None])).all(1)
     for sample, (length, fits) in enumerate(torch.stack([lengths, is_prefix.long()], 1).tolist()):
