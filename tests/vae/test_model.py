@@ -104,6 +104,34 @@ def test_sides_that_are_no_multiple_of_8_are_refused(height: int, width: int, na
         small_vae().encode(torch.zeros(1, 3, 1, height, width))
 
 
+@pytest.mark.wrong_shapes
+@pytest.mark.parametrize(
+    ("pixels", "message"),
+    [
+        (torch.zeros(1, 1, 1, 16, 16), r"pixels \(1, 1, 1, 16, 16\): must be"),
+        (torch.zeros(1, 3, 16, 16), r"pixels \(1, 3, 16, 16\): must be"),
+        (torch.zeros(1, 3, 1, 16, 16).byte(), "pixels of torch.uint8: must be floating"),
+    ],
+)
+def test_what_is_no_film_is_refused(pixels: torch.Tensor, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        small_vae().encode(pixels)
+
+
+@pytest.mark.wrong_shapes
+@pytest.mark.parametrize("shape", [(1, 8, 1, 2, 2), (1, 16, 2, 2)])
+def test_what_are_no_latents_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InvalidInput, match=r"must be \(b, 16, t, h, w\)"):
+        small_vae().decode(torch.zeros(shape))
+
+
+def test_the_network_computes_in_the_dtype_of_its_parameters() -> None:
+    vae, pixels = small_vae(), clip()
+    posterior = vae.encode(pixels.double())
+    assert torch.equal(posterior.mean, vae.encode(pixels).mean)
+    assert torch.equal(vae.decode(posterior.mean.double()), vae.decode(posterior.mean))
+
+
 def test_kl_is_zero_for_the_standard_normal_and_positive_elsewhere() -> None:
     zeros = torch.zeros(1, 16, 2, 3, 3)
     assert float(Gaussian(mean=zeros, logvar=zeros).kl()) == 0.0

@@ -94,3 +94,20 @@ def test_tiles_that_cannot_meet_are_refused_in_one_line(changes, message: str) -
     with pytest.raises(InvalidInput) as caught:
         Tiling(**changes)
     assert str(caught.value).startswith(message) and "; use " in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("shape", "message"), [((25, 32, 44), "width=44"), ((24, 32, 40), "num_frames=24")])
+def test_a_refusal_names_the_film_not_a_tile(shape: tuple[int, int, int], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        encode_tiled(small_vae(), torch.zeros(1, 3, *shape), TILING)
+
+
+def test_log_variances_are_blended_before_they_are_clamped() -> None:
+    """As released: two tiles beyond the range meet at another value than two clamped ones."""
+    vae, pixels = small_vae(), clip(1, 16, 48)
+    vae.quant_conv.weight.data[16:] *= 100
+    left, right = (vae.moments(pixels[..., start : start + 32])[:, 16:] for start in (0, 16))
+    seam = encode_tiled(vae, pixels, replace(TILING, overlap=0.5)).logvar[..., 3]
+    torch.testing.assert_close(seam, ((left[..., 3] + right[..., 1]) / 2).clamp(-30, 20))
+    clamped_first = (left[..., 3].clamp(-30, 20) + right[..., 1].clamp(-30, 20)) / 2
+    assert not torch.allclose(seam, clamped_first, atol=1.0)

@@ -2,10 +2,12 @@
 
 import math
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from muybridge.core.errors import invalid
 from muybridge.core.shapes import SPATIAL_RATIO, TEMPORAL_RATIO, check_num_frames, check_size
 from muybridge.ops.causal_conv import CausalConv3d
 from muybridge.vae.config import VAEConfig
@@ -32,20 +34,38 @@ class VideoVAE(nn.Module):
             self.linear_in = nn.Conv3d(3, channels, PATCH, PATCH)
             self.linear_out = CausalConv3d(channels, 3 * math.prod(PATCH))
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype the network computes in."""
+        return self.quant_conv.weight.dtype
+
     def encode(self, pixels: Float[Tensor, "b 3 f y x"]) -> Gaussian:
         """Posterior over unscaled latents (b, c, 1+n, y/8, x/8) of pixels in [-1, 1], f = 1+4n.
 
-        Raises InvalidInput on another number of frames or sides that are not multiples of 8.
+        Computed in the dtype of the parameters. Raises InvalidInput on another number of channels or
+        frames, or sides that are not multiples of 8.
         """
-        check_num_frames(pixels.shape[2])
-        check_size(pixels.shape[4], pixels.shape[3], multiple=SPATIAL_RATIO)
-        posterior = Gaussian.from_moments(self.quant_conv(self.encoder(pixels)))
+        return Gaussian.from_moments(self.moments(pixels))
+
+    def moments(self, pixels: Float[Tensor, "b 3 f y x"]) -> Float[Tensor, "b m t h w"]:
+        """Mean and log-variance, not yet clamped, side by side: what `encode` splits. Raises as `encode`."""
+        check_pixels(pixels)
+        pixels = pixels.to(self.dtype)
+        moments = self.quant_conv(self.encoder(pixels))
         if not self.config.has_linear_path:
-            return posterior
-        return Gaussian(mean=posterior.mean + self.linear_latents(pixels), logvar=posterior.logvar)
+            return moments
+        mean, logvar = moments.chunk(2, dim=1)
+        return torch.cat([mean + self.linear_latents(pixels), logvar], dim=1)
 
     def decode(self, latents: Float[Tensor, "b c t h w"]) -> Float[Tensor, "b 3 f y x"]:
-        """Pixels (b, 3, 1+4(t-1), 8h, 8w), nominally in [-1, 1], of unscaled latents."""
+        """Pixels (b, 3, 1+4(t-1), 8h, 8w), nominally in [-1, 1], of unscaled latents.
+
+        Computed in the dtype of the parameters. Raises InvalidInput on another number of channels.
+        """
+        channels = self.config.latent_channels
+        if latents.ndim != 5 or latents.shape[1] != channels:
+            raise invalid(f"latents {tuple(latents.shape)}", f"must be (b, {channels}, t, h, w)", "use this VAE's own")
+        latents = latents.to(self.dtype)
         pixels = self.decoder(self.post_quant_conv(latents))
         if not self.config.has_linear_path:
             return pixels
@@ -54,3 +74,13 @@ class VideoVAE(nn.Module):
     def linear_latents(self, pixels: Float[Tensor, "b 3 f y x"]) -> Float[Tensor, "b c t h w"]:
         """The linear path's share of the latents."""
         return self.linear_in(F.pad(pixels, (0, 0, 0, 0, TEMPORAL_RATIO - 1, 0), mode="replicate"))
+
+
+def check_pixels(pixels: Tensor) -> None:
+    """Raises InvalidInput unless they are films (b, 3, 1+4n, 8m, 8k) of floating numbers."""
+    if pixels.ndim != 5 or pixels.shape[1] != 3:
+        raise invalid(f"pixels {tuple(pixels.shape)}", "must be (b, 3, f, y, x)", "a picture is a film of one frame")
+    if not pixels.is_floating_point():
+        raise invalid(f"pixels of {pixels.dtype}", "must be floating, in [-1, 1]", "use media.frames.from_uint8")
+    check_num_frames(pixels.shape[2])
+    check_size(pixels.shape[4], pixels.shape[3], multiple=SPATIAL_RATIO)

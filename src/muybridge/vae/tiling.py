@@ -15,7 +15,7 @@ from torch import Tensor
 from muybridge.core.errors import invalid
 from muybridge.core.shapes import SPATIAL_RATIO, TEMPORAL_RATIO
 from muybridge.vae.latents import Gaussian
-from muybridge.vae.model import VideoVAE
+from muybridge.vae.model import VideoVAE, check_pixels
 
 Coder = Callable[[Tensor], Tensor]
 
@@ -65,15 +65,11 @@ class _Axis:
 
 def encode_tiled(vae: VideoVAE, pixels: Float[Tensor, "b 3 f y x"], tiling: Tiling | None = None) -> Gaussian:
     """As `vae.encode`, by tiles; what fits one tile is encoded whole. Moments, not samples, are blended."""
+    check_pixels(pixels)  # before the tiles, whose sizes would mean nothing in a message
     tiling = tiling or Tiling()
     space = _axis(tiling.sample_px, tiling.latent_px, tiling.overlap)
     time = _axis(tiling.sample_frames, tiling.latent_frames, tiling.overlap)
-
-    def moments(tile: Tensor) -> Tensor:
-        posterior = vae.encode(tile)
-        return torch.cat([posterior.mean, posterior.logvar], dim=1)
-
-    return Gaussian.from_moments(_through_tiles(moments, pixels, space, time))
+    return Gaussian.from_moments(_through_tiles(vae.moments, pixels, space, time))
 
 
 def decode_tiled(
