@@ -22,7 +22,10 @@ from muybridge.transformer import TransformerConfig
         ({"num_heads": 0}, "num_heads=0"),
         ({"num_double_blocks": -1}, "num_double_blocks=-1"),
         ({"patch_size": (1, 0, 2)}, "patch_size"),
-        ({"mlp_ratio": 0.0}, "mlp_dim=0"),
+        ({"rope_theta": float("inf")}, "rope_theta=inf: must be positive"),
+        ({"mlp_ratio": 0.0}, "mlp_ratio=0.0: must be positive"),
+        ({"mlp_ratio": float("nan")}, "mlp_ratio=nan: must be positive"),
+        ({"mlp_ratio": 0.0001}, "mlp_dim=0"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(changes, message):

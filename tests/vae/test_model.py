@@ -180,6 +180,7 @@ def test_the_models_scale_is_the_released_factor_and_comes_back() -> None:
         ({"layers_per_block": 0}, "layers_per_block=0"),
         ({"latent_channels": 0}, "latent_channels=0"),
         ({"norm": "batch"}, "norm='batch'"),
+        ({"stem_patch": (1, 1)}, "stem_patch=(1, 1)"),
         ({"stem_patch": (3, 4, 4)}, "stem_patch t=3"),
         ({"stem_patch": (4, 0, 4)}, "stem_patch h=0"),
         ({"stem_patch": (4, 4, 16)}, "stem_patch w=16"),

@@ -1,5 +1,6 @@
 """The numbers that define a transformer; the defaults are the released HunyuanVideo."""
 
+import math
 from dataclasses import dataclass
 
 from muybridge.core.errors import invalid
@@ -29,6 +30,9 @@ class TransformerConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
+        for name, released in (("mlp_ratio", 4.0), ("rope_theta", 256.0)):
+            if not 0 < getattr(self, name) < math.inf:
+                raise invalid(f"{name}={getattr(self, name)}", "must be positive and finite", f"use {released}")
         for name in ("in_channels", "out_channels", "hidden_size", "num_heads", "text_dim", "pooled_dim", "mlp_dim"):
             if getattr(self, name) < 1:
                 raise invalid(f"{name}={getattr(self, name)}", "sizes are positive", "use 1 or more")
@@ -52,8 +56,6 @@ class TransformerConfig:
         if sum(axes) != self.head_dim:
             rule = f"must sum to the head's {self.head_dim} channels, not {sum(axes)}"
             raise invalid(f"rope_axes_dim={axes}", rule, "change them, hidden_size or num_heads")
-        if not self.rope_theta > 0:
-            raise invalid(f"rope_theta={self.rope_theta}", "must be positive", "use 256.0")
 
     @property
     def head_dim(self) -> int:

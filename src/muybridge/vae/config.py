@@ -43,6 +43,8 @@ class VAEConfig:
         self._check_blocks()
 
     def _check_stem(self) -> None:
+        if len(self.stem_patch) != 3:
+            raise invalid(f"stem_patch={self.stem_patch}", "needs three sizes (t, h, w)", "use (1, 1, 1)")
         for name, patch, total in zip(("t", "h", "w"), self.stem_patch, _RATIOS, strict=True):
             if patch < 1 or total % patch or (total // patch) & (total // patch - 1):
                 raise invalid(f"stem_patch {name}={patch}", f"it divides {total} into a power of two", "use 1, 2 or 4")
