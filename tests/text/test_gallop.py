@@ -149,6 +149,16 @@ def test_a_damaged_folder_is_refused(folder: Path, tmp_path: Path, *, name: str,
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["[1]", '{"hidden_size": "x"}'])
+def test_a_config_of_another_kind_is_refused(folder: Path, tmp_path: Path, text: str) -> None:
+    for item in folder.iterdir():
+        (tmp_path / item.name).write_bytes(item.read_bytes())
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(WeightsError, match="not a language model") as caught:
+        GallopEncoder(tmp_path, TextStatistics.measure([torch.ones(1, 32), torch.zeros(1, 32)]))
+    assert "\n" not in str(caught.value)
+
+
 def test_a_missing_tensor_is_refused(folder: Path, tmp_path: Path) -> None:
     for item in folder.iterdir():
         (tmp_path / item.name).write_bytes(item.read_bytes())

@@ -95,6 +95,13 @@ def test_a_missing_tokenizer_is_refused(folders: tuple[Path, Path]) -> None:
         ReleasedEncoder.from_folders(*folders, dtype=torch.float32)
 
 
+def test_a_damaged_tokenizer_is_refused(folders: tuple[Path, Path]) -> None:
+    (folders[0].with_name("tokenizer") / "tokenizer.json").write_text("{")
+    with pytest.raises(WeightsError, match="not a tokenizer") as caught:
+        ReleasedEncoder.from_folders(*folders, dtype=torch.float32)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_llama3_tokenizer_that_splits_otherwise_is_refused(encoder: ReleasedEncoder) -> None:
     token, number = LLAMA3_HEADER
     with pytest.raises(WeightsError, match="splits a released template"):

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -188,7 +189,7 @@ def load_language(folder: Path, *, dtype: torch.dtype) -> LanguageStates:
             model = LlamaModel(config)
         model.rotary_emb = LlamaRotaryEmbedding(config)  # its tables are computed, not stored
         model.load_state_dict(load_file(folder / "model.safetensors"), strict=True, assign=True)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except (OSError, TypeError, ValueError, RuntimeError, SafetensorError, StrictDataclassError) as error:
         raise _refused(folder, error) from None
     try:
         tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))

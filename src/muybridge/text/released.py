@@ -127,5 +127,13 @@ def _load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     beside = folder.with_name(folder.name.replace("text_encoder", "tokenizer"))
     for place in (folder, beside):
         if (place / "tokenizer_config.json").is_file():
-            return AutoTokenizer.from_pretrained(place, local_files_only=True)
+            return _opened_tokenizer(place)
     raise WeightsError(f"{folder}: has no tokenizer, nor has {beside}; put the tokenizer's files into either.")
+
+
+def _opened_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # the tokenizers package raises nothing more precise
+        reason = textwrap.shorten(str(error), 200)
+        raise WeightsError(f"{folder}: not a tokenizer ({reason}); fetch it again.") from None
