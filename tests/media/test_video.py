@@ -216,6 +216,13 @@ def test_odd_sides_are_refused(tmp_path: Path):
             write_video(tmp_path / "film.mp4", clip(1, **side), fps=24)
 
 
+@pytest.mark.parametrize("name", ["film.gif", "film.webp"])
+def test_films_made_of_pictures_may_have_odd_sides(tmp_path: Path, name: str):
+    write_video(tmp_path / name, clip(2, height=47, width=63), fps=10)
+    frames, _ = read_video(tmp_path / name)
+    assert frames.shape == (2, 47, 63, 3)
+
+
 def test_a_place_that_cannot_be_written_is_known_beforehand(tmp_path: Path):
     (tmp_path / "file").write_text("")
     (tmp_path / "folder.mp4").mkdir()

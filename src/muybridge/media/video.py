@@ -80,6 +80,7 @@ def write_video(
     if path.suffix.lower() in ANIMATION_SUFFIXES:
         write_animation(path, array, fps=fps, metadata=metadata, quality=max(1, 100 - crf))
         return
+    _check_even(array)
     container = CONTAINERS[path.suffix.lower()]
     text = None if metadata is None else pack(metadata)
     with atomic_path(path) as temporary:
@@ -146,6 +147,9 @@ def _check_options(frames: Frames, *, fps: float, crf: int) -> None:
         raise MediaError(f"fps={fps}: lies above 0 and up to {MAX_FPS}; use 24.")
     if not 0 <= crf <= 51:
         raise MediaError(f"crf={crf}: lies between 0 (best) and 51; use {DEFAULT_CRF}.")
+
+
+def _check_even(frames: Frames) -> None:
     height, width = frames.shape[1:3]
     if height % 2 or width % 2:
         raise MediaError(f"frames of {width}x{height}: 4:2:0 film needs even sides; crop a row or column.")
