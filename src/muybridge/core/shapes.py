@@ -30,11 +30,6 @@ def latent_frames(num_frames: int, *, ratio: int = TEMPORAL_RATIO) -> int:
     return (num_frames - 1) // ratio + 1
 
 
-def video_frames(num_latent_frames: int, *, ratio: int = TEMPORAL_RATIO) -> int:
-    """Frames that `num_latent_frames` decode to."""
-    return (num_latent_frames - 1) * ratio + 1
-
-
 def latent_shape(
     num_frames: int, height_px: int, width_px: int, *, channels: int = 16, spatial: int = SPATIAL_RATIO
 ) -> tuple[int, int, int, int]:

@@ -15,7 +15,8 @@ class Conditions:
     """The prompt as the network takes it.
 
     text: states of the language model; text_mask: True (or 1, as tokenizers give it) where a token is part of the
-    prompt, right-padded, None when all are; pooled: the pooled embedding; guidance: the embedded guidance scale such as 6.0, for networks that have it.
+    prompt, right-padded, None when all are; pooled: the pooled embedding; guidance: the embedded guidance scale such as
+    6.0, for networks that have it.
     """
 
     text: Float[Tensor, "b l text_dim"]
