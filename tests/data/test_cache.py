@@ -46,6 +46,8 @@ def test_an_interrupted_build_goes_on_and_gives_the_same_cache(tmp_path: Path) -
     last = tmp_path / "cut" / "shard-0001.npz"
     expected = np.load(last)["states"]
     last.unlink()
+    with pytest.raises(InvalidInput, match="was interrupted"):
+        LatentCache(tmp_path / "cut", size_px=SIZE_PX)
     small_cache(tmp_path / "cut")
     assert np.array_equal(np.load(last)["states"], expected)
     first, second = (LatentCache(tmp_path / name, size_px=SIZE_PX) for name in ("whole", "cut"))

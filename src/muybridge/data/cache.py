@@ -1,6 +1,7 @@
 """Latents and text states of rendered scenes, computed once and read back through memory maps."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,12 +70,22 @@ def build_cache(
     _claim(folder, config)
     starts = range(0, config.num_scenes, config.scenes_per_shard)
     for shard, first in enumerate(starts):
-        target = folder / f"shard-{shard:04d}.npz"
+        target = _shard(folder, shard)
         if not target.exists():
             indices = range(first, min(first + config.scenes_per_shard, config.num_scenes))
             _write_shard(target, _encode_scenes(indices, config, world=world, vae=vae, text=text))
         if on_shard:
             on_shard(shard + 1, len(starts))
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether every shard of the cache in `folder` is there."""
+    note = folder / "cache.json"
+    if not note.exists():
+        return False
+    config = json.loads(note.read_text())
+    num_shards = math.ceil(config["num_scenes"] / config["scenes_per_shard"])
+    return all(_shard(folder, shard).exists() for shard in range(num_shards))
 
 
 class LatentCache:
@@ -84,6 +95,8 @@ class LatentCache:
         shards = sorted(folder.glob("shard-*.npz"))
         if not shards:
             raise invalid(str(folder), "holds no latents", "build the cache first")
+        if not is_complete(folder):
+            raise invalid(str(folder), "its building was interrupted", "repeat the command that builds it")
         loaded = [np.load(shard) for shard in shards]
         if f"latents_{size_px}" not in loaded[0].files:
             raise invalid(f"size_px={size_px}", f"{folder} was built without it", "build the cache with this size")
@@ -129,6 +142,10 @@ class LatentCache:
             self._order = torch.randperm(len(self), generator=generator(seed, epoch, "order")).tolist()
             self._order_key = key
         return self._order
+
+
+def _shard(folder: Path, number: int) -> Path:
+    return folder / f"shard-{number:04d}.npz"
 
 
 def _claim(folder: Path, config: CacheConfig) -> None:
