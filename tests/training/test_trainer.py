@@ -47,7 +47,7 @@ def trainer(
 ) -> Trainer:
     optimizer = OptimizerConfig(kind=kind, lr=lr, warmup_steps=3, decay_steps=4)  # type: ignore[arg-type]
     config = RunConfig(num_steps=steps, batch_size=4, is_bf16=False, checkpoint_every_steps=5, optimizer=optimizer)
-    return Trainer(Net(), Regression(breaks_at), config, folder=folder, settings={"lr": lr})
+    return Trainer(Net(), Regression(breaks_at), config, folder=folder, settings={"optimizer": {"lr": lr}})
 
 
 @pytest.mark.parametrize("kind", ["adamw", "muon"])
@@ -79,7 +79,7 @@ def test_training_lowers_the_loss(tmp_path: Path) -> None:
 
 def test_other_settings_are_refused(tmp_path: Path) -> None:
     trainer(tmp_path).run()
-    with pytest.raises(RunFailed, match="other settings .lr."):
+    with pytest.raises(RunFailed, match=r"other settings \(optimizer.lr\)"):
         trainer(tmp_path, lr=5e-3).run()
 
 

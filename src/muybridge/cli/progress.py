@@ -1,5 +1,6 @@
 """Progress on standard error: one bar for each stage, with the time that is left."""
 
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -10,6 +11,7 @@ from rich.progress import Progress as Bars
 if TYPE_CHECKING:
     from muybridge.pipelines import Progress
 
+LINE_EVERY_S = 60.0  # where there is no terminal to draw a bar on
 _WORDS = {"text": "reading", "denoise": "denoising", "decode": "decoding"}
 
 
@@ -59,7 +61,11 @@ class StepBars:
             TimeRemainingColumn(compact=True),
             TextColumn("{task.fields[figure]}", style="dim"),
             console=console,
+            disable=not console.is_terminal,
+            speed_estimate_period=3600.0,  # a shard of latents takes minutes; rich's 30 s would know no rate
         )
+        self._console = console
+        self._last_line_s = time.monotonic()
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
@@ -76,4 +82,16 @@ class StepBars:
         figure = f"loss {figures['loss']:.4f}" if "loss" in figures else ""
         if stage not in self._tasks:
             self._tasks[stage] = self._bars.add_task(stage, total=total, figure=figure)
-        self._bars.update(self._tasks[stage], completed=done, figure=figure)
+        self._bars.update(self._tasks[stage], completed=done, total=total, figure=figure)
+        if not self._console.is_terminal:
+            self._write_line(self._tasks[stage])
+
+    def _write_line(self, task: TaskID) -> None:
+        """A line now and then, for logs."""
+        now, bar = time.monotonic(), self._bars.tasks[task]
+        if now - self._last_line_s < LINE_EVERY_S and not bar.finished:
+            return
+        self._last_line_s = now
+        left = "" if bar.time_remaining is None or bar.finished else f"{bar.time_remaining / 60:.0f} min left"
+        line = f"{bar.description} {bar.completed:.0f}/{bar.total:.0f} {bar.fields['figure']} {left}"
+        self._console.print(" ".join(line.split()), highlight=False, soft_wrap=True)

@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from muybridge.cli.outputs import check_writable
 from muybridge.cli.progress import StepBars
 from muybridge.core.config import parse_overrides
 from muybridge.core.errors import invalid
@@ -38,11 +39,16 @@ def command(
     overrides = parse_overrides(changes or [])
     if recipe == "gallop" and overrides:
         raise invalid("--set with gallop", "its stages have different settings", "set them on one stage, by its name")
-    with StepBars(Console(stderr=True)) as bars:
-        if recipe == "gallop":
-            result = run_all(out, report=bars.show, say=_say)
-        else:
-            result = run_stage(recipe, out, changes=overrides, report=bars.show, say=_say)
+    check_writable(out / recipe / "metrics.jsonl")
+    try:
+        with StepBars(Console(stderr=True)) as bars:
+            if recipe == "gallop":
+                result = run_all(out, report=bars.show, say=_say)
+            else:
+                result = run_stage(recipe, out, changes=overrides, report=bars.show, say=_say)
+    except KeyboardInterrupt:
+        _say("the same command continues from the last checkpoint")
+        raise
     print(json.dumps({"recipe": recipe, "result": str(result)}) if is_json else result)
 
 

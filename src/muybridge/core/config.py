@@ -61,7 +61,7 @@ def _override_one(config: Any, path: list[str], value: Any) -> Any:
 
 def _nearest(name: str, names: list[str]) -> str:
     close = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {close[0]}?" if close else f"choose from {', '.join(names)}"
+    return f"did you mean {close[0]}" if close else f"choose from {', '.join(names)}"
 
 
 def _plain(value: Any) -> Any:
@@ -116,7 +116,7 @@ def _typed_scalar(hint: Any, value: Any, where: str) -> Any:
     if isinstance(value, str) and hint in (int, float, bool):
         return _parsed(hint, value.strip(), where)
     if isinstance(hint, type) and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
-        raise InvalidInput(f"{where}={value!r}: needs {hint.__name__}.")
+        raise InvalidInput(f"{where}={value!r}: {_rule(hint)}.")
     return value
 
 
@@ -128,4 +128,9 @@ def _parsed(hint: type, text: str, where: str) -> Any:
     try:
         return hint(text)
     except ValueError:
-        raise InvalidInput(f"{where}={text!r}: needs {hint.__name__}.") from None
+        raise InvalidInput(f"{where}={text!r}: {_rule(hint)}.") from None
+
+
+def _rule(hint: type) -> str:
+    examples = {int: "needs a whole number; write it like 100", float: "needs a number; write it like 1e-3"}
+    return examples.get(hint, f"needs {hint.__name__}; give one")

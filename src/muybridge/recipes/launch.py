@@ -8,9 +8,11 @@ from typing import Any
 from muybridge.core.config import override
 from muybridge.core.errors import invalid
 from muybridge.core.files import sha256
+from muybridge.data.cache import is_complete
 from muybridge.recipes import gallop
 from muybridge.recipes.publish import publish
 from muybridge.text.gallop import GallopEncoder, TextStatistics, measure_statistics
+from muybridge.training.checkpoint import latest
 from muybridge.training.stages import CacheStage, FlowStage, VAEStage, build_caches, train_flow, train_vae
 from muybridge.vae.efficientnet import EfficientNetFeatures
 from muybridge.vae.perceptual import PerceptualDistance
@@ -63,6 +65,7 @@ def run_stage(name: str, out: Path, *, changes: Mapping[str, Any], report: Repor
     stage = STAGES[name]
     settings = override(stage.recipe(), changes)
     folder = out / name
+    say(f"{name}: {_standing(folder)}")
 
     def on_step(done: int, total: int, figures: dict[str, float]) -> None:
         report(name, done, total, figures)
@@ -86,7 +89,13 @@ def run_stage(name: str, out: Path, *, changes: Mapping[str, Any], report: Repor
 
 
 def run_all(out: Path, *, report: Report, say: Say) -> Path:
-    """All stages in order, each handing over to the next, then the model folder; finished stages are passed quickly."""
+    """All stages in order, each handing over to the next, then the model folder; finished stages are passed quickly.
+
+    A model folder that is there already is left as it is.
+    """
+    if (out / "gallop").exists():
+        say(f"{out / 'gallop'} is finished; move it away to publish the stages anew")
+        return out / "gallop"
     for name in STAGES:
         run_stage(name, out, changes={}, report=report, say=say)
     return publish_gallop(out)
@@ -120,13 +129,22 @@ def _statistics(path: Path, world: SpritesWorld, language_model: Path) -> TextSt
     return TextStatistics.load(path)
 
 
+def _standing(folder: Path) -> str:
+    """Where a stage stands, in words."""
+    found = latest(folder / "state")
+    return "preparing" if found is None else f"continuing from {found}"
+
+
 def _weights(out: Path, stage: Stage, kind: str) -> Path | None:
     return None if stage.start is None else _finished(out, stage.start) / f"{kind}.safetensors"
 
 
 def _finished(out: Path, name: str) -> Path:
     folder = out / name
-    done = {LATENT_STAGE: "train/cache.json"}.get(name, "*.safetensors")
-    if not list(folder.glob(done)):
+    if name == LATENT_STAGE:
+        is_done = is_complete(folder / "held_out") and is_complete(folder / "train")
+    else:
+        is_done = any(folder.glob("*.safetensors"))
+    if not is_done:
         raise invalid(str(folder), f"{name} has not finished here", f"run muybridge train {name} --out {out} first")
     return folder

@@ -41,7 +41,7 @@ def latest(folder: Path) -> Path | None:
 
 def load(target: Path, state: dict[str, Any], *, config: dict[str, Any]) -> None:
     """Fill `state` in place. Raises RunFailed where the run's settings changed since."""
-    before = json.loads((target / "run.json").read_text())
+    before, config = _flat(json.loads((target / "run.json").read_text())), _flat(config)
     changed = sorted(name for name in {*before, *config} if before.get(name) != config.get(name))
     if changed:
         raise RunFailed(
@@ -58,6 +58,14 @@ def _single_process() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch.distributed is disabled")
         yield
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by their dotted names, as `--set` takes them."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat
 
 
 def _finished(folder: Path) -> list[Path]:
