@@ -64,5 +64,5 @@ bench: $(VENV)/development   ## us and the peer, side by side; the report goes t
 train-gallop: $(VENV)/core   ## train the embedded family anew, in hours; the same command continues an interrupted run
 	$(BIN)/muybridge train gallop --out $(RUNS)/gallop
 
-clean:           ## remove the environment and everything generated
+clean:           ## remove the environment and the films; training runs stay
 	rm -rf $(VENV) $(FILMS) .pytest_cache .ruff_cache
