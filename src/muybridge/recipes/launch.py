@@ -77,7 +77,7 @@ def run_stage(name: str, out: Path, *, changes: Mapping[str, Any], report: Repor
     world = SpritesWorld(stage.world(), ensure("fluent-emoji-anim", on_progress=say))
     if isinstance(settings, CacheStage):
         vae_path = _finished(out, VAE_STAGE) / "vae.safetensors"
-        text = GallopEncoder(_language_model(say), _statistics(folder / TEXT_FILE, world, _language_model(say)))
+        text = GallopEncoder(_language_model(say), _statistics(folder / TEXT_FILE, world, say))
         build_caches(
             settings, folder, world=world, vae_path=vae_path, text=text, text_identity=sha256(folder / TEXT_FILE)[:16],
             on_shard=lambda done, total: report(name, done, total, {}),
@@ -120,12 +120,13 @@ def _language_model(say: Say) -> Path:
     return ensure("smollm2-135m-instruct", on_progress=say)
 
 
-def _statistics(path: Path, world: SpritesWorld, language_model: Path) -> TextStatistics:
+def _statistics(path: Path, world: SpritesWorld, say: Say) -> TextStatistics:
     """The statistics at `path`, measured on the world's captions where there are none yet."""
     if not path.exists():
+        say(f"measuring text states on {STATISTICS_CAPTIONS:,} captions")
         captions = [world.captions(world.scene(index))[0] for index in range(STATISTICS_CAPTIONS)]
         path.parent.mkdir(parents=True, exist_ok=True)
-        measure_statistics(language_model, captions).save(path)
+        measure_statistics(_language_model(say), captions).save(path)
     return TextStatistics.load(path)
 
 
