@@ -44,7 +44,7 @@ def gallop_vae() -> VAEStage:
         weights=ReconstructionWeights(gradient=0.0, latent_noise=0.15),
         is_encoder_frozen=True,
         run=RunConfig(
-            num_steps=800, batch_size=2, ema_decay=0.99, checkpoint_every_steps=100, validate_every_steps=100,
+            num_steps=300, batch_size=2, ema_decay=0.99, checkpoint_every_steps=100, validate_every_steps=100,
             optimizer=OptimizerConfig(
                 kind="muon", lr=1e-3, matrix_lr=1e-3, matrix_names=("decoder.",), betas=(0.9, 0.98), warmup_steps=30,
                 decay_steps=600, slow_names=("linear_",),
@@ -82,7 +82,7 @@ def gallop_flow_128() -> FlowStage:
         size_px=128,
         flow=FlowConfig(shift=3.0),
         run=replace(
-            first.run, seed=1, num_steps=900, batch_size=16, optimizer=replace(first.run.optimizer, decay_steps=400)
+            first.run, seed=1, num_steps=1300, batch_size=16, optimizer=replace(first.run.optimizer, decay_steps=400)
         ),
     )
 
