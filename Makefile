@@ -10,8 +10,8 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
 # Subjects that gallop knows, in words of its training captions or near them.
 PROMPTS := "a brown horse gallops to the right over a green meadow" \
-           "a red car drives to the left along a grey street" \
-           "a penguin stands still on white snow while the camera zooms in"
+           "a red car drives to the left in front of a green wall" \
+           "a turtle stands in a meadow, the camera slowly zooms in"
 
 .PHONY: help text-encoder demo test test-slow lint docs bench train-gallop clean
 

@@ -1,4 +1,4 @@
-"""What `gallop` draws for 30 prompts of combinations it never saw, as contact sheets and as two counts.
+"""What `gallop` draws for 30 prompts of combinations it never saw, as a contact sheet and as two counts.
 
 The prompts are the captions of held-out scenes of the sprites world: every subject at least once, seeds 0 to 29, no
 picking. Background and direction of movement are scored against the scenes' own facts; whether the subject is right is
@@ -75,18 +75,20 @@ def scores(world: SpritesWorld, scenes: list[Scene], films: list[np.ndarray]) ->
 def main() -> None:
     """Generate, write the sheets, print the counts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("docs/pictures"), help="folder of the sheets")
+    parser.add_argument("--out", type=Path, default=Path("docs/pictures"), help="folder of the sheet")
     parser.add_argument("--model", default="gallop", help="catalogue name or folder")
     parser.add_argument("--cfg", type=float, default=None, help="classifier-free guidance; the model's own if left out")
+    parser.add_argument("--asked", type=Path, default=None, help="also a .png of the scenes as the world draws them")
     options = parser.parse_args()
     world = SpritesWorld(flow_world(), ensure("fluent-emoji-anim", on_progress=print))
     scenes = held_out_scenes(world)
     prompts = [world.captions(scene)[0] for scene in scenes]
     films = [film.pixels for film in muybridge.load(options.model)(prompts, seed=0, cfg=options.cfg)]
-    sheet = options.out / "gallop-held-out.png"
+    sheet = options.out / "gallop.png"
     contact_sheet(films, labels=prompts, columns=5, films_per_row=2, path=sheet)
-    truth = options.out / "gallop-held-out-asked.png"
-    contact_sheet([world.render(s) for s in scenes], labels=prompts, columns=5, films_per_row=2, path=truth)
+    if options.asked is not None:
+        asked = [world.render(scene) for scene in scenes]
+        contact_sheet(asked, labels=prompts, columns=5, films_per_row=2, path=options.asked)
     print(json.dumps({"sheet": str(sheet), **scores(world, scenes, films)}, indent=2))
 
 

@@ -29,6 +29,7 @@ VERBS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (without the program's name) and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    configure()
     if argv is None:  # as a program: being told to stop is being interrupted, so that nothing half-written stays
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
