@@ -11,6 +11,7 @@ import typer
 
 import muybridge
 from muybridge.core.errors import InvalidInput, MuybridgeError, invalid
+from muybridge.core.logs import configure
 
 PROGRAM = "muybridge"
 INTERRUPTED = 130  # convention of shells: 128 + SIGINT
