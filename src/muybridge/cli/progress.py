@@ -15,21 +15,22 @@ LINE_EVERY_S = 60.0  # where there is no terminal to draw a bar on
 _WORDS = {"text": "reading", "denoise": "denoising", "decode": "decoding"}
 
 
-class StageBars:
-    """A context manager whose `show` is the `on_progress` of a pipeline."""
+class _TimedBars:
+    """A context manager with named bars on a console; nothing is drawn where there is no terminal."""
 
-    def __init__(self, console: Console, *, num_films: int) -> None:
-        noun = "film" if num_films == 1 else f"{num_films} films"
+    def __init__(self, console: Console, *, note: str, is_transient: bool) -> None:
+        """`note`: what stands at each bar's end; "{task.fields[figure]}" is filled in by the bar's own."""
         self._bars = Bars(
             TextColumn("{task.description:<10}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(compact=True),
-            TextColumn(noun, style="dim"),
+            TextColumn(note, style="dim"),
             console=console,
-            transient=True,
+            transient=is_transient,
             disable=not console.is_terminal,
+            speed_estimate_period=3600.0,  # a shard of latents takes minutes; rich's 30 s would know no rate
         )
         self._tasks: dict[str, TaskID] = {}
 
@@ -41,6 +42,14 @@ class StageBars:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.stop()
+
+
+class StageBars(_TimedBars):
+    """Bars whose `show` is the `on_progress` of a pipeline."""
+
+    def __init__(self, console: Console, *, num_films: int) -> None:
+        noun = "film" if num_films == 1 else f"{num_films} films"
+        super().__init__(console, note=noun, is_transient=True)
 
     def show(self, progress: "Progress") -> None:
         """Draw the stage's bar at its new length."""
@@ -49,33 +58,13 @@ class StageBars:
         self._bars.update(self._tasks[progress.stage], completed=progress.done)
 
 
-class StepBars:
-    """A context manager whose `show` draws one bar a training stage, with its loss and the time that is left."""
+class StepBars(_TimedBars):
+    """Bars whose `show` draws one a training stage, with its loss and the time that is left."""
 
     def __init__(self, console: Console) -> None:
-        self._bars = Bars(
-            TextColumn("{task.description:<16}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[figure]}", style="dim"),
-            console=console,
-            disable=not console.is_terminal,
-            speed_estimate_period=3600.0,  # a shard of latents takes minutes; rich's 30 s would know no rate
-        )
+        super().__init__(console, note="{task.fields[figure]}", is_transient=False)
         self._console = console
         self._last_line_s = time.monotonic()
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.stop()
 
     def show(self, stage: str, done: int, total: int, figures: dict[str, float]) -> None:
         """Draw the stage's bar at its new length."""
