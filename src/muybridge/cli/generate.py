@@ -4,7 +4,7 @@ Examples:
 
   muybridge generate "a brown horse gallops over green grass"
   muybridge generate "a red car drives to the left" --seed 7 --frames 33 -o car.mp4
-  muybridge generate "a cat jumps" "a whale swims" --seed 7 -o films/
+  muybridge generate "a penguin hops" "a whale swims" --seed 7 -o films/
   muybridge generate --prompts prompts.txt -o films/
   muybridge generate --from car.mp4 --steps 50 -o car-50.mp4
 """
