@@ -105,6 +105,8 @@ class LatentCache:
         self.states = torch.from_numpy(np.concatenate([shard["states"] for shard in loaded]))
         self.lengths = torch.from_numpy(np.concatenate([shard["lengths"] for shard in loaded])).long()
         self.starts = self.lengths.cumsum(0) - self.lengths
+        self._order_key: tuple[int, int] | None = None
+        self._order: list[int] = []
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -138,7 +140,7 @@ class LatentCache:
     def _epoch_order(self, epoch: int, seed: int) -> list[int]:
         """The permutation of an epoch; the last one is remembered, since steps ask in order."""
         key = (epoch, seed)
-        if getattr(self, "_order_key", None) != key:
+        if self._order_key != key:
             self._order = torch.randperm(len(self), generator=generator(seed, epoch, "order")).tolist()
             self._order_key = key
         return self._order

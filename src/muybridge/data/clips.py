@@ -1,6 +1,8 @@
 """Pixel batches rendered as they are asked for; batch `step` is a pure function of (seed, step)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,11 +48,8 @@ class ClipStream:
         draw = generator(self.seed, step, "clips")
         indices = torch.randint(0, 2**40, (size,), generator=draw).tolist()
         frames = 1 if is_images else config.num_frames
-        return torch.stack([self._clip(index, frames) for index in indices])
-
-    def _clip(self, index: int, num_frames: int) -> Float[Tensor, "3 f y x"]:
-        scene = self.world.scene(index)
-        return to_pixels(self.world.render(scene, size_px=self.config.size_px, num_frames=num_frames))
+        scenes = [self.world.scene(index) for index in indices]
+        return _drawn(self.world, scenes, size_px=config.size_px, num_frames=frames)
 
 
 def to_pixels(frames: np.ndarray) -> Float[Tensor, "3 f y x"]:
@@ -61,4 +60,8 @@ def to_pixels(frames: np.ndarray) -> Float[Tensor, "3 f y x"]:
 def held_out_clips(world: World, num_clips: int, *, size_px: int, num_frames: int) -> Float[Tensor, "b 3 f y x"]:
     """The first `num_clips` clips of combinations that training never sees."""
     scenes = [world.scene(index, split="held_out") for index in range(num_clips)]
+    return _drawn(world, scenes, size_px=size_px, num_frames=num_frames)
+
+
+def _drawn(world: World, scenes: Sequence[Any], *, size_px: int, num_frames: int) -> Float[Tensor, "b 3 f y x"]:
     return torch.stack([to_pixels(world.render(scene, size_px=size_px, num_frames=num_frames)) for scene in scenes])

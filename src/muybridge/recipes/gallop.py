@@ -1,4 +1,7 @@
-"""How the embedded `gallop` weights were made: each recipe is one stage, and each stage reads the one before."""
+"""How `gallop` is made: each recipe is one stage, and each stage reads the one before.
+
+The embedded weights came of these recipes while they were still being settled; docs/log.md says where the two differ.
+"""
 
 from dataclasses import replace
 from typing import Any

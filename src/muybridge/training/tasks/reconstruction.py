@@ -45,6 +45,11 @@ class ReconstructionTask:
     held_out: Float[Tensor, "b 3 f y x"]
     features: FeatureDistance | None = None
 
+    def __post_init__(self) -> None:
+        if self.weights.perceptual and self.features is None:
+            given = f"perceptual={self.weights.perceptual}"
+            raise invalid(given, "this term needs a network's features", "give features, or set the weight to 0")
+
     def loss(self, model: VideoVAE, step: int, *, batch_size: int) -> tuple[Tensor, dict[str, float]]:
         """Weighted sum of the terms on the batch of `step`."""
         pixels, weights = self.clips.batch(step, batch_size=batch_size), self.weights
@@ -59,7 +64,7 @@ class ReconstructionTask:
             "gradient": gradient_distance(decoded, pixels),
             "kl": posterior.kl(),
         }
-        if weights.perceptual and self.features is not None:
+        if self.features is not None and weights.perceptual:
             terms["perceptual"] = self.features(decoded, pixels, draw)
         total = torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
         return total, {name: float(term.detach()) for name, term in terms.items()}
