@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from muybridge.ops.attention import MIN_BLOCKED_TOKENS, attend, blocked_attention
+from muybridge.ops.attention import MIN_BLOCKED_TOKENS, attend, blocked_attention, short_attention
 
 TOLERANCE = 2e-6  # float32 rounding of a softmax over 13 keys
 BLOCKED_MEAN, BLOCKED_LARGEST = (
@@ -104,3 +104,29 @@ def test_bfloat16_gradients_are_near_those_of_the_formula(num_tokens):
     formula(*theirs).backward(weight.double())
     for own, their in zip(ours, theirs, strict=True):
         assert errors(own.grad, their.grad)[0] < 3 * BLOCKED_MEAN
+
+
+@pytest.mark.parametrize("lengths", [None, [5, 13, 7]])
+def test_short_attention_is_the_formula_on_every_sample(lengths):
+    q, k, v = qkv()
+    out = short_attention(q, k, v, lengths=lengths)
+    for i, length in enumerate(lengths or [13] * 3):
+        alone = formula(q[i, :, :length], k[i, :, :length], v[i, :, :length])
+        torch.testing.assert_close(out[i, :, :length].double(), alone, rtol=0, atol=TOLERANCE)
+        assert not out[i, :, length:].any()
+
+
+def test_short_attention_has_the_gradients_of_the_formula():
+    ours, theirs = ([x.double().requires_grad_() for x in qkv()] for _ in range(2))
+    short_attention(*ours, lengths=[5, 13, 7]).square().sum().backward()
+    for i, length in enumerate([5, 13, 7]):
+        formula(*(x[i, :, :length] for x in theirs)).square().sum().backward()
+    for own, their in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(own.grad, their.grad)
+
+
+def test_training_in_bfloat16_takes_the_short_way_and_stays_near_the_formula():
+    q, k, v = (x.requires_grad_() for x in qkv(dtype=torch.bfloat16))
+    out = attend(q, k, v, lengths=[13, 13, 13])
+    assert torch.equal(out, short_attention(q, k, v, lengths=None))
+    assert (out.double() - formula(q, k, v)).std() < 0.01 * out.double().std()
