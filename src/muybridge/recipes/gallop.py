@@ -57,8 +57,8 @@ def gallop_vae() -> VAEStage:
 
 
 def gallop_latents() -> CacheStage:
-    """5,120 training scenes and 64 held-out ones, each at 64 and 128 px."""
-    return CacheStage(cache=CacheConfig(num_scenes=5120, sizes_px=(64, 128), num_frames=17))
+    """16,384 training scenes and 64 held-out ones, each at 64 and 128 px."""
+    return CacheStage(cache=CacheConfig(num_scenes=16384, sizes_px=(64, 128), num_frames=17))
 
 
 def gallop_flow_64() -> FlowStage:
