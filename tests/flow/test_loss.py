@@ -42,6 +42,23 @@ def test_no_counted_frame_adds_nothing():
     assert velocity_loss(predicted, target, counted=torch.zeros(3, 5, dtype=torch.bool)) == 0
 
 
+def test_every_learned_cell_of_every_bucket_weighs_the_same():
+    predicted, target = pair(torch.float64)
+    buckets = [(predicted[:, :, :t], target[:, :, :t]) for t in (1, 3, 5)]
+    parts = [velocity_loss(p, t, cells_per_sample=20).double() * len(p) * 20 for p, t in buckets]
+    errors = torch.cat([(p - t).square().mean(1).flatten() for p, t in buckets])
+    torch.testing.assert_close(sum(parts), errors.sum(), rtol=1e-5, atol=0)
+
+
+def test_cells_of_held_frames_weigh_nothing():
+    predicted, target = pair()
+    counted = torch.ones(3, 5, dtype=torch.bool)
+    counted[1, :3] = False
+    left = velocity_loss(predicted, target, counted=counted, cells_per_sample=20) * 3 * 20
+    errors = (predicted - target).square().mean(1)
+    torch.testing.assert_close(left, (errors * counted[:, :, None, None]).sum())
+
+
 def test_the_sum_is_float32_even_for_bf16_predictions():
     predicted, target = pair(torch.bfloat16)
     loss = velocity_loss(predicted, target)

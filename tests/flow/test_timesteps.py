@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from muybridge.core.errors import InvalidInput
-from muybridge.flow.timesteps import default_shift, draw_sigmas, inference_sigmas, shift
+from muybridge.flow.timesteps import default_shift, draw_held, draw_sigmas, inference_sigmas, shift, tokens_shift
 
 
 def draw(num=20_000, *, seed=0, **options):
@@ -113,3 +113,42 @@ def test_a_bad_draw_is_refused():
             draw(4, **options)
     with pytest.raises(InvalidInput, match="num=0"):
         draw(0)
+
+
+def test_four_times_the_tokens_take_twice_the_shift():
+    assert tokens_shift(320, shift=2.0, reference_tokens=80) == 4.0
+    assert tokens_shift(80, shift=2.0, reference_tokens=80) == 2.0
+    with pytest.raises(InvalidInput, match="at least one token"):
+        tokens_shift(0, shift=2.0, reference_tokens=80)
+
+
+def held(num=4000, num_frames=5, *, share=0.4):
+    return draw_held(num, num_frames, generator=torch.Generator().manual_seed(0), share=share)
+
+
+@pytest.mark.parametrize("num_frames", [2, 3, 5])
+def test_some_frame_is_always_left_to_learn(num_frames):
+    mask = held(num_frames=num_frames, share=1.0)
+    assert bool(mask.any(1).all()) and not bool(mask.all(1).any())
+
+
+def test_the_asked_share_of_clips_is_held_and_half_of_those_by_their_first_frame():
+    mask = held()
+    is_held, first_only = mask.any(1), mask[:, 0] & ~mask[:, 1:].any(1)
+    assert abs(is_held.float().mean() - 0.4) < 0.03
+    assert 0.5 < first_only.sum() / is_held.sum() < 0.66  # prefixes of one frame among them
+    assert bool((mask[:, 0] & mask[:, -1]).any()) and bool((~mask[:, 0] & mask[:, -1]).any())
+
+
+def test_pictures_are_never_held_and_no_share_holds_nothing():
+    assert not held(num_frames=1, share=1.0).any() and not held(share=0.0).any()
+
+
+def test_the_share_changes_neither_the_kinds_nor_the_draws_that_follow():
+    first, second = (torch.Generator().manual_seed(0) for _ in range(2))
+    some = draw_held(50, 5, generator=first, share=0.3)
+    everything = draw_held(50, 5, generator=second, share=1.0)
+    assert torch.equal(some[some.any(1)], everything[some.any(1)])
+    assert torch.equal(torch.rand(1, generator=first), torch.rand(1, generator=second))
+    with pytest.raises(InvalidInput, match="share=1.5"):
+        draw_held(2, 5, generator=first, share=1.5)

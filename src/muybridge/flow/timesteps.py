@@ -1,10 +1,10 @@
-"""Noise levels: the shift, the inference grid, and the draws of training."""
+"""Noise levels: the shift, the inference grid, and the draws of training, held frames among them."""
 
 import math
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from muybridge.core.errors import invalid
@@ -13,6 +13,9 @@ MANY_STEPS_SHIFT = 7.0  # paper 5.1, at 50 steps
 FEW_STEPS_SHIFT = 17.0  # paper 5.1, below 20 steps
 FEW_STEPS = 20
 UNIFORM_SHARE = 0.1  # of the "mix" draw: keeps both ends of [0, 1] visited, where the logit-normal has no mass
+
+FIRST_FRAME_SHARE = 0.5  # of the held clips, whose first latent frame alone is given: image to video (convention)
+LAST_FRAME_SHARE = 0.125  # whose last is given too, or alone (half each); the rest hold prefixes: extension
 
 DrawMethod = Literal["logit_normal", "uniform", "mix"]
 
@@ -76,6 +79,38 @@ def draw_sigmas(
     else:
         raise invalid(f"method={method!r}", "unknown way to draw sigma", "use logit_normal, uniform or mix")
     return shift * sigma / (1 + (shift - 1) * sigma)
+
+
+def tokens_shift(num_tokens: int, *, shift: float, reference_tokens: int) -> float:
+    """The training shift of clips of `num_tokens` where `shift` is right for `reference_tokens`.
+
+    Grows with the square root, so that more tokens are left as uncertain by as much noise: arXiv 2403.03206, 5.3.2,
+    Eq. 23. Raises InvalidInput on counts below 1 or an unusable shift.
+    """
+    _check_shift(shift)
+    if min(num_tokens, reference_tokens) < 1:
+        given = f"num_tokens={num_tokens}, reference_tokens={reference_tokens}"
+        raise invalid(given, "clips have at least one token", "count t x h x w patches")
+    return shift * math.sqrt(num_tokens / reference_tokens)
+
+
+def draw_held(num: int, num_frames: int, *, generator: torch.Generator, share: float) -> Bool[Tensor, "num t"]:
+    """Which latent frames of `num` training clips are given, hence at sigma 0: none in all but a `share` of the clips.
+
+    Half of the held clips give their first frame (image to video), an eighth their first and last or only their last,
+    the rest a prefix of any length (extension); at least one frame is always left to learn, so pictures are never held.
+    Consumes the same randomness for every share. Raises InvalidInput unless share lies in [0, 1].
+    """
+    if not 0 <= share <= 1:
+        raise invalid(f"share={share}", "a share in [0, 1]", "use 0.3")
+    coin, kind, length = torch.rand(3, num, generator=generator, device=generator.device)
+    frame = torch.arange(num_frames, device=generator.device)
+    prefix = 1 + (length * (num_frames - 1)).long().clamp(max=max(num_frames - 2, 0))  # 1 ... t - 1 frames
+    prefix = torch.where(kind < FIRST_FRAME_SHARE, 1, prefix)
+    gives_last = kind >= 1 - LAST_FRAME_SHARE
+    prefix = torch.where(gives_last, ((length < 0.5) & (num_frames > 2)).long(), prefix)
+    held = (frame < prefix[:, None]) | (gives_last[:, None] & (frame == num_frames - 1))
+    return held & (coin < share)[:, None] & (num_frames > 1)
 
 
 def _check_steps(num_steps: int) -> None:
