@@ -1,5 +1,6 @@
 """The loop: exact resume, refusal of changed settings, nothing kept half-written."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,19 @@ from torch import Tensor, nn
 from muybridge.core.errors import RunFailed
 from muybridge.core.seeding import generator
 from muybridge.training.config import OptimizerConfig, RunConfig
+from muybridge.training.settings import settings_of
 from muybridge.training.trainer import Trainer
 
 
 class Regression:
     """A tiny task: the model learns a fixed linear map from noise drawn per step."""
 
+    critic = None
+
     def __init__(self, breaks_at: int | None = None):
         self.breaks_at = breaks_at
 
-    def loss(self, model: nn.Module, step: int, *, batch_size: int) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, model: nn.Module, step: int, *, batch_size: int, micro: int = 0) -> tuple[Tensor, dict[str, float]]:
         if step == self.breaks_at:
             raise KeyboardInterrupt
         x = torch.randn(batch_size, 8, generator=generator(0, step))
@@ -26,6 +30,13 @@ class Regression:
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         return {"weight": float(next(model.parameters()).sum())}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """The least that a run is known by."""
+
+    run: RunConfig
 
 
 class Net(nn.Module):
@@ -47,7 +58,7 @@ def trainer(
 ) -> Trainer:
     optimizer = OptimizerConfig(kind=kind, lr=lr, warmup_steps=3, decay_steps=4)  # type: ignore[arg-type]
     config = RunConfig(num_steps=steps, batch_size=4, is_bf16=False, checkpoint_every_steps=5, optimizer=optimizer)
-    return Trainer(Net(), Regression(breaks_at), config, folder=folder, settings={"optimizer": {"lr": lr}})
+    return Trainer(Net(), Regression(breaks_at), config, folder=folder, settings=settings_of(Recipe(run=config)))
 
 
 @pytest.mark.parametrize("kind", ["adamw", "muon"])
@@ -79,7 +90,7 @@ def test_training_lowers_the_loss(tmp_path: Path) -> None:
 
 def test_other_settings_are_refused(tmp_path: Path) -> None:
     trainer(tmp_path).run()
-    with pytest.raises(RunFailed, match=r"other settings \(optimizer.lr\)"):
+    with pytest.raises(RunFailed, match=r"other settings \(run.optimizer.lr\)"):
         trainer(tmp_path, lr=5e-3).run()
 
 

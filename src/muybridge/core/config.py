@@ -40,6 +40,21 @@ def override(config: C, changes: Mapping[str, Any]) -> C:
     return config
 
 
+def completed(values: Mapping[str, Any], config: Any) -> dict[str, Any]:
+    """`values`, such as `to_dict` once gave, with every field that they lack at its default in `config`'s type.
+
+    Fields without a default stay missing.
+    """
+    whole = dict(values)
+    for field in dataclasses.fields(config):
+        inner = getattr(config, field.name)
+        if field.name not in whole and (default := _default(field)) is not dataclasses.MISSING:
+            whole[field.name] = _plain(default)
+        elif dataclasses.is_dataclass(inner) and isinstance(whole.get(field.name), Mapping):
+            whole[field.name] = completed(whole[field.name], inner)
+    return whole
+
+
 def parse_overrides(items: list[str]) -> dict[str, str]:
     """`["optimizer.lr=1e-4"]` as a dict; raises InvalidInput on an item without `=`."""
     for item in items:
@@ -57,6 +72,10 @@ def _override_one(config: Any, path: list[str], value: Any) -> Any:
         return dataclasses.replace(config, **{name: _override_one(getattr(config, name), path[1:], value)})
     hint = typing.get_type_hints(type(config))[name]
     return dataclasses.replace(config, **{name: _typed(hint, value, f"{type(config).__name__}.{name}")})
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 def _nearest(name: str, names: list[str]) -> str:

@@ -1,6 +1,5 @@
 """Training state as torch DCP folders: written beside, then renamed, so that a kill leaves the previous one whole."""
 
-import json
 import os
 import shutil
 import warnings
@@ -12,17 +11,18 @@ from typing import Any
 import torch.distributed.checkpoint as dcp
 
 from muybridge.core.errors import RunFailed
+from muybridge.training.settings import RunSettings
 
 KEPT = 2
 
 
-def save(folder: Path, step: int, state: dict[str, Any], *, config: dict[str, Any]) -> Path:
+def save(folder: Path, step: int, state: dict[str, Any], *, settings: RunSettings) -> Path:
     """Write `state` as `folder/step-N`; keeps the last two."""
     folder.mkdir(parents=True, exist_ok=True)
     target, temporary = folder / f"step-{step:07d}", folder / f".step-{step:07d}.{os.getpid()}"
     with _single_process():
         dcp.save(state, checkpoint_id=temporary, no_dist=True)
-    (temporary / "run.json").write_text(json.dumps(config, indent=1))
+    settings.save(temporary / "run.json")
     if target.exists():
         shutil.rmtree(target)
     os.replace(temporary, target)
@@ -39,11 +39,9 @@ def latest(folder: Path) -> Path | None:
     return finished[-1] if finished else None
 
 
-def load(target: Path, state: dict[str, Any], *, config: dict[str, Any]) -> None:
+def load(target: Path, state: dict[str, Any], *, settings: RunSettings) -> None:
     """Fill `state` in place. Raises RunFailed where the run's settings changed since."""
-    before, config = _flat(json.loads((target / "run.json").read_text())), _flat(config)
-    changed = sorted(name for name in {*before, *config} if before.get(name) != config.get(name))
-    if changed:
+    if changed := settings.changed_since(target / "run.json"):
         raise RunFailed(
             f"{target}: was trained with other settings ({', '.join(changed)}); "
             "repeat the first command, or choose a new --out to start afresh."
@@ -58,14 +56,6 @@ def _single_process() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch.distributed is disabled")
         yield
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by their dotted names, as `--set` takes them."""
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return flat
 
 
 def _finished(folder: Path) -> list[Path]:

@@ -41,10 +41,15 @@ class RunConfig:
     checkpoint_every_steps: int = 200
     validate_every_steps: int = 200
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    num_micro_batches: int = 1  # parts of batch_size that pass through the model one after another
+    critic_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)  # unused by tasks without a critic
 
     def __post_init__(self) -> None:
         for name in ("num_steps", "batch_size", "log_every_steps", "checkpoint_every_steps", "validate_every_steps"):
             if getattr(self, name) < 1:
                 raise invalid(f"{name}={getattr(self, name)}", "must be at least 1", "raise it")
+        if self.num_micro_batches < 1 or self.batch_size % self.num_micro_batches:
+            given, rule = f"num_micro_batches={self.num_micro_batches}", f"divides batch_size={self.batch_size}"
+            raise invalid(given, rule, "change either")
         if not 0 <= self.ema_decay < 1:
             raise invalid(f"ema_decay={self.ema_decay}", "a share in [0, 1)", "use 0.998")

@@ -15,9 +15,10 @@ from muybridge.data.clips import ClipsConfig, ClipStream, held_out_clips
 from muybridge.data.world import World
 from muybridge.text.encoder import BulkTextEncoder, TextEncoder
 from muybridge.training.config import RunConfig
+from muybridge.training.settings import settings_of
 from muybridge.training.tasks.flow_matching import FlowConfig, FlowTask
 from muybridge.training.tasks.reconstruction import ReconstructionTask, ReconstructionWeights
-from muybridge.training.trainer import OnStep, Trainer, settings_of
+from muybridge.training.trainer import OnStep, Trainer
 from muybridge.transformer.config import TransformerConfig
 from muybridge.transformer.initialise import initialise
 from muybridge.transformer.model import Transformer

@@ -10,12 +10,12 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from muybridge.core import config as configs
 from muybridge.core.errors import RunFailed
 from muybridge.training import checkpoint
 from muybridge.training.config import RunConfig
 from muybridge.training.ema import Ema
 from muybridge.training.optimizer import build_optimizers, lr_scale, set_lr
+from muybridge.training.settings import RunSettings
 from muybridge.training.task import Task
 
 logger = logging.getLogger(__name__)
@@ -26,11 +26,11 @@ OnStep = Callable[[int, int, dict[str, float]], None]
 class Trainer(Generic[Model]):
     """Trains `model` on `task` in `folder`; the same call after an interruption goes on bit for bit where it stopped.
 
-    settings: what makes this run itself (the recipe's config as a dict); a folder with other settings is refused.
+    settings: what makes this run itself; a folder with other settings is refused.
     num_steps may grow between calls of one run, the rest may not.
     """
 
-    def __init__(self, model: Model, task: Task[Model], config: RunConfig, *, folder: Path, settings: dict[str, Any]):
+    def __init__(self, model: Model, task: Task[Model], config: RunConfig, *, folder: Path, settings: RunSettings):
         self.model, self.task, self.config, self.folder = model, task, config, folder
         self.settings = settings
         self.optimizers = build_optimizers(model, config.optimizer)
@@ -72,7 +72,7 @@ class Trainer(Generic[Model]):
         if is_last or self.step % self.config.validate_every_steps == 0:
             self._record({"step": self.step, **self.task.validate(self.ema.model)})
         if is_last or self.step % self.config.checkpoint_every_steps == 0:
-            checkpoint.save(self.folder / "state", self.step, self._state(), config=self.settings)
+            checkpoint.save(self.folder / "state", self.step, self._state(), settings=self.settings)
 
     def _check(self, loss: Tensor) -> None:
         if not torch.isfinite(loss):
@@ -92,7 +92,7 @@ class Trainer(Generic[Model]):
             return
         self._fill_optimizers()
         state = self._state()
-        checkpoint.load(found, state, config=self.settings)
+        checkpoint.load(found, state, settings=self.settings)
         for i, optimizer in enumerate(self.optimizers):
             optimizer.load_state_dict(state["optimizers"][str(i)])
         self.model.load_state_dict(state["model"])
@@ -114,11 +114,3 @@ class Trainer(Generic[Model]):
         with (self.folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps({"time": round(time.time(), 1), **figures}) + "\n")
         logger.info(" ".join(f"{name}={value:.5g}" for name, value in figures.items()))
-
-
-def settings_of(config: Any) -> dict[str, Any]:
-    """A recipe config as the settings that a checkpoint remembers; how long to train is not one of them."""
-    settings = configs.to_dict(config)
-    for name in ("num_steps", "log_every_steps", "checkpoint_every_steps", "validate_every_steps"):
-        settings.get("run", {}).pop(name, None)
-    return settings

@@ -46,8 +46,11 @@ class FlowTask:
     empty: TextStates
     config: FlowConfig
     seed: int
+    critic: None = None
 
-    def loss(self, model: Transformer, step: int, *, batch_size: int) -> tuple[Tensor, dict[str, float]]:
+    def loss(
+        self, model: Transformer, step: int, *, batch_size: int, micro: int = 0
+    ) -> tuple[Tensor, dict[str, float]]:
         """Mean squared velocity error on the batch of `step`."""
         draw = generator(self.seed, step, "flow")
         batch = self.cache.batch(step, batch_size=batch_size, seed=self.seed)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from muybridge.core.errors import invalid
 from muybridge.core.seeding import generator
@@ -44,13 +44,14 @@ class ReconstructionTask:
     weights: ReconstructionWeights
     held_out: Float[Tensor, "b 3 f y x"]
     features: FeatureDistance | None = None
+    critic: nn.Module | None = None
 
     def __post_init__(self) -> None:
         if self.weights.perceptual and self.features is None:
             given = f"perceptual={self.weights.perceptual}"
             raise invalid(given, "this term needs a network's features", "give features, or set the weight to 0")
 
-    def loss(self, model: VideoVAE, step: int, *, batch_size: int) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, model: VideoVAE, step: int, *, batch_size: int, micro: int = 0) -> tuple[Tensor, dict[str, float]]:
         """Weighted sum of the terms on the batch of `step`."""
         pixels, weights = self.clips.batch(step, batch_size=batch_size), self.weights
         draw = generator(self.clips.seed, step, "posterior")
