@@ -1,42 +1,15 @@
 """Exact captions in varied prose: what a scene shows, said in many ways, and the paper's structured form of it."""
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeVar
 
 from muybridge.core.seeding import mix
 from muybridge.worlds.backgrounds import BACKGROUNDS
+from muybridge.worlds.movements import pick
 from muybridge.worlds.scene import Scene
+from muybridge.worlds.structured import StructuredCaption, with_article
 from muybridge.worlds.subjects import Subject, Verb
 
-T = TypeVar("T")
 STYLE = "glossy 3D cartoon animation"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StructuredCaption:
-    """The fields of the paper's caption (arXiv 2412.03603 3.2), all exact."""
-
-    short: str
-    dense: str
-    background: str
-    style: str
-    shot_type: str
-    lighting: str
-    atmosphere: str
-    camera: str
-
-
-def with_article(phrase: str) -> str:
-    """The phrase with "a" or "an" by its sound: an orange bus, a UFO."""
-    first = phrase.split()[0]
-    is_vowel = first[0].lower() in "aeiou" and first.lower() not in ("ufo", "unicorn")
-    return f"{'an' if is_vowel else 'a'} {phrase}"
-
-
-def _pick(rng: random.Random, choices: Sequence[T]) -> T:
-    return choices[int(rng.random() * len(choices))]
 
 
 _CAMERA_WORDS: dict[str, tuple[str, ...]] = {
@@ -71,15 +44,15 @@ _VERBS: dict[str, Verb] = {
 def _action(scene: Scene, subject: Subject, rng: random.Random, *, form: int) -> str:
     """The verb phrase in the third person (form 0) or as a participle (form 1)."""
     if scene.motion == "still":
-        return _pick(rng, subject.rests)[form]
-    template = _pick(rng, _DIRECTED[scene.motion])
+        return pick(rng, subject.rests)[form]
+    template = pick(rng, _DIRECTED[scene.motion])
     words = {name: verb[form] for name, verb in _VERBS.items()}
-    return template.format(move=_pick(rng, subject.moves)[form], **words)
+    return template.format(move=pick(rng, subject.moves)[form], **words)
 
 
 def noun_phrase(subject: Subject, rng: random.Random, *, is_plain: bool = False) -> str:
     """The subject with its article: mostly with its colour, sometimes by another name."""
-    name = _pick(rng, (subject.name, *subject.also)) if rng.random() < 0.35 else subject.name
+    name = pick(rng, (subject.name, *subject.also)) if rng.random() < 0.35 else subject.name
     return with_article(name if is_plain or rng.random() < 0.35 else f"{subject.colour} {name}")
 
 
@@ -87,8 +60,8 @@ def _where(scene: Scene, subject: Subject, rng: random.Random) -> str:
     background = BACKGROUNDS[scene.background]
     is_out_of_water = subject.realm == "water" and background.is_place and "water" not in background.likes
     if subject.realm == "air" or is_out_of_water:
-        return _pick(rng, background.over)
-    return _pick(rng, background.across if scene.motion in ("left", "right") else background.within)
+        return pick(rng, background.over)
+    return pick(rng, background.across if scene.motion in ("left", "right") else background.within)
 
 
 def _facing(scene: Scene) -> str:
@@ -120,7 +93,7 @@ def short_caption(scene: Scene, subject: Subject, *, variant: int = 0, is_image:
     text = _sentence(scene, subject, rng, is_image=is_image)
     if is_image or (scene.camera == "static" and rng.random() < 0.5):
         return text
-    camera = _pick(rng, _CAMERA_WORDS[scene.camera])
+    camera = pick(rng, _CAMERA_WORDS[scene.camera])
     if rng.random() < 0.15:
         return f"{camera} {text[0].upper()}{text[1:]}"
     return f"{text.rstrip('.')}. {camera}"
@@ -140,7 +113,7 @@ def long_caption(scene: Scene, subject: Subject, *, variant: int = 0) -> str:
         f"{STYLE[0].upper()}{STYLE[1:]}.",
     ]
     rng.shuffle(facts)
-    return " ".join([first, *facts, _pick(rng, _CAMERA_WORDS[scene.camera])])
+    return " ".join([first, *facts, pick(rng, _CAMERA_WORDS[scene.camera])])
 
 
 def structured(scene: Scene, subject: Subject) -> StructuredCaption:
