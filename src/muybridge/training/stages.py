@@ -10,11 +10,13 @@ from torch import nn
 
 from muybridge.core.errors import invalid
 from muybridge.core.seeding import generator
+from muybridge.core.shapes import latent_frames
 from muybridge.data.cache import CacheConfig, LatentCache, OnShard, build_cache
 from muybridge.data.clips import ClipsConfig, ClipStream, held_out_clips
 from muybridge.data.world import World
 from muybridge.text.encoder import BulkTextEncoder, TextEncoder
 from muybridge.training.config import RunConfig
+from muybridge.training.scales import Scale, open_scales
 from muybridge.training.settings import settings_of
 from muybridge.training.tasks.flow_matching import FlowConfig, FlowTask
 from muybridge.training.tasks.reconstruction import ReconstructionTask, ReconstructionWeights
@@ -57,12 +59,13 @@ class CacheStage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FlowStage:
-    """One stage of transformer training on a cache."""
+    """One stage of transformer training on a cache: films of one size, or several scales in turns."""
 
     transformer: TransformerConfig = field(default_factory=TransformerConfig)
-    size_px: int = 128
+    size_px: int = 128  # of the films, and of validation where there are several scales
     flow: FlowConfig = field(default_factory=FlowConfig)
     run: RunConfig = field(default_factory=RunConfig)
+    scales: tuple[Scale, ...] = ()  # none: `run.batch_size` films of `size_px` a step; else each scale's own
 
 
 def train_vae(
@@ -125,12 +128,15 @@ def train_flow(
     on_step: OnStep | None = None,
 ) -> Path:
     """Train a transformer afresh, or from the weights at `start`; the file of the averaged weights."""
+    train, scales = caches / "train", stage.scales
     task = FlowTask(
-        cache=LatentCache(caches / "train", size_px=stage.size_px),
+        cache=open_scales(train, scales) if scales else LatentCache(train, size_px=stage.size_px),
         held_out=LatentCache(caches / "held_out", size_px=stage.size_px),
         empty=text.encode([""], num_frames=1),
         config=stage.flow,
         seed=stage.run.seed,
+        num_micro_batches=stage.run.num_micro_batches,
+        validation_frames=max((latent_frames(scale.num_frames) for scale in scales), default=None),
     )
     model = _fresh_transformer(stage) if start is None else _trainable(load_transformer(start, dtype=torch.float32))
     averaged = Trainer(model, task, stage.run, folder=folder, settings=settings_of(stage)).run(on_step)

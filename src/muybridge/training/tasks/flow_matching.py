@@ -1,10 +1,11 @@
 """Training a transformer to predict velocity.   Paper 5.1."""
 
-from dataclasses import dataclass
-from typing import Literal
+import math
+from dataclasses import dataclass, fields
+from typing import Literal, Protocol
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from muybridge.core.errors import invalid
@@ -12,7 +13,7 @@ from muybridge.core.seeding import generator
 from muybridge.data.cache import LatentBatch, LatentCache
 from muybridge.flow.loss import velocity_loss
 from muybridge.flow.path import interpolate, velocity
-from muybridge.flow.timesteps import draw_sigmas
+from muybridge.flow.timesteps import draw_held, draw_sigmas, tokens_shift
 from muybridge.text.encoder import TextStates
 from muybridge.transformer.conditions import Conditions
 from muybridge.transformer.model import Transformer
@@ -23,60 +24,133 @@ VALIDATION_BATCH = 32
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FlowConfig:
-    """How noise levels are drawn and what is left out."""
+    """How noise levels are drawn, what is left out, what is given, and what weighs how much."""
 
     draw: Literal["logit_normal", "uniform", "mix"] = "mix"
     shift: float = 2.0
     caption_dropout: float = 0.1  # paper-sized models use the same share for classifier-free guidance
     image_share: float = 0.1  # of steps, which see only the first latent frame: a picture
     num_latent_frames: int | None = None  # keep this many of each clip; None keeps all
+    held_share: float = 0.0  # of clips that give some of their frames: image to video, extension (flow.timesteps)
+    shift_tokens: int = 0  # visual tokens for which `shift` is right, others take a like one; 0: all take `shift`
+    loss_tokens: int = 0  # of a sample of weight 1, so that every token weighs the same; 0: every sample does
 
     def __post_init__(self) -> None:
-        for name in ("caption_dropout", "image_share"):
+        for name in ("caption_dropout", "image_share", "held_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise invalid(f"{name}={getattr(self, name)}", "a share in [0, 1)", "use 0.1")
+        for name in ("shift_tokens", "loss_tokens"):
+            if getattr(self, name) < 0:
+                raise invalid(f"{name}={getattr(self, name)}", "a number of tokens, or 0", "use 0")
+
+
+class LatentSource(Protocol):
+    """Encoded samples, batch by batch."""
+
+    def batch(self, step: int, *, batch_size: int, seed: int) -> LatentBatch:
+        """The rows of `step`, a pure function of (seed, step); a source of several shapes may give other than
+        `batch_size` rows.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawn:
+    """The rows of one step: captioned latents, and all that is random about them."""
+
+    batch: LatentBatch
+    latents: Float[Tensor, "b c t h w"]
+    noise: Float[Tensor, "b c t h w"]
+    sigma: Float[Tensor, " b"]
+    is_dropped: Bool[Tensor, " b"]
+    held: Bool[Tensor, "b t"]
+
+    def rows(self, first: int, last: int) -> "Drawn":
+        """Some of them."""
+        batch = {field.name: getattr(self.batch, field.name)[first:last] for field in fields(self.batch)}
+        own = {field.name: getattr(self, field.name)[first:last] for field in fields(self) if field.name != "batch"}
+        return Drawn(batch=LatentBatch(**batch), **own)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FlowTask:
-    """Velocity loss on cached latents; noise, sigma and dropout are functions of (seed, step)."""
+    """Velocity loss on cached latents; noise, sigma, held frames and dropout are functions of (seed, step) and the row.
 
-    cache: LatentCache
+    num_micro_batches: in how many parts the trainer asks for a step's rows; the draws are those of the whole step, so
+    the parts' mean is the whole batch's loss.
+    """
+
+    cache: LatentSource
     held_out: LatentCache
     empty: TextStates
     config: FlowConfig
     seed: int
+    num_micro_batches: int = 1
+    validation_frames: int | None = None  # latent frames of the held-out films that are looked at; None: all
     critic: None = None
 
     def loss(
         self, model: Transformer, step: int, *, batch_size: int, micro: int = 0
     ) -> tuple[Tensor, dict[str, float]]:
-        """Mean squared velocity error on the batch of `step`."""
-        draw = generator(self.seed, step, "flow")
-        batch = self.cache.batch(step, batch_size=batch_size, seed=self.seed)
-        is_image = bool(torch.rand((), generator=draw) < self.config.image_share)
-        latents = batch.latents[:, :, : 1 if is_image else self.config.num_latent_frames]
-        is_dropped = torch.rand(batch_size, generator=draw) < self.config.caption_dropout
-        sigma = draw_sigmas(batch_size, generator=draw, method=self.config.draw, shift=self.config.shift)
-        noise = torch.randn(latents.shape, generator=draw)
-        conditions = conditions_of(batch, self.empty, is_dropped)
-        predicted = model(interpolate(latents, noise, sigma), sigma, conditions)
-        loss = velocity_loss(predicted.float(), velocity(latents, noise))
+        """Mean squared velocity error over the learned frames of the rows of `step` that `micro` names.
+
+        A source of several scales gives each its own number of rows, whatever `batch_size` is. Raises InvalidInput
+        where they cannot be split into the micro-batches.
+        """
+        patch_volume = math.prod(model.config.patch_size)
+        drawn = self._draw(step, batch_size * self.num_micro_batches, patch_volume=patch_volume)
+        part = _part(drawn, micro, self.num_micro_batches)
+        sigma = part.sigma if not self.config.held_share else part.sigma[:, None].masked_fill(part.held, 0.0)
+        conditions = conditions_of(part.batch, self.empty, part.is_dropped)
+        predicted = model(interpolate(part.latents, part.noise, sigma), sigma, conditions)
+        loss = velocity_loss(
+            predicted.float(), velocity(part.latents, part.noise),
+            counted=~part.held if self.config.held_share else None,
+            cells_per_sample=self.config.loss_tokens * patch_volume or None,
+        )  # fmt: skip
         return loss, {}
+
+    def _draw(self, step: int, batch_size: int, *, patch_volume: int) -> Drawn:
+        """All rows of a step."""
+        config, draw = self.config, generator(self.seed, step, "flow")
+        batch = self.cache.batch(step, batch_size=batch_size, seed=self.seed)
+        is_image = bool(torch.rand((), generator=draw) < config.image_share)
+        latents = batch.latents[:, :, : 1 if is_image else config.num_latent_frames]
+        num, num_frames = latents.shape[0], latents.shape[2]
+        is_dropped = torch.rand(num, generator=draw) < config.caption_dropout
+        shift = config.shift
+        if config.shift_tokens:
+            num_tokens = math.prod(latents.shape[2:]) // patch_volume
+            shift = tokens_shift(num_tokens, shift=shift, reference_tokens=config.shift_tokens)
+        sigma = draw_sigmas(num, generator=draw, method=config.draw, shift=shift)
+        noise = torch.randn(latents.shape, generator=draw)
+        held = draw_held(num, num_frames, generator=generator(self.seed, step, "held"), share=config.held_share)
+        return Drawn(batch=batch, latents=latents, noise=noise, sigma=sigma, is_dropped=is_dropped, held=held)
 
     @torch.no_grad()
     def validate(self, model: Transformer) -> dict[str, float]:
         """Velocity loss on held-out combinations at fixed noise levels and fixed noise."""
         batch = self.held_out.gather(torch.arange(min(VALIDATION_BATCH, len(self.held_out))))
-        noise = torch.randn(batch.latents.shape, generator=generator(self.seed, "validation"))
+        latents = batch.latents[:, :, : self.validation_frames]
+        noise = torch.randn(latents.shape, generator=generator(self.seed, "validation"))
         conditions = conditions_of(batch, self.empty, torch.zeros(len(noise), dtype=torch.bool))
         losses = {}
         for level in VALIDATION_SIGMAS:
             sigma = torch.full((len(noise),), level)
             with torch.autocast(noise.device.type, torch.bfloat16):
-                predicted = model(interpolate(batch.latents, noise, sigma), sigma, conditions)
-            losses[f"val_{level}"] = float(velocity_loss(predicted.float(), velocity(batch.latents, noise)))
+                predicted = model(interpolate(latents, noise, sigma), sigma, conditions)
+            losses[f"val_{level}"] = float(velocity_loss(predicted.float(), velocity(latents, noise)))
         return {"val": sum(losses.values()) / len(losses), **losses}
+
+
+def _part(drawn: Drawn, micro: int, num_micro_batches: int) -> Drawn:
+    """The rows of one micro-batch."""
+    num = len(drawn.latents)
+    if num % num_micro_batches:
+        given, rule = f"a batch of {num} rows", f"is split into {num_micro_batches} micro-batches"
+        raise invalid(given, rule, "make its size a multiple")
+    size = num // num_micro_batches
+    return drawn if num_micro_batches == 1 else drawn.rows(micro * size, (micro + 1) * size)
 
 
 def conditions_of(batch: LatentBatch, empty: TextStates, is_dropped: Bool[Tensor, "b"]) -> Conditions:
