@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
@@ -20,12 +20,14 @@ UNICODE = b"UNICODE\0"
 JPEG_EXIF_BYTES = 65_533  # one JPEG segment
 
 
-def read_image(path: Path, *, background: tuple[int, int, int] = (255, 255, 255)) -> Picture:
+def read_image(
+    path: Path, *, background: tuple[int, int, int] = (255, 255, 255), data: BinaryIO | None = None
+) -> Picture:
     """The picture upright as its camera says, in 8 bits, transparent parts over `background`.
 
     Raises MediaError where the file is absent, damaged or no picture.
     """
-    with opened(Path(path)) as image:
+    with opened(Path(path), data) as image:
         upright = ImageOps.exif_transpose(image)
         if upright.mode.startswith("I") or upright.mode == "F":  # 16 bits a channel: Pillow would clip, not scale
             return _from_16_bit(np.asarray(upright), path)
@@ -75,13 +77,13 @@ def save(path: Path, write: Callable[[Path], None]) -> None:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
-    """The open picture or animation, Pillow's errors as MediaError."""
+def opened(path: Path, data: BinaryIO | None = None) -> Iterator[Image.Image]:
+    """The open picture or animation, Pillow's errors as MediaError; `data`: its bytes, where `path` only names it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # Pillow warns of odd EXIF, which carries no pixels
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(data or path) as image:
                 image.load()
                 yield image
     except FileNotFoundError:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import av
 import numpy as np
@@ -26,12 +26,14 @@ from muybridge.media.animation import ANIMATION_SUFFIXES, read_animation, write_
 from muybridge.media.envelope import find, pack
 from muybridge.media.frames import Frames, as_frames
 from muybridge.media.image import read_metadata as read_picture_metadata
+from muybridge.media.tonemap import Curve, tone_map
 
 BT709 = 1  # H.273 code point of the primaries, the transfer curve and the matrix
 LIMITED = 1  # 16..235, what players expect of H.264
 NUM_THREADS = 4  # fixed, not the machine's cores: x264's bytes depend on it
 MAX_FPS = 240
 DEFAULT_CRF = 17  # visually lossless by x264's own guide
+HDR_CURVES: Mapping[int, Curve] = {16: "pq", 18: "hlg"}  # H.273 code points
 READABLE = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "mpegts", "mpeg", "flv", "asf", "ogg", "mxf"}
 
 
@@ -58,6 +60,14 @@ CONTAINERS: dict[str, Container] = {
     ),
 }
 VIDEO_SUFFIXES = (*CONTAINERS, *ANIMATION_SUFFIXES)
+
+
+class NoVideo(MediaError):
+    """A media file without moving pictures, such as sound alone."""
+
+
+class CutShort(MediaError):
+    """A film that ends before the length that it declares."""
 
 
 def write_video(
@@ -113,22 +123,22 @@ def read_video(path: Path, *, max_frames: int | None = None) -> tuple[Frames, fl
     path = Path(path)
     if path.suffix.lower() in ANIMATION_SUFFIXES:
         return read_animation(path, max_frames=max_frames)
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         stream.thread_type = "AUTO"
         stream.codec_context.options = {"err_detect": "explode"}  # a damaged frame is an error, not a grey patch
         frames, end_s = [], 0.0
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         for frame in container.decode(stream):
-            frames.append(_to_rgb(frame))
+            frames.append(to_rgb(frame))
             end_s = _end_s(frame, rate)
             if len(frames) == max_frames:
                 break
-        declared_s = _declared_end_s(stream)
+        declared_s = declared_end_s(stream)
         is_cut = len(frames) != max_frames and declared_s is not None and end_s < declared_s - 1.5 / rate
     if not frames:
         raise MediaError(f"{path}: no frame can be decoded; the file is empty or cut, fetch it again.")
     if is_cut:
-        raise MediaError(f"{path}: ends at {end_s:.2f} s of {declared_s:.2f} s; the file is cut, fetch it again.")
+        raise CutShort(f"{path}: ends at {end_s:.2f} s of {declared_s:.2f} s; the file is cut, fetch it again.")
     return np.stack(frames), float(rate)
 
 
@@ -137,7 +147,7 @@ def read_metadata(path: Path) -> dict[str, Any] | None:
     path = Path(path)
     if path.suffix.lower() in ANIMATION_SUFFIXES:
         return read_picture_metadata(path)
-    with _opened(path) as (container, _):
+    with opened(path) as (container, _):
         tags = {name.lower(): text for name, text in container.metadata.items()}
     return find(tags.get("comment"), source=path)
 
@@ -189,27 +199,36 @@ def _to_yuv(picture: np.ndarray) -> VideoFrame:
     return frame
 
 
-def _to_rgb(frame: VideoFrame) -> np.ndarray:
-    """The frame as RGB by its own tags; untagged film is BT.709 from 720 lines up, else BT.601, as players assume."""
+def to_rgb(frame: VideoFrame) -> np.ndarray:
+    """The frame upright as RGB by its own tags, HDR tone-mapped.
+
+    Untagged film is BT.709 from 720 lines up, else BT.601, as players assume.
+    """
     is_tagged = frame.colorspace != Colorspace.DEFAULT
     guess = Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601
     rgb = frame.reformat(
-        format="rgb24",
+        format="rgb48le" if frame.color_trc in HDR_CURVES else "rgb24",
         src_colorspace=frame.colorspace if is_tagged else guess,
         dst_color_range=ColorRange.JPEG,
     ).to_ndarray()
+    if frame.color_trc in HDR_CURVES:
+        rgb = tone_map(rgb, curve=HDR_CURVES[frame.color_trc])
     return np.rot90(rgb, k=round(frame.rotation / 90) % 4) if frame.rotation else rgb
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The open container and its first video stream, FFmpeg's errors as MediaError."""
+def opened(path: Path, data: BinaryIO | None = None) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The open container and its first video stream, FFmpeg's errors as MediaError.
+
+    data: the film's bytes, where `path` is not the file itself but names it.
+    """
     try:
-        with av.open(str(path), metadata_errors="replace") as container:  # old films have tags in Latin-1
+        # old films have tags in Latin-1
+        with av.open(data or str(path), mode="r", metadata_errors="replace") as container:
             if container.format.name not in READABLE:  # FFmpeg would "play" a text file, and playlists of other files
                 raise MediaError(f"{path}: is not a film ({container.format.name}); use MP4, MOV, MKV, WebM or GIF.")
             if not container.streams.video:
-                raise MediaError(f"{path}: holds no video stream; use a film, or fetch the file again.")
+                raise NoVideo(f"{path}: holds no video stream; use a film, or fetch the file again.")
             if cast(object, container.streams.video[0].codec_context) is None:  # PyAV's annotation leaves this case out
                 raise MediaError(f"{path}: has no decoder for its video; convert it to H.264 first.")
             yield container, container.streams.video[0]
@@ -226,7 +245,7 @@ def _end_s(frame: VideoFrame, rate: Fraction) -> float:
     return float((frame.time or 0) + length_s)
 
 
-def _declared_end_s(stream: VideoStream) -> float | None:
+def declared_end_s(stream: VideoStream) -> float | None:
     """When the stream says that it ends; Matroska keeps this in a tag such as 00:00:01.375000000."""
     if stream.duration is not None and stream.time_base is not None:
         return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
