@@ -44,8 +44,8 @@ def test_no_counted_frame_adds_nothing():
 
 def test_every_learned_cell_of_every_bucket_weighs_the_same():
     predicted, target = pair(torch.float64)
-    buckets = [(predicted[:, :, :t], target[:, :, :t]) for t in (1, 3, 5)]
-    parts = [velocity_loss(p, t, cells_per_sample=20).double() * len(p) * 20 for p, t in buckets]
+    buckets = [(predicted[:n, :, :t], target[:n, :, :t]) for n, t in ((3, 1), (1, 3), (2, 5))]
+    parts = [velocity_loss(p, t, num_cells=20).double() * 20 for p, t in buckets]
     errors = torch.cat([(p - t).square().mean(1).flatten() for p, t in buckets])
     torch.testing.assert_close(sum(parts), errors.sum(), rtol=1e-5, atol=0)
 
@@ -54,7 +54,7 @@ def test_cells_of_held_frames_weigh_nothing():
     predicted, target = pair()
     counted = torch.ones(3, 5, dtype=torch.bool)
     counted[1, :3] = False
-    left = velocity_loss(predicted, target, counted=counted, cells_per_sample=20) * 3 * 20
+    left = velocity_loss(predicted, target, counted=counted, num_cells=20) * 20
     errors = (predicted - target).square().mean(1)
     torch.testing.assert_close(left, (errors * counted[:, :, None, None]).sum())
 

@@ -71,7 +71,7 @@ def test_the_stream_of_earlier_runs_is_kept_bit_for_bit(tmp_path: Path) -> None:
     assert torch.equal(flow.loss(network, 7, batch_size=4)[0], velocity_loss(predicted, velocity(latents, noise)))
 
 
-@pytest.mark.parametrize("changes", [{}, {"held_share": 0.7}, {"held_share": 0.7, "loss_tokens": 12}])
+@pytest.mark.parametrize("changes", [{}, {"held_share": 0.7}, {"held_share": 0.7, "loss_tokens": 72}])
 def test_micro_batches_sum_to_the_large_batch(tmp_path: Path, changes: dict[str, object]) -> None:
     network = model()
     whole, _ = task(tmp_path, **changes).loss(network, 5, batch_size=6)

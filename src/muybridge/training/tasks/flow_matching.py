@@ -33,7 +33,7 @@ class FlowConfig:
     num_latent_frames: int | None = None  # keep this many of each clip; None keeps all
     held_share: float = 0.0  # of clips that give some of their frames: image to video, extension (flow.timesteps)
     shift_tokens: int = 0  # visual tokens for which `shift` is right, others take a like one; 0: all take `shift`
-    loss_tokens: int = 0  # of a sample of weight 1, so that every token weighs the same; 0: every sample does
+    loss_tokens: int = 0  # the loss is the sum over a step's tokens by this, so all weigh the same; 0: samples do
 
     def __post_init__(self) -> None:
         for name in ("caption_dropout", "image_share", "held_share"):
@@ -106,7 +106,7 @@ class FlowTask:
         loss = velocity_loss(
             predicted.float(), velocity(part.latents, part.noise),
             counted=~part.held if self.config.held_share else None,
-            cells_per_sample=self.config.loss_tokens * patch_volume or None,
+            num_cells=self.config.loss_tokens * patch_volume / self.num_micro_batches or None,
         )  # fmt: skip
         return loss, {}
 
