@@ -1,7 +1,6 @@
 """The flow task: its draws are those of the whole step however it is split, and held frames are given, not learned."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,7 +14,6 @@ from muybridge.flow.timesteps import draw_sigmas
 from muybridge.text.encoder import HashEncoder
 from muybridge.training.tasks.flow_matching import FlowConfig, FlowTask, conditions_of
 from muybridge.transformer import Transformer, TransformerConfig
-from tests.data.small import small_cache
 
 TEXT = HashEncoder(text_dim=6, pooled_dim=6)
 CLOSE = {"rtol": 1e-5, "atol": 1e-6}  # sums of float32 in another order
@@ -50,17 +48,17 @@ class Rows:
         )
 
 
-def task(tmp_path: Path, *, num_micro_batches: int = 1, **changes: object) -> FlowTask:
+def task(*, num_micro_batches: int = 1, **changes: object) -> FlowTask:
+    held_out = (Rows().batch(0, batch_size=2, seed=1), Rows((4, 1, 4, 4)).batch(0, batch_size=1, seed=2))
     return FlowTask(
-        cache=Rows(), held_out=small_cache(tmp_path, num_scenes=3, is_held_out=True),
-        empty=TEXT.encode([""], num_frames=1), config=replace(FlowConfig(), **changes), seed=3,
-        num_micro_batches=num_micro_batches,
+        cache=Rows(), held_out=held_out, empty=TEXT.encode([""], num_frames=1), config=replace(FlowConfig(), **changes),
+        seed=3, num_micro_batches=num_micro_batches,
     )  # fmt: skip
 
 
-def test_the_stream_of_earlier_runs_is_kept_bit_for_bit(tmp_path: Path) -> None:
+def test_the_stream_of_earlier_runs_is_kept_bit_for_bit() -> None:
     """What a run draws may gain options, never change under a run that goes on."""
-    network, flow = model(), task(tmp_path)
+    network, flow = model(), task()
     draw, batch = generator(3, 7, "flow"), Rows().batch(7, batch_size=4, seed=3)
     is_image = bool(torch.rand((), generator=draw) < 0.1)
     latents = batch.latents[:, :, : 1 if is_image else None]
@@ -72,10 +70,10 @@ def test_the_stream_of_earlier_runs_is_kept_bit_for_bit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("changes", [{}, {"held_share": 0.7}, {"held_share": 0.7, "loss_tokens": 72}])
-def test_micro_batches_sum_to_the_large_batch(tmp_path: Path, changes: dict[str, object]) -> None:
+def test_micro_batches_sum_to_the_large_batch(changes: dict[str, object]) -> None:
     network = model()
-    whole, _ = task(tmp_path, **changes).loss(network, 5, batch_size=6)
-    parts = task(tmp_path, num_micro_batches=3, **changes)
+    whole, _ = task(**changes).loss(network, 5, batch_size=6)
+    parts = task(num_micro_batches=3, **changes)
     losses = [parts.loss(network, 5, batch_size=2, micro=micro)[0] for micro in range(3)]
     torch.testing.assert_close(torch.stack(losses).mean(), whole, **CLOSE)
     assert len({float(loss.detach()) for loss in losses}) == 3
@@ -87,8 +85,8 @@ def gradient(network: Transformer, loss: torch.Tensor) -> torch.Tensor:
     return torch.cat([item.flatten() for item in found])
 
 
-def test_rows_that_do_not_split_are_refused(tmp_path: Path) -> None:
-    flow = task(tmp_path, num_micro_batches=4)
+def test_rows_that_do_not_split_are_refused() -> None:
+    flow = task(num_micro_batches=4)
     drawn = replace(flow, cache=Uneven())
     with pytest.raises(InvalidInput, match="a batch of 6 rows"):
         drawn.loss(model(), 0, batch_size=1)
@@ -101,8 +99,8 @@ class Uneven(Rows):
         return super().batch(step, batch_size=6, seed=seed)
 
 
-def test_held_frames_reach_the_network_clean_and_their_velocity_is_not_learned(tmp_path: Path) -> None:
-    flow = task(tmp_path, held_share=0.9, image_share=0.0)
+def test_held_frames_reach_the_network_clean_and_their_velocity_is_not_learned() -> None:
+    flow = task(held_share=0.9, image_share=0.0)
     drawn = flow._draw(0, 16, patch_volume=4)
     assert bool(drawn.held.any(1).float().mean() > 0.6)
     sigma = drawn.sigma[:, None].masked_fill(drawn.held, 0.0)
@@ -118,11 +116,20 @@ def test_held_frames_reach_the_network_clean_and_their_velocity_is_not_learned(t
     torch.testing.assert_close(losses[0], losses[1])
 
 
-def test_fewer_tokens_see_less_noise(tmp_path: Path) -> None:
-    flow = task(tmp_path, shift_tokens=12, image_share=0.0)
+def test_fewer_tokens_see_less_noise() -> None:
+    flow = task(shift_tokens=12, image_share=0.0)
     films, pictures = flow._draw(1, 64, patch_volume=4), replace(flow, cache=Rows((4, 1, 4, 4)))._draw(
         1, 64, patch_volume=4
     )  # fmt: skip
-    plain = task(tmp_path, image_share=0.0)._draw(1, 64, patch_volume=4)
+    plain = task(image_share=0.0)._draw(1, 64, patch_volume=4)
     assert torch.equal(films.sigma, plain.sigma)
     assert bool((pictures.sigma < films.sigma).all())
+
+
+def test_validation_is_the_mean_over_samples_of_all_shapes_and_repeats_itself() -> None:
+    network, flow = model(), task()
+    figures = flow.validate(network)
+    films, pictures = (replace(flow, held_out=(batch,)).validate(network) for batch in flow.held_out)
+    assert figures == flow.validate(network)
+    assert set(figures) == {"val", "val_0.1", "val_0.3", "val_0.5", "val_0.7", "val_0.9"}
+    assert min(films["val"], pictures["val"]) < figures["val"] < 1.2 * max(films["val"], pictures["val"])

@@ -11,7 +11,7 @@ from torch import nn
 from muybridge.core.errors import invalid
 from muybridge.core.seeding import generator
 from muybridge.core.shapes import latent_frames
-from muybridge.data.cache import CacheConfig, LatentCache, OnShard, build_cache
+from muybridge.data.cache import CacheConfig, LatentBatch, LatentCache, OnShard, build_cache
 from muybridge.data.clips import ClipsConfig, ClipStream, held_out_clips
 from muybridge.data.world import World
 from muybridge.text.encoder import BulkTextEncoder, TextEncoder
@@ -33,6 +33,7 @@ from muybridge.weights.save import save_model
 
 Model = TypeVar("Model", bound=nn.Module)
 ENCODER_SIDE = ("encoder.", "quant_conv.", "linear_in.")
+VALIDATION_BATCH = 32  # held-out samples that the velocity loss is taken on
 PATCH_CLIPS = 96  # clips whose patches start the linear path: some 70,000 patches of 128 px clips
 
 
@@ -131,18 +132,25 @@ def train_flow(
     train, scales = caches / "train", stage.scales
     task = FlowTask(
         cache=open_scales(train, scales) if scales else LatentCache(train, size_px=stage.size_px),
-        held_out=LatentCache(caches / "held_out", size_px=stage.size_px),
+        held_out=(_held_out(stage, caches / "held_out"),),
         empty=text.encode([""], num_frames=1),
         config=stage.flow,
         seed=stage.run.seed,
         num_micro_batches=stage.run.num_micro_batches,
-        validation_frames=max((latent_frames(scale.num_frames) for scale in scales), default=None),
     )
     model = _fresh_transformer(stage) if start is None else _trainable(load_transformer(start, dtype=torch.float32))
     averaged = Trainer(model, task, stage.run, folder=folder, settings=settings_of(stage)).run(on_step)
     target = folder / "transformer.safetensors"
     save_model(averaged, target)
     return target
+
+
+def _held_out(stage: FlowStage, folder: Path) -> LatentBatch:
+    """The films that validation looks at, as long as the longest that the stage trains on."""
+    cache = LatentCache(folder, size_px=stage.size_px)
+    batch = cache.gather(torch.arange(min(VALIDATION_BATCH, len(cache))))
+    longest = max((latent_frames(scale.num_frames) for scale in stage.scales), default=None)
+    return replace(batch, latents=batch.latents[:, :, :longest])
 
 
 def _fresh_vae(stage: VAEStage, world: World) -> VideoVAE:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from muybridge.core.errors import invalid
 from muybridge.core.seeding import generator
-from muybridge.data.cache import LatentBatch, LatentCache
+from muybridge.data.cache import LatentBatch
 from muybridge.flow.loss import velocity_loss
 from muybridge.flow.path import interpolate, velocity
 from muybridge.flow.timesteps import draw_held, draw_sigmas, tokens_shift
@@ -19,7 +19,6 @@ from muybridge.transformer.conditions import Conditions
 from muybridge.transformer.model import Transformer
 
 VALIDATION_SIGMAS = (0.1, 0.3, 0.5, 0.7, 0.9)
-VALIDATION_BATCH = 32
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,17 +75,17 @@ class Drawn:
 class FlowTask:
     """Velocity loss on cached latents; noise, sigma, held frames and dropout are functions of (seed, step) and the row.
 
-    num_micro_batches: in how many parts the trainer asks for a step's rows; the draws are those of the whole step, so
+    held_out: batches of one shape each, never trained on.
+    num_micro_batches: in how many parts the trainer asks for a step's rows. The draws are those of the whole step, so
     the parts' mean is the whole batch's loss.
     """
 
     cache: LatentSource
-    held_out: LatentCache
+    held_out: tuple[LatentBatch, ...]
     empty: TextStates
     config: FlowConfig
     seed: int
     num_micro_batches: int = 1
-    validation_frames: int | None = None  # latent frames of the held-out films that are looked at; None: all
     critic: None = None
 
     def loss(
@@ -129,18 +128,26 @@ class FlowTask:
 
     @torch.no_grad()
     def validate(self, model: Transformer) -> dict[str, float]:
-        """Velocity loss on held-out combinations at fixed noise levels and fixed noise."""
-        batch = self.held_out.gather(torch.arange(min(VALIDATION_BATCH, len(self.held_out))))
-        latents = batch.latents[:, :, : self.validation_frames]
-        noise = torch.randn(latents.shape, generator=generator(self.seed, "validation"))
+        """Velocity loss on held-out samples at fixed noise levels and fixed noise; each batch counts by its rows."""
+        num = sum(len(batch.latents) for batch in self.held_out)
+        losses = {f"val_{level}": 0.0 for level in VALIDATION_SIGMAS}
+        for number, batch in enumerate(self.held_out):
+            words = ("validation", number) if number else ("validation",)
+            noise = torch.randn(batch.latents.shape, generator=generator(self.seed, *words))
+            for level, loss in zip(VALIDATION_SIGMAS, self._losses(model, batch, noise), strict=True):
+                losses[f"val_{level}"] += loss * (len(noise) / num)
+        return {"val": sum(losses.values()) / len(losses), **losses}
+
+    def _losses(self, model: Transformer, batch: LatentBatch, noise: Float[Tensor, "b c t h w"]) -> list[float]:
+        """The batch's loss at each of the fixed levels."""
         conditions = conditions_of(batch, self.empty, torch.zeros(len(noise), dtype=torch.bool))
-        losses = {}
+        losses = []
         for level in VALIDATION_SIGMAS:
             sigma = torch.full((len(noise),), level)
             with torch.autocast(noise.device.type, torch.bfloat16):
-                predicted = model(interpolate(latents, noise, sigma), sigma, conditions)
-            losses[f"val_{level}"] = float(velocity_loss(predicted.float(), velocity(latents, noise)))
-        return {"val": sum(losses.values()) / len(losses), **losses}
+                predicted = model(interpolate(batch.latents, noise, sigma), sigma, conditions)
+            losses.append(float(velocity_loss(predicted.float(), velocity(batch.latents, noise))))
+        return losses
 
 
 def _part(drawn: Drawn, micro: int, num_micro_batches: int) -> Drawn:
