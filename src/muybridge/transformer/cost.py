@@ -1,0 +1,100 @@
+"""What a transformer costs, in closed form: parameters and floating-point operations. Paper 4.2."""
+
+from collections.abc import Iterator
+
+from muybridge.core.counting import Layer, attention_flops, total_flops, total_parameters
+from muybridge.ops.rows import MIN_ROWS
+from muybridge.transformer.config import TransformerConfig
+from muybridge.transformer.embed import NUM_FREQUENCIES
+
+
+def num_parameters(config: TransformerConfig) -> int:
+    """Parameters of `Transformer(config)`, without building it."""
+    norms = config.head_dim * (4 * config.num_double_blocks + 2 * config.num_single_blocks)
+    norms += 4 * config.hidden_size * config.num_refiner_blocks  # two layer norms, weight and bias
+    return total_parameters(_layers(config, visual=0, text=0, batch=1, signals=1)) + norms
+
+
+def forward_flops(
+    config: TransformerConfig,
+    *,
+    num_visual_tokens: int,
+    num_text_tokens: int,
+    batch_size: int = 1,
+    num_signals: int = 1,
+) -> int:
+    """Operations of one forward pass over a batch whose samples all have this many tokens.
+
+    num_signals: 1 where a clip has one sigma, else its latent frames. Counts what `torch.utils.flop_counter` counts:
+    matrix products and attention. Training takes about three times as many.
+    """
+    padded_text = max(num_text_tokens, MIN_ROWS)  # as the network pads; attention leaves the padding out
+    layers = _layers(config, visual=num_visual_tokens, text=padded_text, batch=batch_size, signals=num_signals)
+    tokens, width = num_visual_tokens + num_text_tokens, config.hidden_size
+    num_joint = config.num_double_blocks + config.num_single_blocks
+    attention = num_joint * attention_flops(tokens, tokens, width=width)
+    attention += config.num_refiner_blocks * attention_flops(num_text_tokens, num_text_tokens, width=width)
+    frames = _scalar_embed(width, batch_size * num_signals) if num_signals > 1 else ()  # beside the clip's own sigma
+    return total_flops(layers) + total_flops(frames) + batch_size * attention
+
+
+def _layers(config: TransformerConfig, *, visual: int, text: int, batch: int, signals: int) -> Iterator[Layer]:
+    """Every linear layer with the rows it sees."""
+    width = config.hidden_size
+    patch_inputs = config.patch_dim // config.out_channels * config.in_channels
+    yield _linear(patch_inputs, width, batch * visual)
+    yield from _scalar_embed(width, batch)
+    if config.has_guidance:
+        yield from _scalar_embed(width, batch)
+    yield from _perceptron((config.pooled_dim, width, width), _padded(batch))
+    yield from _refiner(config, text, batch)
+    for _ in range(config.num_double_blocks):
+        yield from _stream(config, batch * visual, num_signals=batch * signals)
+        yield from _stream(config, batch * text, num_signals=batch)
+    for _ in range(config.num_single_blocks):
+        yield _linear(width, 3 * width, _padded(batch * (signals + 1 if signals > 1 else 1)))
+        yield _linear(width, 3 * width + config.mlp_dim, batch * (visual + text))
+        yield _linear(width + config.mlp_dim, width, batch * (visual + text))
+    yield _linear(width, 2 * width, _padded(batch))
+    yield _linear(width, config.patch_dim, batch * visual)
+
+
+def _refiner(config: TransformerConfig, text: int, batch: int) -> Iterator[Layer]:
+    width, rows = config.hidden_size, batch * text
+    yield _linear(config.text_dim, width, rows)
+    yield from _scalar_embed(width, batch)
+    yield from _perceptron((config.text_dim, width, width), _padded(batch))
+    for _ in range(config.num_refiner_blocks):
+        yield _linear(width, 2 * width, _padded(batch))
+        yield from _attention_and_mlp(config, rows)
+
+
+def _stream(config: TransformerConfig, rows: int, *, num_signals: int) -> Iterator[Layer]:
+    """One stream of a double block."""
+    yield _linear(config.hidden_size, 6 * config.hidden_size, _padded(num_signals))
+    yield from _attention_and_mlp(config, rows)
+
+
+def _attention_and_mlp(config: TransformerConfig, rows: int) -> Iterator[Layer]:
+    width = config.hidden_size
+    yield _linear(width, 3 * width, rows)
+    yield _linear(width, width, rows)
+    yield from _perceptron((width, config.mlp_dim, width), rows)
+
+
+def _scalar_embed(width: int, rows: int) -> Iterator[Layer]:
+    return _perceptron((2 * NUM_FREQUENCIES, width, width), _padded(rows))
+
+
+def _perceptron(widths: tuple[int, int, int], rows: int) -> Iterator[Layer]:
+    yield _linear(widths[0], widths[1], rows)
+    yield _linear(widths[1], widths[2], rows)
+
+
+def _linear(num_inputs: int, num_outputs: int, rows: int) -> Layer:
+    return Layer(num_inputs=num_inputs, num_outputs=num_outputs, num_rows=rows)
+
+
+def _padded(rows: int) -> int:
+    """Rows that `ops.rows.few_rows` computes."""
+    return max(rows, MIN_ROWS)
