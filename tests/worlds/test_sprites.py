@@ -7,8 +7,9 @@ import pytest
 
 from muybridge.core.errors import InvalidInput
 from muybridge.worlds.drawn import drawn_library
+from muybridge.worlds.library import frame_numbers
 from muybridge.worlds.scene import Scene
-from muybridge.worlds.sprites import SpritesConfig, SpritesWorld, frame_numbers
+from muybridge.worlds.sprites import SpritesConfig, SpritesWorld
 
 SIZE_PX = 48
 SCENE = Scene(

@@ -3,7 +3,7 @@
 import random
 
 from muybridge.core.seeding import mix
-from muybridge.worlds.backgrounds import BACKGROUNDS
+from muybridge.worlds.backgrounds import BACKGROUNDS, Background
 from muybridge.worlds.movements import pick
 from muybridge.worlds.scene import Scene
 from muybridge.worlds.structured import StructuredCaption, with_article
@@ -41,11 +41,11 @@ _VERBS: dict[str, Verb] = {
 }  # fmt: skip
 
 
-def _action(scene: Scene, subject: Subject, rng: random.Random, *, form: int) -> str:
+def action(motion: str, subject: Subject, rng: random.Random, *, form: int) -> str:
     """The verb phrase in the third person (form 0) or as a participle (form 1)."""
-    if scene.motion == "still":
+    if motion == "still":
         return pick(rng, subject.rests)[form]
-    template = pick(rng, _DIRECTED[scene.motion])
+    template = pick(rng, _DIRECTED[motion])
     words = {name: verb[form] for name, verb in _VERBS.items()}
     return template.format(move=pick(rng, subject.moves)[form], **words)
 
@@ -56,12 +56,12 @@ def noun_phrase(subject: Subject, rng: random.Random, *, is_plain: bool = False)
     return with_article(name if is_plain or rng.random() < 0.35 else f"{subject.colour} {name}")
 
 
-def _where(scene: Scene, subject: Subject, rng: random.Random) -> str:
-    background = BACKGROUNDS[scene.background]
+def whereabouts(background: Background, motion: str, subject: Subject, rng: random.Random) -> str:
+    """Where the subject is, or goes: in a meadow, across the sea."""
     is_out_of_water = subject.realm == "water" and background.is_place and "water" not in background.likes
     if subject.realm == "air" or is_out_of_water:
         return pick(rng, background.over)
-    return pick(rng, background.across if scene.motion in ("left", "right") else background.within)
+    return pick(rng, background.across if motion in ("left", "right") else background.within)
 
 
 def _facing(scene: Scene) -> str:
@@ -69,20 +69,20 @@ def _facing(scene: Scene) -> str:
 
 
 def _sentence(scene: Scene, subject: Subject, rng: random.Random, *, is_image: bool) -> str:
-    who, where = noun_phrase(subject, rng), _where(scene, subject, rng)
+    who, where = noun_phrase(subject, rng), whereabouts(BACKGROUNDS[scene.background], scene.motion, subject, rng)
     says_facing = scene.facing != "front" and scene.motion not in ("left", "right") and rng.random() < 0.5
     aside = f" {_facing(scene)}" if says_facing else ""
     if is_image or (scene.motion == "still" and rng.random() < 0.25):
         text = f"{who}{aside} {where}"
     else:
         style = rng.random()
-        action = _action(scene, subject, rng, form=0 if style < 0.7 else 1)
+        doing = action(scene.motion, subject, rng, form=0 if style < 0.7 else 1)
         if style < 0.5:
-            text = f"{who}{aside} {action} {where}"
+            text = f"{who}{aside} {doing} {where}"
         elif style < 0.7:
-            text = f"{where}, {who}{aside} {action}"
+            text = f"{where}, {who}{aside} {doing}"
         else:
-            text = f"{who}{aside} {action} {where}"
+            text = f"{who}{aside} {doing} {where}"
     opening = text[0] if rng.random() < 0.15 else text[0].upper()  # people also type without capitals and full stops
     return opening + text[1:] + ("." if rng.random() < 0.8 else "")
 

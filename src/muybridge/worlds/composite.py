@@ -46,7 +46,7 @@ def background_frames(
     """The background as the camera sees it, float32 (1 or t, 3, h, w), 0-255; one frame where the camera is static."""
     rng = random.Random(detail_seed)
     if view.is_static:
-        canvas = _canvas(frame.columns, frame.rows, 1 / frame.height_px)
+        canvas = empty_canvas(frame.columns, frame.rows, 1 / frame.height_px)
         background.paint(canvas, rng)
         return torch.from_numpy(canvas.pixels).permute(2, 0, 1)[None]
     zoom, camera_x, camera_y = (part.astype(np.float32)[:, None] for part in (view.zoom, view.x, view.y))
@@ -56,7 +56,7 @@ def background_frames(
     step = 1 / (frame.height_px * float(view.zoom.max()))
     left, right = float(world_x.min()) - step, float(world_x.max()) + step
     top, bottom = float(world_y.min()) - step, float(world_y.max()) + step
-    canvas = _canvas(np.arange(left, right + step, step), np.arange(top, bottom + step, step), step)
+    canvas = empty_canvas(np.arange(left, right + step, step), np.arange(top, bottom + step, step), step)
     background.paint(canvas, rng)
     grid = np.empty((*world_x.shape, 2), np.float32)
     grid[..., 0] = (world_x - canvas.x[0]) / (canvas.x[-1] - canvas.x[0]) * 2 - 1
@@ -67,7 +67,8 @@ def background_frames(
     )
 
 
-def _canvas(x: np.ndarray, y: np.ndarray, step: float) -> Canvas:
+def empty_canvas(x: np.ndarray, y: np.ndarray, step: float) -> Canvas:
+    """A black canvas with these columns and rows."""
     pixels = np.zeros((len(y), len(x), 3), np.float32)
     return Canvas(x=x.astype(np.float32), y=y.astype(np.float32), step=step, pixels=pixels)
 

@@ -3,12 +3,16 @@
 Source: npm `@lobehub/fluent-emoji-anim-1..4` (MIT): animated WebP, 256 px, 24 frames a second, file name = code points.
 """
 
+import math
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import torch
+from jaxtyping import UInt8
 from PIL import Image
+from torch import Tensor
 
 from muybridge.core.env import cache_folder
 from muybridge.core.errors import AssetError, MediaError
@@ -39,6 +43,34 @@ class SpriteLibrary(Protocol):
 def level_for(displayed_px: float) -> int:
     """The working size to sample from when a drawing covers `displayed_px` pixels."""
     return next((level for level in LEVELS_PX if level >= 0.8 * displayed_px), LEVELS_PX[-1])
+
+
+def drawn_frames(
+    library: SpriteLibrary, subject: Subject, seconds: np.ndarray, *, phase: float, displayed_px: float
+) -> UInt8[Tensor, "t 4 s s"]:
+    """The subject's drawing at each time, from the working size that suits `displayed_px`."""
+    frames = library.frames(subject.codepoints, level_for(displayed_px))
+    numbers = frame_numbers(len(frames), seconds, phase=phase, span=subject.span)
+    return torch.from_numpy(frames[numbers])
+
+
+def frame_numbers(num_frames: int, seconds: np.ndarray, *, phase: float, span: tuple[float, float]) -> np.ndarray:
+    """Which source frame is shown at each time: a loop, or to and fro within `span`. A still is always frame 0."""
+    position = seconds * SOURCE_FPS
+    if span == (0.0, 1.0):
+        return (np.floor(phase * num_frames) + np.round(position)).astype(int) % num_frames
+    first, last = math.floor(span[0] * (num_frames - 1)), math.floor(span[1] * (num_frames - 1))
+    length = max(last - first, 1)
+    swing = (np.round(position) + math.floor(phase * 2 * length)) % (2 * length)
+    return np.minimum(first + np.where(swing > length, 2 * length - swing, swing), num_frames - 1).astype(int)
+
+
+@lru_cache(maxsize=512)
+def standing_half_width(library: SpriteLibrary, codepoints: str) -> float:
+    """Half the width on which a drawing stands (its lowest fifth), in shares of its square."""
+    alpha = np.asarray(library.frames(codepoints, 64))[:, 3, -13:]
+    columns = np.flatnonzero((alpha > 64).any(axis=(0, 1)))
+    return 0.5 * float(columns[-1] - columns[0] + 1) / 64 if len(columns) else 0.3
 
 
 class WebpLibrary:

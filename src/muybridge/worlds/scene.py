@@ -38,9 +38,9 @@ class Scene:
         return self.subject, self.background, self.motion, self.camera
 
 
-def is_held_out(scene: Scene, fraction: float) -> bool:
+def is_held_out(combination: tuple[str, str, str, str], fraction: float) -> bool:
     """True for a fixed `fraction` of the combinations of subject, background, motion and camera."""
-    return mix(0, _HELD_OUT_SALT, *scene.combination) % 1_000_000 < fraction * 1_000_000
+    return mix(0, _HELD_OUT_SALT, *combination) % 1_000_000 < fraction * 1_000_000
 
 
 def draw_scene(subjects: Sequence[Subject], rng: random.Random) -> Scene:

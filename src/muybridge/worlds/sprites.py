@@ -1,44 +1,58 @@
 """The sprites world: animated 3D emoji in painted places, every clip a pure function of (seed, index).
 
-world = SpritesWorld(SpritesConfig(width_px=64, height_px=64), folder)
+world = SpritesWorld(complete_sprites(), folder)
 scene = world.scene(7)                       # facts, no pixels
 texts = world.captions(scene, 4)             # four wordings
+fields = world.structured(scene)             # every field of the paper's caption
 pixels = world.render(scene, size_px=128)    # uint8 (t, h, w, 3)
+truth = world.truth(scene, size_px=128)      # masks, trajectories, depth, the camera's path
+
+It has two editions. "flat" is the one that the shipped gallop was trained on: one subject, nine camera movements that
+slide and zoom a picture; its scenes, captions and pixels never change. "staged" is the complete one: up to three
+subjects in depth, cast shadows, light, styles, and the paper's fourteen camera movements in perspective.
 """
 
-import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from einops import rearrange
 
+from muybridge.core.config import to_dict
 from muybridge.core.errors import invalid
 from muybridge.core.seeding import mix
-from muybridge.worlds.backgrounds import BACKGROUNDS
-from muybridge.worlds.camera import look
-from muybridge.worlds.captions import StructuredCaption, long_caption, short_caption, structured
-from muybridge.worlds.composite import Frame, add_shadow, add_sprite, background_frames, on_screen
-from muybridge.worlds.library import SOURCE_FPS, SpriteLibrary, WebpLibrary, level_for
-from muybridge.worlds.motion import Placement, place, rest_height
+from muybridge.worlds.captions import long_caption, short_caption, structured
+from muybridge.worlds.composite import Frame
+from muybridge.worlds.flat import draw_flat, perform_flat, witness_flat
+from muybridge.worlds.library import SOURCE_FPS, SpriteLibrary, WebpLibrary
+from muybridge.worlds.lights import LIGHTS
+from muybridge.worlds.movements import MOVEMENTS
+from muybridge.worlds.prose import dense_staged, short_staged, staged_caption, structured_staged
 from muybridge.worlds.scene import Scene, draw_scene, is_held_out
+from muybridge.worlds.staged import draw_performance, perform, witness
+from muybridge.worlds.staging import MAX_SUBJECTS, Repertoire, StagedScene, at_rest, draw_staged, is_pair_held_out
+from muybridge.worlds.structured import StructuredCaption
+from muybridge.worlds.styles import STYLES
 from muybridge.worlds.subjects import Subject
+from muybridge.worlds.truth import Truth
+from muybridge.worlds.world import Split
 
-Split = Literal["train", "held_out"]
-_MAX_WIDTH = MappingProxyType({"left": 0.68, "right": 0.68})  # of a frame's width, to leave way to go; others 0.85
+AnyScene = Scene | StagedScene
+_TABLES = MappingProxyType({"styles": tuple(STYLES), "lights": tuple(LIGHTS), "cameras": MOVEMENTS})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpritesConfig:
     """The world's settings. `subjects` are names, () is the library's whole cast; `num_frames` is 4n+1.
 
-    `held_out_fraction` of the combinations (subject, background, motion, camera) never occur in the split "train".
+    `held_out_fraction` of the combinations (subject, background, motion, camera), and in the staged edition of the
+    pairs of subjects, never occur in the split "train". `max_subjects`, `styles`, `lights` and `cameras` narrow the
+    staged edition; () is all of them.
     """
 
     width_px: int = 128
@@ -48,6 +62,11 @@ class SpritesConfig:
     subjects: tuple[str, ...] = ()
     held_out_fraction: float = 0.05
     seed: int = 0
+    edition: Literal["flat", "staged"] = "flat"
+    max_subjects: int = MAX_SUBJECTS
+    styles: tuple[str, ...] = ()
+    lights: tuple[str, ...] = ()
+    cameras: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("width_px", "height_px"):
@@ -59,6 +78,33 @@ class SpritesConfig:
             raise invalid(f"fps={self.fps}", f"the drawings have {SOURCE_FPS} frames a second", "use 12")
         if not 0 <= self.held_out_fraction < 0.5:
             raise invalid(f"held_out_fraction={self.held_out_fraction}", "must lie in [0, 0.5)", "use 0.05")
+        self._check_repertoire()
+
+    @property
+    def repertoire(self) -> Repertoire:
+        """What may occur in the staged edition."""
+        return Repertoire(
+            max_subjects=self.max_subjects, styles=self.styles, lights=self.lights, cameras=self.cameras
+        )  # fmt: skip
+
+    def _check_repertoire(self) -> None:
+        if self.edition not in ("flat", "staged"):
+            raise invalid(f"edition={self.edition!r}", "there are flat and staged", "use staged")
+        if not 1 <= self.max_subjects <= MAX_SUBJECTS:
+            raise invalid(f"max_subjects={self.max_subjects}", f"scenes hold 1 to {MAX_SUBJECTS}", "use 3")
+        for name, known in _TABLES.items():
+            for given in getattr(self, name):
+                if given not in known:
+                    raise invalid(f"{name}: {given!r}", "there is no such one", f"choose from {', '.join(known)}")
+        if self.edition == "flat" and self.repertoire != Repertoire():
+            raise invalid(
+                "edition='flat'", "has no styles, lights, cameras or crowds to choose", "use edition='staged'"
+            )
+
+
+def complete_sprites(*, size_px: int = 128, num_frames: int = 17, seed: int = 0) -> SpritesConfig:
+    """The whole sprites world: every subject, up to three at once, every style, light and camera movement."""
+    return SpritesConfig(width_px=size_px, height_px=size_px, num_frames=num_frames, seed=seed, edition="staged")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +114,7 @@ class SpriteClip:
     pixels: np.ndarray
     caption: str
     structured: StructuredCaption
-    scene: Scene
+    scene: AnyScene
 
 
 class SpritesWorld:
@@ -82,68 +128,111 @@ class SpritesWorld:
             if name not in known:
                 raise invalid(f"subject {name!r}", "the library has no such drawing", f"choose from {', '.join(known)}")
         self._subjects = {name: known[name] for name in config.subjects or known}
+        if not any(config.repertoire.backgrounds([subject]) for subject in self.subjects):
+            raise invalid("lights, cameras", "no place has both", "allow more of them")
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
         """The cast in use."""
         return tuple(self._subjects.values())
 
-    def subject(self, scene: Scene) -> Subject:
-        """The member of the cast that a scene shows."""
-        return self._subjects[scene.subject]
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The config, JSON-ready."""
+        return to_dict(self.config)
 
-    def scene(self, index: int, *, split: Split = "train") -> Scene:
+    @property
+    def fps(self) -> int:
+        """Frames a second."""
+        return self.config.fps
+
+    def subject(self, scene: AnyScene) -> Subject:
+        """The member of the cast that a scene shows, the main one of several."""
+        return self._subjects[scene.subject if isinstance(scene, Scene) else scene.actors[0].subject]
+
+    def scene(self, index: int, *, split: Split = "train") -> AnyScene:
         """The facts of clip `index` of a split; no pixels are drawn."""
-        return self._drawn(random.Random(mix(self.config.seed, "sprites", split, index)), split)
+        return self._drawn((split, index), split)
 
-    def still(self, index: int, *, split: Split = "train") -> Scene:
+    def still(self, index: int, *, split: Split = "train") -> AnyScene:
         """The facts of picture `index` of a split: nothing moves, and the resting combination is of that split."""
-        rng = random.Random(mix(self.config.seed, "sprites", "still", split, index))
-        return self._drawn(rng, split, is_still=True)
+        return self._drawn(("still", split, index), split, is_still=True)
 
-    def _drawn(self, rng: random.Random, split: Split, *, is_still: bool = False) -> Scene:
+    def _drawn(self, purpose: tuple[int | str, ...], split: Split, *, is_still: bool = False) -> AnyScene:
+        is_flat = self.config.edition == "flat"
+        rng = random.Random(mix(self.config.seed, "sprites" if is_flat else "staged sprites", *purpose))
         while True:
-            scene = draw_scene(self.subjects, rng)
+            scene = draw_scene(self.subjects, rng) if is_flat else draw_staged(self.subjects, rng, self._repertoire)
             if is_still:
-                scene = replace(scene, motion="still", camera="static")
+                scene = replace(scene, motion="still", camera="static") if isinstance(scene, Scene) else at_rest(scene)
             if self.config.held_out_fraction == 0 or self.is_held_out(scene) == (split == "held_out"):
                 return scene
 
-    def scenes(self, *, split: Split = "train", start: int = 0) -> Iterator[Scene]:
+    @property
+    def _repertoire(self) -> Repertoire:
+        return self.config.repertoire
+
+    def scenes(self, *, split: Split = "train", start: int = 0) -> Iterator[AnyScene]:
         """The scenes of a split from `start` on, without end."""
         while True:
             yield self.scene(start, split=split)
             start += 1
 
-    def is_held_out(self, scene: Scene) -> bool:
-        """True when this combination of subject, background, motion and camera is never trained on."""
-        return is_held_out(scene, self.config.held_out_fraction)
+    def is_held_out(self, scene: AnyScene) -> bool:
+        """True when a combination of subject, background, motion and camera is never trained on, or a pair of subjects.
+
+        One of them is enough.
+        """
+        fraction = self.config.held_out_fraction
+        if isinstance(scene, Scene):
+            return is_held_out(scene.combination, fraction)
+        pairs = any(is_pair_held_out(pair, fraction) for pair in scene.pairs)
+        return pairs or any(is_held_out(combination, fraction) for combination in scene.combinations)
 
     def clip(self, index: int, *, split: Split = "train") -> SpriteClip:
         """Clip `index`: pixels, captions and facts."""
         scene = self.scene(index, split=split)
-        caption = structured(scene, self.subject(scene))
+        caption = self.structured(scene)
         return SpriteClip(pixels=self.render(scene), caption=caption.short, structured=caption, scene=scene)
 
     def image(self, index: int, *, split: Split = "train") -> SpriteClip:
         """A picture of a resting scene, pixels (1, h, w, 3), with a caption that claims no movement."""
         scene = self.still(index, split=split)
-        subject = self.subject(scene)
-        caption = short_caption(scene, subject, is_image=True)
-        facts = replace(structured(scene, subject), short=caption)
+        caption = self.captions(scene, 1, is_image=True)[0]
+        facts = replace(self.structured(scene), short=caption)
         return SpriteClip(pixels=self.render(scene, num_frames=1), caption=caption, structured=facts, scene=scene)
 
-    def captions(self, scene: Scene, num_variants: int = 4, *, is_image: bool = False) -> tuple[str, ...]:
-        """Short captions of a scene in different wordings (equal ones may occur)."""
-        subject = self.subject(scene)
-        return tuple(short_caption(scene, subject, variant=k, is_image=is_image) for k in range(num_variants))
+    def captions(self, scene: AnyScene, num_variants: int = 4, *, is_image: bool = False) -> tuple[str, ...]:
+        """Captions of a scene in different wordings (equal ones may occur), the first one short.
 
-    def long_caption(self, scene: Scene, variant: int = 0) -> str:
+        Flat: all short. Staged: short ones in turn with ones composed of the structured fields, except for pictures.
+        """
+        variants = range(num_variants)
+        if isinstance(scene, Scene):
+            subject = self.subject(scene)
+            return tuple(short_caption(scene, subject, variant=k, is_image=is_image) for k in variants)
+        return tuple(staged_caption(scene, self._subjects, variant=k, is_image=is_image) for k in variants)
+
+    def short_caption(self, scene: AnyScene, variant: int = 0) -> str:
+        """A caption of one to four short sentences."""
+        if isinstance(scene, Scene):
+            return short_caption(scene, self.subject(scene), variant=variant)
+        return short_staged(scene, self._subjects, variant=variant)
+
+    def long_caption(self, scene: AnyScene, variant: int = 0) -> str:
         """A dense caption of about 60 words."""
-        return long_caption(scene, self.subject(scene), variant=variant)
+        if isinstance(scene, Scene):
+            return long_caption(scene, self.subject(scene), variant=variant)
+        return dense_staged(scene, self._subjects, variant=variant)
+
+    def structured(self, scene: AnyScene) -> StructuredCaption:
+        """Every field of the paper's caption."""
+        if isinstance(scene, Scene):
+            return structured(scene, self.subject(scene))
+        return structured_staged(scene, self._subjects)
 
     def render(
-        self, scene: Scene, *, size_px: tuple[int, int] | int | None = None, num_frames: int | None = None
+        self, scene: AnyScene, *, size_px: tuple[int, int] | int | None = None, num_frames: int | None = None
     ) -> np.ndarray:
         """A scene's pixels, uint8 (t, h, w, 3). `size_px` is (width, height) or the side of a square.
 
@@ -152,26 +241,33 @@ class SpritesWorld:
         """
         frame = self._frame(size_px)
         progress, seconds = self._times(num_frames or self.config.num_frames)
-        subject, background = self.subject(scene), BACKGROUNDS[scene.background]
-        size = min(scene.size, _MAX_WIDTH.get(scene.motion, 0.85) * frame.aspect)
-        path = place(
-            scene.motion, subject.realm, progress, size=size, offset=scene.offset, aspect=frame.aspect,
-            is_followed=scene.camera == "follow",
-        )  # fmt: skip
-        path, is_mirrored = _oriented(path, scene, subject)
-        target = (path.x, rest_height(subject.realm, size))
-        view = look(scene.camera, progress, target=target, sway=scene.phase, aspect=frame.aspect)
-        seen = on_screen(path, view)
-        film = background_frames(background, view, frame=frame, detail_seed=scene.detail_seed)
-        film = film.expand(len(progress), -1, -1, -1).clone()
-        if subject.realm == "ground":
-            add_shadow(film, seen, frame=frame, half_width=_half_width(self.library, subject.codepoints))
-        sprite = self._sprite(
-            subject, seconds, phase=scene.phase, displayed_px=float(seen.size.max()) * frame.height_px
-        )
-        light = torch.tensor(background.light, dtype=torch.float32)
-        add_sprite(film, sprite, seen, frame=frame, is_mirrored=is_mirrored, light=light)
+        if isinstance(scene, Scene):
+            film = draw_flat(
+                perform_flat(
+                    scene, self.subject(scene), library=self.library, frame=frame, progress=progress, seconds=seconds
+                )
+            )
+        else:
+            film = draw_performance(
+                perform(scene, self._subjects, library=self.library, frame=frame, progress=progress, seconds=seconds)
+            )
         return rearrange(film.round_().clamp_(0, 255).to(torch.uint8), "t c h w -> t h w c").contiguous().numpy()
+
+    def truth(
+        self, scene: AnyScene, *, size_px: tuple[int, int] | int | None = None, num_frames: int | None = None
+    ) -> Truth:
+        """Who is where in the pixels that `render` draws with the same arguments."""
+        frame = self._frame(size_px)
+        progress, seconds = self._times(num_frames or self.config.num_frames)
+        if isinstance(scene, Scene):
+            return witness_flat(
+                perform_flat(
+                    scene, self.subject(scene), library=self.library, frame=frame, progress=progress, seconds=seconds
+                )
+            )
+        return witness(
+            perform(scene, self._subjects, library=self.library, frame=frame, progress=progress, seconds=seconds)
+        )
 
     def _frame(self, size_px: tuple[int, int] | int | None) -> Frame:
         if size_px is None:
@@ -185,37 +281,3 @@ class SpritesWorld:
             return np.full(1, 0.5), np.zeros(1)
         seconds = np.arange(num_frames) / self.config.fps
         return seconds / (max(self.config.num_frames, num_frames) - 1) * self.config.fps, seconds
-
-    def _sprite(self, subject: Subject, seconds: np.ndarray, *, phase: float, displayed_px: float) -> torch.Tensor:
-        """The subject's drawing in each frame, uint8 (t, 4, s, s)."""
-        frames = self.library.frames(subject.codepoints, level_for(displayed_px))
-        numbers = frame_numbers(len(frames), seconds, phase=phase, span=subject.span)
-        return torch.from_numpy(frames[numbers])
-
-
-def frame_numbers(num_frames: int, seconds: np.ndarray, *, phase: float, span: tuple[float, float]) -> np.ndarray:
-    """Which source frame is shown at each time: a loop, or to and fro within `span`. A still is always frame 0."""
-    position = seconds * SOURCE_FPS
-    if span == (0.0, 1.0):
-        return (np.floor(phase * num_frames) + np.round(position)).astype(int) % num_frames
-    first, last = math.floor(span[0] * (num_frames - 1)), math.floor(span[1] * (num_frames - 1))
-    length = max(last - first, 1)
-    swing = (np.round(position) + math.floor(phase * 2 * length)) % (2 * length)
-    return np.minimum(first + np.where(swing > length, 2 * length - swing, swing), num_frames - 1).astype(int)
-
-
-def _oriented(path: Placement, scene: Scene, subject: Subject) -> tuple[Placement, bool]:
-    """The path with the drawing turned along it, and whether the drawing is mirrored."""
-    is_mirrored = subject.facing != "front" and scene.facing != subject.facing
-    if subject.upright_deg and scene.motion in ("up", "down"):
-        turn = subject.upright_deg * (-1 if is_mirrored else 1)
-        return replace(path, turn_deg=path.turn_deg + turn), is_mirrored
-    return path, is_mirrored
-
-
-@lru_cache(maxsize=512)
-def _half_width(library: SpriteLibrary, codepoints: str) -> float:
-    """Half the width on which a drawing stands (its lowest fifth), in shares of its square."""
-    alpha = np.asarray(library.frames(codepoints, 64))[:, 3, -13:]
-    columns = np.flatnonzero((alpha > 64).any(axis=(0, 1)))
-    return 0.5 * float(columns[-1] - columns[0] + 1) / 64 if len(columns) else 0.3

@@ -1,6 +1,7 @@
 """The paper's structured caption (arXiv 2412.03603 3.2) and the prose that it is turned into for training."""
 
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -48,19 +49,20 @@ def compose(caption: StructuredCaption, rng: random.Random, *, dropout: float = 
     """One training caption from the fields: what happens first, then the other fields as sentences.
 
     It opens with the dense description, or with the short one with probability `dropout`; each further field is left
-    out with that probability, and their order changes when `is_permuted`. A moving camera is always named.
+    out with that probability, or when the opening says it already; their order changes when `is_permuted`. A moving
+    camera is always named.
     """
     if not 0 <= dropout <= 1:
         raise invalid(f"dropout={dropout}", "a probability lies in [0, 1]", "use 0.3")
-    is_short = rng.random() < dropout
-    opening = _closed(caption.short if is_short else caption.dense)
-    kept = {name for name in _PHRASINGS if rng.random() >= dropout}
+    opening = _closed(caption.short if rng.random() < dropout else caption.dense)
+    kept = {name for name in _PHRASINGS if rng.random() >= dropout and not _says(opening, getattr(caption, name))}
     tail = [getattr(caption, name) for name in ("style", "lighting", "atmosphere") if name in kept]
     is_tailed = is_permuted and rng.random() < TAILED and len(tail) > 1
     if is_tailed:
         kept -= {"style", "lighting", "atmosphere"}
     said = [_sentence(name, getattr(caption, name), rng) for name in _PHRASINGS if name in kept]
-    if is_short and (caption.camera != "static" or rng.random() >= dropout):
+    is_dropped = caption.camera == "static" and rng.random() < dropout
+    if not is_dropped and not _names_camera(opening, caption.camera):
         said.append(camera_sentence(caption.camera, rng))
     if is_permuted:
         rng.shuffle(said)
@@ -74,11 +76,37 @@ def camera_sentence(camera: str, rng: random.Random) -> str:
     return movement_sentence(camera, rng) if camera in MOVEMENTS else f"Camera: {camera}."
 
 
+_COLOURS = "red|reddish|orange|yellow|golden|green|blue|purple|pink|brown|ginger|tan|white|black|grey|silver|warm|cool"
+_COLOURED = re.compile(rf"\b(?:(an?) )?(?:(?:{_COLOURS})(?:-headed)?(?: and | ))+(\w+)", re.IGNORECASE)
+
+
+def without_colours(text: str) -> str:
+    """The text as it fits a picture without colours: an orange bus becomes a bus."""
+
+    def renamed(found: re.Match[str]) -> str:
+        if found[1] is None:
+            return _capital(found[2]) if found[0][0].isupper() else found[2]
+        said = with_article(found[2])
+        return _capital(said) if found[1][0].isupper() else said
+
+    return _COLOURED.sub(renamed, text)
+
+
 def with_article(phrase: str) -> str:
     """The phrase with "a" or "an" by its sound: an orange bus, a UFO."""
     first = phrase.split()[0]
     is_vowel = first[0].lower() in "aeiou" and first.lower() not in ("ufo", "unicorn")
     return f"{'an' if is_vowel else 'a'} {phrase}"
+
+
+def _says(opening: str, phrase: str) -> bool:
+    return phrase.lower() in opening.lower()
+
+
+def _names_camera(opening: str, camera: str) -> bool:
+    """Whether the opening names the movement; a resting camera counts as named by any word about the camera."""
+    word = "camera" if camera == "static" else camera.split()[0]
+    return word in opening.lower()
 
 
 def _sentence(name: str, phrase: str, rng: random.Random) -> str:
