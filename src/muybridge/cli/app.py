@@ -20,6 +20,7 @@ INTERRUPTED = 130  # convention of shells: 128 + SIGINT
 VERBS = {
     "generate": "Make films or pictures from prompts.",
     "worlds": "Look into the training worlds.",
+    "encode": "Encode films, pictures and captions for training, once.",
     "train": "Train a model from a recipe, or continue.",
     "inspect": "Say what a checkpoint holds.",
     "convert": "Write a checkpoint in another layout or precision.",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -30,6 +30,19 @@ class ClipsConfig:
     def __post_init__(self) -> None:
         check_size(self.size_px, self.size_px, multiple=SPATIAL_RATIO)
         check_num_frames(self.num_frames)
+
+
+class PixelSource(Protocol):
+    """Batches of training pixels; batch `step` is a pure function of (seed, step)."""
+
+    @property
+    def seed(self) -> int:
+        """What all draws derive from."""
+        ...
+
+    def batch(self, step: int, *, batch_size: int) -> Float[Tensor, "b 3 f y x"]:
+        """Pixels in [-1, 1]; all clips, or all pictures."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

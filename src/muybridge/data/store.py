@@ -1,0 +1,77 @@
+"""Encoded tensors by what they were made from: written once, shared between runs, checked whenever they are read."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from muybridge.core.errors import RunFailed
+from muybridge.core.files import atomic_path
+
+CHECKSUM = "sha256"
+MADE_FROM = "made_from"
+
+
+class DamagedEntry(RunFailed):
+    """A stored entry that is absent or not what was written."""
+
+
+def key_of(made_from: Mapping[str, Any]) -> str:
+    """The address of what is made from `made_from`, JSON-ready: 40 hex digits."""
+    return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:40]
+
+
+class Store:
+    """A folder of safetensors files named by their key; two processes may write the same one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+
+    def path(self, key: str) -> Path:
+        """Where the entry lies, or would."""
+        return self.folder / key[:2] / f"{key}.safetensors"
+
+    def write(self, made_from: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+        """Store tensors under the key of `made_from`, all or nothing; the key."""
+        key, plain = key_of(made_from), {name: tensor.contiguous() for name, tensor in tensors.items()}
+        note = {CHECKSUM: _checksum(plain), MADE_FROM: json.dumps(made_from, sort_keys=True)}
+        with atomic_path(self.path(key)) as temporary:
+            save_file(plain, temporary, metadata=note)
+        return key
+
+    def read(self, key: str) -> dict[str, Tensor]:
+        """The entry's tensors. Raises DamagedEntry where it is absent or its checksum differs."""
+        path = self.path(key)
+        try:
+            with safe_open(path, framework="pt") as file:
+                note = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}
+        except (OSError, SafetensorError, ValueError) as error:
+            raise DamagedEntry(f"{path}: {error}; run the encode command again, it mends this.") from None
+        if _checksum(tensors) != note.get(CHECKSUM):
+            raise DamagedEntry(f"{path}: its checksum differs; run the encode command again, it mends this.")
+        return tensors
+
+    def state(self, key: str) -> str:
+        """`absent`, `damaged` or `good`."""
+        if not self.path(key).exists():
+            return "absent"
+        try:
+            self.read(key)
+        except DamagedEntry:
+            return "damaged"
+        return "good"
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
