@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from muybridge.data.clips import ClipsConfig, ClipStream, held_out_clips
+from muybridge.evaluation.reconstruction import psnr
 from muybridge.recipes.gallop import gallop_vae, vae_world
 from muybridge.training.stages import PATCH_CLIPS
-from muybridge.training.tasks.reconstruction import psnr
 from muybridge.vae import VideoVAE
 from muybridge.vae.linear_path import initialise_from_patches
 from muybridge.vae.model import PATCH

@@ -1,6 +1,7 @@
 """The stages of training `gallop`-like systems: each reads what the one before wrote, and resumes by itself."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -12,7 +13,7 @@ from muybridge.core.errors import invalid
 from muybridge.core.seeding import generator
 from muybridge.core.shapes import latent_frames
 from muybridge.data.cache import CacheConfig, LatentBatch, LatentCache, OnShard, build_cache
-from muybridge.data.clips import ClipsConfig, ClipStream, held_out_clips
+from muybridge.data.clips import ClipsConfig, ClipStream, PixelSource, held_out_clips
 from muybridge.data.world import World
 from muybridge.text.encoder import BulkTextEncoder, TextEncoder
 from muybridge.training.config import RunConfig
@@ -25,13 +26,16 @@ from muybridge.transformer.config import TransformerConfig
 from muybridge.transformer.initialise import initialise
 from muybridge.transformer.model import Transformer
 from muybridge.vae.config import VAEConfig
+from muybridge.vae.discriminator import AdversaryConfig, PatchDiscriminator
 from muybridge.vae.linear_path import initialise_from_patches
 from muybridge.vae.model import VideoVAE
 from muybridge.vae.perceptual import FeatureDistance
+from muybridge.vae.tiling import Tiling
 from muybridge.weights.load import load_transformer, load_vae
 from muybridge.weights.save import save_model
 
 Model = TypeVar("Model", bound=nn.Module)
+Network = TypeVar("Network", bound=nn.Module)
 ENCODER_SIDE = ("encoder.", "quant_conv.", "linear_in.")
 VALIDATION_BATCH = 32  # held-out samples that the velocity loss is taken on
 PATCH_CLIPS = 96  # clips whose patches start the linear path: some 70,000 patches of 128 px clips
@@ -39,7 +43,12 @@ PATCH_CLIPS = 96  # clips whose patches start the linear path: some 70,000 patch
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VAEStage:
-    """One stage of VAE training. With the encoder frozen, latents that were computed before stay good."""
+    """One stage of VAE training. With the encoder frozen, latents that were computed before stay good.
+
+    is_from_patches: start a linear path from principal components, rather than every weight at random.
+    tiled_share: of the steps, those that code by `tiling`'s tiles, for the last stage.
+    lpips_trunk: file of torchvision's VGG16; with it the perceptual term is LPIPS, without it the stand-in.
+    """
 
     vae: VAEConfig = field(default_factory=VAEConfig)
     clips: ClipsConfig = field(default_factory=ClipsConfig)
@@ -48,6 +57,11 @@ class VAEStage:
     is_encoder_frozen: bool = False
     num_held_out: int = 16
     held_out_frames: int = 17
+    is_from_patches: bool = True
+    adversary: AdversaryConfig = field(default_factory=AdversaryConfig)
+    tiling: Tiling = field(default_factory=Tiling)
+    tiled_share: float = 0.0
+    lpips_trunk: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +70,7 @@ class CacheStage:
 
     cache: CacheConfig = field(default_factory=CacheConfig)
     num_held_out: int = 64
+    num_captions_measured: int = 1024  # for the statistics that text states are standardised with
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,13 +91,27 @@ def train_vae(
     world: World,
     start: Path | None = None,
     features: FeatureDistance | None = None,
+    clips: PixelSource | None = None,
     on_step: OnStep | None = None,
 ) -> Path:
-    """Train a VAE from principal components, or from the weights at `start`; the file of the averaged weights."""
-    stream = ClipStream(world=world, config=stage.clips, seed=stage.run.seed)
+    """Train a VAE afresh, or from the weights at `start`; the file of the averaged weights.
+
+    clips: what to train on instead of the world's clips, such as films at random frame intervals; the world still
+    gives the patches that a fresh linear path is fitted to, and the held-out clips.
+    """
     size_px, frames = stage.clips.size_px, stage.held_out_frames
-    held_out = held_out_clips(world, stage.num_held_out, size_px=size_px, num_frames=frames)
-    task = ReconstructionTask(clips=stream, weights=stage.weights, held_out=held_out, features=features)
+    has_critic = stage.weights.adversarial > 0
+    task = ReconstructionTask(
+        clips=clips or ClipStream(world=world, config=stage.clips, seed=stage.run.seed),
+        weights=stage.weights,
+        held_out=held_out_clips(world, stage.num_held_out, size_px=size_px, num_frames=frames),
+        features=features,
+        critic=seeded(stage.run.seed, lambda: PatchDiscriminator(stage.adversary)) if has_critic else None,
+        adversary=stage.adversary,
+        tiling=stage.tiling,
+        tiled_share=stage.tiled_share,
+        num_micro_batches=stage.run.num_micro_batches,
+    )
     if start is None:
         model = _fresh_vae(stage, world)
         _set_unit_latents(model, task)
@@ -153,12 +182,18 @@ def _held_out(stage: FlowStage, folder: Path) -> LatentBatch:
     return replace(batch, latents=batch.latents[:, :, :longest])
 
 
-def _fresh_vae(stage: VAEStage, world: World) -> VideoVAE:
+def seeded(seed: int, build: Callable[[], Network]) -> Network:
+    """What `build` makes with torch's layers drawing their first weights from `seed`; the global generator is kept."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stage.run.seed)  # torch's layers draw their first weights from the global generator
-        vae = VideoVAE(stage.vae)
-    stream = ClipStream(world=world, config=replace(stage.clips, images_every=0), seed=stage.run.seed)
-    initialise_from_patches(vae, stream.batch(0, batch_size=PATCH_CLIPS))
+        torch.manual_seed(seed)
+        return build()
+
+
+def _fresh_vae(stage: VAEStage, world: World) -> VideoVAE:
+    vae = seeded(stage.run.seed, lambda: VideoVAE(stage.vae))
+    if stage.is_from_patches:
+        stream = ClipStream(world=world, config=replace(stage.clips, images_every=0), seed=stage.run.seed)
+        initialise_from_patches(vae, stream.batch(0, batch_size=PATCH_CLIPS))
     return vae
 
 

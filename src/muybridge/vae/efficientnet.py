@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from muybridge.core.errors import WeightsError, invalid
+from muybridge.vae.trunk_files import read_state, take
 
 DEPTHS = (0, 2, 4, 10)  # last blocks at 1/2, 1/4, 1/8 and 1/16 of the input's size
 STEM_CHANNELS = 32
@@ -85,7 +86,7 @@ class EfficientNetFeatures(nn.Module):
 
         Raises WeightsError on a file that is not that checkpoint, a missing, misshapen or unknown key.
         """
-        state, trunk = _read(path), cls(depths)
+        state, trunk = read_state(path, remedy=SOURCE), cls(depths)
         for conv, norm, layer in trunk._named_layers():
             _fold(path, state, (conv, norm), layer)
         last = depths[-1]
@@ -128,18 +129,6 @@ def _blocks() -> list[_Block]:
     return blocks
 
 
-def _read(path: Path) -> dict[str, Tensor]:
-    """The checkpoint's tensors; nothing in the file is run."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged bytes can make the unpickler raise nearly anything
-        reason = str(error).strip().splitlines()[0][:120].rstrip(". ") if str(error).strip() else type(error).__name__
-        raise WeightsError(f"{path}: cannot be read as a PyTorch file ({reason}); {SOURCE}.") from None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise WeightsError(f"{path}: holds no state dict; {SOURCE}.")
-    return dict(state)
-
-
 def _fold(path: Path, state: dict[str, Tensor], names: tuple[str, str], layer: FoldedConv) -> None:
     """Take one convolution and its norm out of `state` into `layer`: scale * conv(x) + (bias - scale * mean)."""
     conv, norm = names
@@ -156,13 +145,8 @@ def _fold(path: Path, state: dict[str, Tensor], names: tuple[str, str], layer: F
 
 
 def _take(path: Path, state: dict[str, Tensor], key: str, shape: tuple[int, ...]) -> Tensor:
-    """Remove `key` from `state`, checked and in float64 so that folding rounds once."""
-    if key not in state:
-        raise WeightsError(f"{path}: has no {key!r}; {SOURCE}.")
-    value = state.pop(key)
-    if tuple(value.shape) != shape:
-        raise WeightsError(f"{path}: {key!r} has shape {tuple(value.shape)}, not {shape}; {SOURCE}.")
-    return value.double()
+    """Remove `key` from `state`, in float64 so that folding rounds once."""
+    return take(path, state, key, shape=shape, remedy=SOURCE).double()
 
 
 def _is_past(key: str, last: int) -> bool:

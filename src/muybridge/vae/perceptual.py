@@ -1,5 +1,6 @@
 """A distance between features of a frozen network, for training only."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -15,13 +16,16 @@ DITHER = 0.05  # measured on 64 px sprites: noise of std 0.02 costs what blur of
 EPSILON = 1e-8  # keeps the unit vector of an all-zero feature finite; measured squared lengths are 400 to 3,000
 
 
+Draws = Sequence[torch.Generator]  # one for each clip, so that a clip's randomness is its own in any batch
+
+
 class FeatureDistance(Protocol):
     """Distance of two clips in the features of some frozen network; LPIPS where its weights are at hand."""
 
     def __call__(
-        self, decoded: Float[Tensor, "b 3 f y x"], pixels: Float[Tensor, "b 3 f y x"], draw: torch.Generator
+        self, decoded: Float[Tensor, "b 3 f y x"], pixels: Float[Tensor, "b 3 f y x"], draws: Draws
     ) -> Float[Tensor, ""]:
-        """A scalar; `draw` chooses the frames that are compared."""
+        """A scalar, the mean over clips; a clip's generator chooses the frames that are compared."""
         ...
 
 
@@ -44,20 +48,23 @@ class PerceptualDistance:
         self.dither = dither
 
     def __call__(
-        self, decoded: Float[Tensor, "b 3 f y x"], pixels: Float[Tensor, "b 3 f y x"], draw: torch.Generator
+        self, decoded: Float[Tensor, "b 3 f y x"], pixels: Float[Tensor, "b 3 f y x"], draws: Draws
     ) -> Float[Tensor, ""]:
-        """A float32 scalar >= 0 of pixels in [-1, 1]; frames, shift and noise come from `draw`.
+        """A float32 scalar >= 0 of pixels in [-1, 1]; frames, shift and noise of a clip come from its own generator.
 
         The gradient reaches `decoded` only. The trunk runs in float32 even under autocast: on a CPU bfloat16 was slower
         (50 against 37 ms for 8 frames of 64 px, forward and backward, one thread) and rounds small differences away.
         """
-        frames = pick_frames(len(pixels), pixels.shape[2], self.num_frames, draw=draw)
-        shift = tuple(torch.randint(GRID_PX, (2,), generator=draw).tolist())
-        noise = torch.randn((frames.numel(), *pixels.shape[1:2], *pixels.shape[3:]), generator=draw) * self.dither
+        frames = pick_frames(pixels.shape[2], self.num_frames, draws=draws)
+        shifts = [tuple(torch.randint(GRID_PX, (2,), generator=draw).tolist()) for draw in draws]
+        shape = (frames.shape[1], pixels.shape[1], *pixels.shape[3:])
+        noise = torch.stack([torch.randn(shape, generator=draw) for draw in draws]) * self.dither
+        features = self.features.to(pixels.device)
 
         def feature_maps(clips: Tensor) -> list[Tensor]:
-            pictures = take_frames(clips, frames.to(clips.device)).float() + noise.to(clips.device)
-            return self.features(pictures.roll(shift, dims=(2, 3)))
+            taken = rearrange(take_frames(clips, frames), "(b k) c y x -> b k c y x", b=len(clips)).float()
+            pictures = zip(taken + noise.to(clips.device), shifts, strict=True)
+            return features(torch.cat([picture.roll(shift, dims=(2, 3)) for picture, shift in pictures]))
 
         with torch.autocast(pixels.device.type, enabled=False):
             with torch.no_grad():
@@ -65,15 +72,15 @@ class PerceptualDistance:
             return torch.stack([_distance(a, b) for a, b in zip(feature_maps(decoded), wanted, strict=True)]).sum()
 
 
-def pick_frames(batch: int, total: int, num_frames: int, *, draw: torch.Generator) -> Int[Tensor, "b k"]:
-    """Up to `num_frames` distinct frame numbers below `total` for each clip, each set equally likely."""
-    return torch.rand((batch, total), generator=draw).argsort(dim=1)[:, :num_frames]
+def pick_frames(total: int, num_frames: int, *, draws: Draws) -> Int[Tensor, "b k"]:
+    """Up to `num_frames` distinct frame numbers below `total` for each generator, each set equally likely."""
+    return torch.stack([torch.rand(total, generator=draw).argsort()[:num_frames] for draw in draws])
 
 
 def take_frames(clips: Float[Tensor, "b c f y x"], frames: Int[Tensor, "b k"]) -> Float[Tensor, "n c y x"]:
     """The chosen frames of every clip as pictures, n = b * k."""
     rows = torch.arange(len(clips), device=clips.device)[:, None]
-    return rearrange(clips[rows, :, frames], "b k c y x -> (b k) c y x")
+    return rearrange(clips[rows, :, frames.to(clips.device)], "b k c y x -> (b k) c y x")
 
 
 def _distance(given: Float[Tensor, "n c h w"], wanted: Float[Tensor, "n c h w"]) -> Float[Tensor, ""]:
