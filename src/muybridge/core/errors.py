@@ -37,6 +37,12 @@ class RunFailed(MuybridgeError):
     """A run stopped for a reason that the message names."""
 
 
+class Stopped(MuybridgeError):
+    """A run was told to stop, has saved its state, and can be continued: no failure."""
+
+    exit_code = 0
+
+
 def invalid(given: str, rule: str, remedy: str) -> InvalidInput:
     """An `InvalidInput` in the house form `given: rule; remedy.`"""
     return InvalidInput(f"{given}: {rule}; {remedy}.")

@@ -10,7 +10,7 @@ from muybridge.core.config import completed, to_dict
 # How long to train, what to show and what to keep may change between calls of one run.
 FREE_NAMES = (
     "num_steps", "log_every_steps", "checkpoint_every_steps", "validate_every_steps", "sample_every_steps",
-    "num_checkpoints", "tracker", "recompute",
+    "num_checkpoints", "trackers", "recompute",
 )  # fmt: skip
 
 
