@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from muybridge.core.errors import invalid
 from muybridge.core.shapes import check_num_frames, check_size, latent_frames
@@ -47,6 +47,9 @@ class BucketsConfig:
         for name in ("num_aspects", "slide_frames", "num_uniform", "frame_interval"):
             if getattr(self, name) < 1:
                 raise invalid(f"{name}={getattr(self, name)}", "must be at least 1", "use 1")
+        if self.extraction not in get_args(Extraction):
+            given = f"extraction={self.extraction!r}"
+            raise invalid(given, "is none that is known", f"use one of {', '.join(get_args(Extraction))}")
         if not 0 < self.min_aspect <= self.max_aspect:
             raise invalid(f"min_aspect={self.min_aspect}", "lies above 0 and up to max_aspect", "use 0.5")
         if self.fps is not None and not self.fps > 0:

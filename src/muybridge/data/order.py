@@ -48,7 +48,7 @@ class Order:
         self.counts = tuple(counts)
         self.batch_sizes = tuple(batch_sizes)
         self.seed = seed
-        self._turns: tuple[int, list[int]] | None = None  # the last epoch's order; steps ask in sequence
+        self._turns: tuple[int, list[tuple[int, int]]] | None = None  # the last epoch's order; steps ask in sequence
         self._permutations: dict[int, tuple[int, list[int]]] = {}
 
     def epoch(self, step: int) -> int:
@@ -64,10 +64,7 @@ class Order:
     def at(self, step: int) -> Draw:
         """The samples of `step`."""
         epoch = self.epoch(step)
-        turns = self._epoch_turns(epoch)
-        place = step - self._batches_before(epoch)
-        bucket = turns[place]
-        batch = self._completed(bucket, epoch) + turns[:place].count(bucket)
+        bucket, batch = self._epoch_turns(epoch)[step - self._batches_before(epoch)]
         size, count = self.batch_sizes[bucket], self.counts[bucket]
         positions = [divmod(position, count) for position in range(batch * size, (batch + 1) * size)]
         samples = tuple(self._permutation(bucket, turn)[place] for turn, place in positions)
@@ -80,16 +77,18 @@ class Order:
     def _batches_before(self, epoch: int) -> int:
         return sum(self._completed(bucket, epoch) for bucket in range(len(self.counts)))
 
-    def _epoch_turns(self, epoch: int) -> list[int]:
-        """The bucket of each batch of an epoch."""
+    def _epoch_turns(self, epoch: int) -> list[tuple[int, int]]:
+        """The bucket of each batch of an epoch, and the batch's number in that bucket's stream."""
         if self._turns is None or self._turns[0] != epoch:
-            turns = [
-                bucket
-                for bucket in range(len(self.counts))
-                for _ in range(self._completed(bucket, epoch + 1) - self._completed(bucket, epoch))
-            ]
-            mixed = torch.randperm(len(turns), generator=generator(self.seed, epoch, "bucket order")).tolist()
-            self._turns = epoch, [turns[index] for index in mixed]
+            following = [self._completed(bucket, epoch) for bucket in range(len(self.counts))]
+            wanted = [self._completed(bucket, epoch + 1) - first for bucket, first in enumerate(following)]
+            buckets = [bucket for bucket, number in enumerate(wanted) for _ in range(number)]
+            mixed = torch.randperm(len(buckets), generator=generator(self.seed, epoch, "bucket order")).tolist()
+            turns = []
+            for bucket in (buckets[index] for index in mixed):
+                turns.append((bucket, following[bucket]))
+                following[bucket] += 1
+            self._turns = epoch, turns
         return self._turns[1]
 
     def _permutation(self, bucket: int, turn: int) -> list[int]:

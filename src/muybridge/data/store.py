@@ -14,8 +14,7 @@ from torch import Tensor
 from muybridge.core.errors import RunFailed
 from muybridge.core.files import atomic_path
 
-CHECKSUM = "sha256"
-MADE_FROM = "made_from"
+NOTE = "entry"  # one metadata key: safetensors writes several in any order, and equal entries shall be equal bytes
 
 
 class DamagedEntry(RunFailed):
@@ -40,9 +39,9 @@ class Store:
     def write(self, made_from: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
         """Store tensors under the key of `made_from`, all or nothing; the key."""
         key, plain = key_of(made_from), {name: tensor.contiguous() for name, tensor in tensors.items()}
-        note = {CHECKSUM: _checksum(plain), MADE_FROM: json.dumps(made_from, sort_keys=True)}
+        note = json.dumps({"sha256": _checksum(plain), "made_from": made_from}, sort_keys=True)
         with atomic_path(self.path(key)) as temporary:
-            save_file(plain, temporary, metadata=note)
+            save_file(plain, temporary, metadata={NOTE: note})
         return key
 
     def read(self, key: str) -> dict[str, Tensor]:
@@ -50,11 +49,11 @@ class Store:
         path = self.path(key)
         try:
             with safe_open(path, framework="pt") as file:
-                note = file.metadata() or {}
+                expected = json.loads((file.metadata() or {})[NOTE])["sha256"]
                 tensors = {name: file.get_tensor(name) for name in file.keys()}
-        except (OSError, SafetensorError, ValueError) as error:
+        except (OSError, SafetensorError, ValueError, KeyError) as error:
             raise DamagedEntry(f"{path}: {error}; run the encode command again, it mends this.") from None
-        if _checksum(tensors) != note.get(CHECKSUM):
+        if _checksum(tensors) != expected:
             raise DamagedEntry(f"{path}: its checksum differs; run the encode command again, it mends this.")
         return tensors
 

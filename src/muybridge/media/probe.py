@@ -83,8 +83,8 @@ def _film_facts(path: Path, container: InputContainer, stream: VideoStream) -> F
     gaps = np.diff(times)
     mean_s = float(gaps.mean()) if len(gaps) else float(1 / (stream.average_rate or 25))
     declared_s = declared_end_s(stream)
-    if len(times) < stream.frames - 1 or (declared_s is not None and end_s < declared_s - 1.5 * mean_s):
-        raise CutShort(f"{path}: ends at {end_s:.2f} s of {declared_s or 0:.2f} s; the file is cut, fetch it again.")
+    if declared_s is not None and end_s < declared_s - 1.5 * mean_s:
+        raise CutShort(f"{path}: ends at {end_s:.2f} s of {declared_s:.2f} s; the file is cut, fetch it again.")
     width, height = display_size(first, stream)
     return Facts(
         width_px=width,

@@ -28,8 +28,8 @@ Fit = Callable[[np.ndarray], np.ndarray]
 def read_at(path: Path, times_s: Sequence[float], *, fit: Fit, data: BinaryIO | None = None) -> Frames:
     """The frames shown at `times_s`, ascending, counted from the first frame's start; each passed through `fit`.
 
-    A frame counts as shown from half a frame (of the mean rate) before its time on, so that clocks that round do not
-    matter. Memory: the result and one frame. Raises CutShort where the film ends before, MediaError where damaged.
+    A frame counts as shown from a quarter frame (of the mean rate) before its time on, so that clocks that round do
+    not matter. Memory: the result and one frame. Raises CutShort where the film ends before, MediaError where damaged.
     """
     suffix = path.suffix.lower()
     if suffix in PICTURE_SUFFIXES and (suffix == ".gif" or len(times_s) > 1 or times_s[0] > 0):
@@ -58,7 +58,7 @@ def _read_film(
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         try:
             timed = _film(container, stream, rate, from_s=times_s[0] if is_sought else None)
-            return _chosen(timed, times_s, fit=fit, slack_s=float(0.5 / rate), path=path)
+            return _chosen(timed, times_s, fit=fit, slack_s=float(0.25 / rate), path=path)
         except (_SoughtTooFar, FFmpegError):
             if is_sought:
                 return None
@@ -74,12 +74,19 @@ Timed = tuple[float, Callable[[], np.ndarray]]  # when a frame starts, and how t
 
 def _film(container: InputContainer, stream: VideoStream, rate: Fraction, *, from_s: float | None) -> Iterator[Timed]:
     base = stream.time_base or Fraction(1, 1000)
-    start = stream.start_time or 0
-    if from_s is not None:
+    frames = container.decode(stream)
+    first = next(frames, None)
+    if first is None:
+        return
+    start = first.pts or 0  # not the stream's start: AVI counts from the first packet, which is decoded later
+    if from_s is None:
+        yield 0.0, _square_pixels(first, stream)
+    else:
         container.seek(start + int(from_s / base), stream=stream)
-    for number, frame in enumerate(container.decode(stream)):
+        frames = container.decode(stream)
+    for number, frame in enumerate(frames, start=1):
         time_s = number / float(rate) if frame.pts is None else float((frame.pts - start) * base)
-        if number == 0 and from_s is not None and (frame.pts is None or time_s > from_s):
+        if number == 1 and from_s is not None and (frame.pts is None or time_s > from_s):
             raise _SoughtTooFar
         yield time_s, _square_pixels(frame, stream)
 
@@ -120,7 +127,7 @@ def _chosen(timed: Iterator[Timed], times_s: Sequence[float], *, fit: Fit, slack
     if shown is None:
         raise MediaError(f"{path}: no frame can be decoded; the file is empty or cut, fetch it again.")
     while len(frames) < len(times_s):
-        if times_s[len(frames)] > last_s + 2 * slack_s:
+        if times_s[len(frames)] > last_s + 4 * slack_s:
             raise CutShort(f"{path}: ends at {last_s:.2f} s, before {times_s[-1]:.2f} s; fetch it again.")
         frames.append(fit(shown()))
     return np.stack(frames)
