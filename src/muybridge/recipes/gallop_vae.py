@@ -90,7 +90,7 @@ def _stage(
     clips: ClipsConfig | None = None,
     lr: float = 1e-3,
 ) -> VAEStage:
-    """A network of 7.9 M parameters, 16 MB in bfloat16, whose encoder and decoder learn together."""
+    """A network of 8.2 M parameters, 16 MB in bfloat16, whose encoder and decoder learn together."""
     optimizer = OptimizerConfig(
         lr=lr, betas=(0.9, 0.98), warmup_steps=100, slow_names=("linear_",), slow_share=LINEAR_SHARE
     )
