@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from muybridge.core.errors import InvalidInput, WeightsError
 from muybridge.text.encoder import TextEncoder
@@ -19,18 +18,7 @@ BFLOAT16_ERROR = 0.1  # of a standard deviation, root mean square; the tiny netw
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("llm")
-    model = tiny.language_model()
-    model.config.save_pretrained(folder)
-    save_file({name: tensor.bfloat16() for name, tensor in model.state_dict().items()}, folder / "model.safetensors")
-    alphabet = {letter: index for index, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    tokenizer = Tokenizer(models.BPE(alphabet, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(["<|im_start|>", "<|im_end|>"])
-    tokenizer.save(str(folder / "tokenizer.json"))
-    return folder
+    return tiny.gallop_language(tmp_path_factory.mktemp("llm"))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,10 @@
-"""Tiny random language models and tokenizers, built here: no network, no files."""
+"""Tiny random language models and tokenizers, built here: no network."""
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, LlamaConfig, LlamaModel, PreTrainedTokenizerFast
 
@@ -85,6 +89,24 @@ def language_model(num_layers: int = 5) -> LlamaModel:
         initializer_range=0.2,
     )
     return LlamaModel(config).eval()
+
+
+def gallop_language(folder: Path, *, corpus: Sequence[str] = ()) -> Path:
+    """`folder`, filled as SmolLM2's is: a model of width 32, and a tokenizer of letters and of the words of `corpus`."""
+    torch.manual_seed(0)
+    model = language_model()
+    model.config.save_pretrained(folder)
+    save_file({name: tensor.bfloat16() for name, tensor in model.state_dict().items()}, folder / "model.safetensors")
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer.train_from_iterator(
+        corpus, trainers.BpeTrainer(vocab_size=500, initial_alphabet=letters, show_progress=False)
+    )
+    tokenizer.add_special_tokens(["<|im_start|>", "<|im_end|>"])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
 
 
 def clip_model() -> CLIPTextModel:

@@ -1,4 +1,4 @@
-"""The stages of `gallop` in order: what each reads, where it writes, how it is started or continued."""
+"""Starting or continuing the stages of a family: what each reads, where it writes, how they hand over."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,143 +9,165 @@ from muybridge.core.config import override
 from muybridge.core.errors import invalid
 from muybridge.core.files import sha256
 from muybridge.data.cache import is_complete
-from muybridge.recipes import gallop
+from muybridge.recipes.families import GALLOP, STAGES
+from muybridge.recipes.family import Family, Recipe, Stage
 from muybridge.recipes.publish import publish
+from muybridge.recipes.sources import Say, Sources
 from muybridge.text.gallop import GallopEncoder, TextStatistics, measure_statistics
 from muybridge.training.checkpoint import latest
+from muybridge.training.probe_stage import ProbeStage, train_probe
 from muybridge.training.stages import CacheStage, FlowStage, VAEStage, build_caches, train_flow, train_vae
-from muybridge.vae.efficientnet import EfficientNetFeatures
-from muybridge.vae.perceptual import PerceptualDistance
-from muybridge.weights.assets import ensure
-from muybridge.worlds.sprites import SpritesConfig, SpritesWorld
+from muybridge.vae.lpips import Lpips, LpipsDistance
+from muybridge.vae.perceptual import FeatureDistance
+from muybridge.worlds.sprites import SpritesWorld
 
 Report = Callable[[str, int, int, dict[str, float]], None]  # stage, done, total, figures
-Say = Callable[[str], None]
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stage:
-    """One stage: its recipe, the world it sees, and the stage whose weights it starts from."""
-
-    recipe: Callable[[], VAEStage | CacheStage | FlowStage]
-    world: Callable[[], SpritesConfig]
-    summary: str
-    start: str | None = None
-
-
-STAGES: dict[str, Stage] = {
-    "gallop-vae": Stage(
-        recipe=gallop.gallop_vae, world=gallop.vae_world, summary="causal 3D VAE"
-    ),
-    "gallop-latents": Stage(
-        recipe=gallop.gallop_latents, world=gallop.flow_world, summary="latents and text states of the scenes"
-    ),
-    "gallop-flow-64": Stage(
-        recipe=gallop.gallop_flow_64, world=gallop.flow_world, summary="transformer on 64 px films"
-    ),
-    "gallop-flow-128": Stage(
-        recipe=gallop.gallop_flow_128, world=gallop.flow_world, summary="transformer on 128 px films",
-        start="gallop-flow-64",
-    ),
-}  # fmt: skip
-STATISTICS_CAPTIONS = 1024
 TEXT_FILE = "text.safetensors"
-VAE_STAGE = "gallop-vae"  # whose weights encode the latents
-LATENT_STAGE = "gallop-latents"
-LAST_STAGE = "gallop-flow-128"
+FETCHED = Sources()
 
 
-def run_stage(name: str, out: Path, *, changes: Mapping[str, Any], report: Report, say: Say) -> Path:
+def run_stage(
+    name: str,
+    out: Path,
+    *,
+    changes: Mapping[str, Any],
+    report: Report,
+    say: Say,
+    stages: Mapping[str, Stage] = STAGES,
+    sources: Sources = FETCHED,
+) -> Path:
     """Run or continue one stage in `out`/NAME; where its result lies.
 
     Raises InvalidInput on an unknown name, an unknown setting, or a stage whose predecessor has not run.
     """
-    if name not in STAGES:
-        raise invalid(f"recipe {name!r}", "no such stage", f"choose from gallop, {', '.join(STAGES)}")
-    stage = STAGES[name]
-    settings = override(stage.recipe(), changes)
-    folder = out / name
-    say(f"{name}: {_standing(folder)}")
-
-    def on_step(done: int, total: int, figures: dict[str, float]) -> None:
-        report(name, done, total, figures)
-
-    if isinstance(settings, FlowStage):
-        caches, start = _finished(out, LATENT_STAGE), _weights(out, stage, "transformer")
-        text = GallopEncoder(_language_model(say), TextStatistics.load(caches / TEXT_FILE))
-        return train_flow(settings, folder, caches=caches, text=text, start=start, on_step=on_step)
-    world = SpritesWorld(stage.world(), ensure("fluent-emoji-anim", on_progress=say))
-    if isinstance(settings, CacheStage):
-        vae_path = _finished(out, VAE_STAGE) / "vae.safetensors"
-        text = GallopEncoder(_language_model(say), _statistics(folder / TEXT_FILE, world, say))
-        build_caches(
-            settings, folder, world=world, vae_path=vae_path, text=text, text_identity=sha256(folder / TEXT_FILE)[:16],
-            on_shard=lambda done, total: report(name, done, total, {}),
-        )  # fmt: skip
-        return folder
-    features = _perceptual(say) if settings.weights.perceptual else None
-    start = _weights(out, stage, "vae")
-    return train_vae(settings, folder, world=world, start=start, features=features, on_step=on_step)
+    if name not in stages:
+        raise invalid(f"recipe {name!r}", "no such stage", f"choose from gallop, {', '.join(stages)}")
+    settings = override(stages[name].recipe(), changes)
+    say(f"{name}: {_standing(out / name)}")
+    return _Launch(name=name, out=out, report=report, say=say, stages=stages, sources=sources).run(settings)
 
 
-def run_all(out: Path, *, report: Report, say: Say) -> Path:
+def run_all(out: Path, *, report: Report, say: Say, family: Family = GALLOP, sources: Sources = FETCHED) -> Path:
     """All stages in order, each handing over to the next, then the model folder; finished stages are passed quickly.
 
     A model folder that is there already is left as it is.
     """
-    if (out / "gallop").exists():
-        say(f"{out / 'gallop'} is finished; move it away to publish the stages anew")
-        return out / "gallop"
-    for name in STAGES:
-        run_stage(name, out, changes={}, report=report, say=say)
-    return publish_gallop(out)
+    target = out / family.name
+    if target.exists():
+        say(f"{target} is finished; move it away to publish the stages anew")
+        return target
+    for name in family.stages:
+        run_stage(name, out, changes={}, report=report, say=say, stages=family.stages, sources=sources)
+    return publish_family(out, family)
 
 
-def publish_gallop(out: Path) -> Path:
-    """The model folder `out`/gallop of the finished stages."""
-    sources = {
-        "transformer": _finished(out, LAST_STAGE) / "transformer.safetensors",
-        "vae": _finished(out, VAE_STAGE) / "vae.safetensors",
+def publish_family(out: Path, family: Family = GALLOP) -> Path:
+    """The model folder `out`/NAME of the finished stages."""
+    vae, latents, flow = family.last(VAEStage), family.last(CacheStage), family.last(FlowStage)
+    parts = {
+        "transformer": finished(out, flow, family.stages) / "transformer.safetensors",
+        "vae": finished(out, vae, family.stages) / "vae.safetensors",
     }
-    text = _finished(out, LATENT_STAGE) / TEXT_FILE
-    return publish(sources, text, out / "gallop", about=gallop.gallop_about())
+    text = finished(out, latents, family.stages) / TEXT_FILE
+    return publish(parts, text, out / family.name, about=family.about())
 
 
-def _perceptual(say: Say) -> PerceptualDistance:
-    folder = ensure("efficientnet-lite0", on_progress=say)
-    return PerceptualDistance(EfficientNetFeatures.load(folder / "efficientnet-lite0.pth"))
-
-
-def _language_model(say: Say) -> Path:
-    return ensure("smollm2-135m-instruct", on_progress=say)
-
-
-def _statistics(path: Path, world: SpritesWorld, say: Say) -> TextStatistics:
-    """The statistics at `path`, measured on the world's captions where there are none yet."""
-    if not path.exists():
-        say(f"measuring text states on {STATISTICS_CAPTIONS:,} captions")
-        captions = [world.captions(world.scene(index))[0] for index in range(STATISTICS_CAPTIONS)]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        measure_statistics(_language_model(say), captions).save(path)
-    return TextStatistics.load(path)
-
-
-def _standing(folder: Path) -> str:
-    """Where a stage stands, in words."""
-    found = latest(folder / "state")
-    return "preparing" if found is None else f"continuing from {found}"
-
-
-def _weights(out: Path, stage: Stage, kind: str) -> Path | None:
-    return None if stage.start is None else _finished(out, stage.start) / f"{kind}.safetensors"
-
-
-def _finished(out: Path, name: str) -> Path:
+def finished(out: Path, name: str, stages: Mapping[str, Stage] = STAGES) -> Path:
+    """The folder of a stage that has finished. Raises InvalidInput, naming the command, where it has not."""
     folder = out / name
-    if name == LATENT_STAGE:
+    if isinstance(stages[name].recipe(), CacheStage):
         is_done = is_complete(folder / "held_out") and is_complete(folder / "train")
     else:
         is_done = any(folder.glob("*.safetensors"))
     if not is_done:
         raise invalid(str(folder), f"{name} has not finished here", f"run muybridge train {name} --out {out} first")
     return folder
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Launch:
+    """One stage about to run."""
+
+    name: str
+    out: Path
+    report: Report
+    say: Say
+    stages: Mapping[str, Stage]
+    sources: Sources
+
+    @property
+    def stage(self) -> Stage:
+        return self.stages[self.name]
+
+    @property
+    def folder(self) -> Path:
+        return self.out / self.name
+
+    def run(self, settings: Recipe) -> Path:
+        """The stage's result."""
+        if isinstance(settings, FlowStage):
+            return self._flow(settings)
+        if isinstance(settings, CacheStage):
+            return self._latents(settings)
+        if isinstance(settings, ProbeStage):
+            return train_probe(settings, self.folder, world=self._world(), on_step=self._on_step)
+        features, start, world = self._features(settings), self._start("vae"), self._world()
+        return train_vae(settings, self.folder, world=world, start=start, features=features, on_step=self._on_step)
+
+    def _features(self, settings: VAEStage) -> FeatureDistance | None:
+        """LPIPS where its trunk is given, else the stand-in, else nothing where the loss asks for nothing."""
+        if not settings.weights.perceptual:
+            return None
+        if settings.lpips_trunk:
+            return LpipsDistance(Lpips.load(Path(settings.lpips_trunk)))
+        return self.sources.features(self.say)
+
+    def _flow(self, settings: FlowStage) -> Path:
+        caches, start = self._read(), self._start("transformer")
+        text = GallopEncoder(self.sources.language(self.say), TextStatistics.load(caches / TEXT_FILE))
+        return train_flow(settings, self.folder, caches=caches, text=text, start=start, on_step=self._on_step)
+
+    def _latents(self, settings: CacheStage) -> Path:
+        vae_path, world, file = self._read() / "vae.safetensors", self._world(), self.folder / TEXT_FILE
+        text = GallopEncoder(self.sources.language(self.say), self._statistics(settings, world))
+        build_caches(
+            settings, self.folder, world=world, vae_path=vae_path, text=text, text_identity=sha256(file)[:16],
+            on_shard=lambda done, total: self.report(self.name, done, total, {}),
+        )  # fmt: skip
+        return self.folder
+
+    def _on_step(self, done: int, total: int, figures: dict[str, float]) -> None:
+        self.report(self.name, done, total, figures)
+
+    def _world(self) -> SpritesWorld:
+        if self.stage.world is None:
+            raise invalid(self.name, "learns from no world", "give it data of your own")
+        return SpritesWorld(self.stage.world(), self.sources.library(self.say))
+
+    def _statistics(self, settings: CacheStage, world: SpritesWorld) -> TextStatistics:
+        """The stage's text statistics, measured on the world's captions where there are none yet."""
+        path, num = self.folder / TEXT_FILE, settings.num_captions_measured
+        if not path.exists():
+            self.say(f"measuring text states on {num:,} captions")
+            captions = [world.captions(world.scene(index))[0] for index in range(num)]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            measure_statistics(self.sources.language(self.say), captions).save(path)
+        return TextStatistics.load(path)
+
+    def _read(self) -> Path:
+        """The folder of the stage that this one reads."""
+        if self.stage.reads is None:
+            raise invalid(self.name, "reads no other stage", "give it data of your own")
+        return finished(self.out, self.stage.reads, self.stages)
+
+    def _start(self, kind: str) -> Path | None:
+        """The weights of the stage that this one starts from."""
+        start = self.stage.start
+        return None if start is None else finished(self.out, start, self.stages) / f"{kind}.safetensors"
+
+
+def _standing(folder: Path) -> str:
+    """Where a stage stands, in words."""
+    found = latest(folder / "state")
+    return "preparing" if found is None else f"continuing from {found}"
