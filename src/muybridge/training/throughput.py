@@ -88,9 +88,9 @@ def _measured_flops(device: torch.device, dtype: torch.dtype) -> float:
     """The fastest of many products: what else runs on the machine only slows some of them."""
     size = PROBE_SIZE.get(device.type, PROBE_SIZE["cpu"])
     a = torch.ones(size, size, dtype=dtype, device=device)
-    best_s, ends_s = math.inf, time.perf_counter() + PROBE_S
     torch.mm(a, a)
-    while time.perf_counter() < ends_s:
+    best_s, ends_s = math.inf, time.perf_counter() + PROBE_S
+    while best_s == math.inf or time.perf_counter() < ends_s:
         started_s = time.perf_counter()
         float(torch.mm(a, a)[0, 0])  # waits for the result
         best_s = min(best_s, time.perf_counter() - started_s)
