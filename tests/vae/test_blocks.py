@@ -5,7 +5,8 @@ import torch
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-from muybridge.vae.blocks import ClipOrFrameNorm, Downsample, FrameCausalAttention, Upsample
+from muybridge.vae.blocks import Downsample, FeatureNorm, FrameCausalAttention, Upsample
+from muybridge.vae.config import Norm
 from muybridge.vae.stem import depth_to_space, space_to_depth
 
 
@@ -32,10 +33,10 @@ def densely_masked(layer: FrameCausalAttention, x: Tensor) -> Tensor:
     return x + rearrange(mixed, "b (t h w) c -> b c t h w", t=t, h=h)
 
 
-@pytest.mark.parametrize("is_per_frame", [False, True])
+@pytest.mark.parametrize("norm", ["clip", "frame", "cell"])
 @pytest.mark.parametrize("frames", [1, 2, 5])
-def test_attention_equals_the_dense_masked_one(frames: int, is_per_frame: bool) -> None:
-    layer = FrameCausalAttention(8, num_groups=2, is_per_frame=is_per_frame).double()
+def test_attention_equals_the_dense_masked_one(frames: int, norm: Norm) -> None:
+    layer = FrameCausalAttention(8, num_groups=2, norm=norm).double()
     x = features(frames=frames)
     torch.testing.assert_close(layer(x), densely_masked(layer, x), rtol=0, atol=1e-12)
 
@@ -74,13 +75,19 @@ def test_a_reduction_in_time_keeps_the_first_frame(frames: int) -> None:
     torch.testing.assert_close(layer(x[:, :, :1]), reduced[:, :, :1])
 
 
-def test_a_frames_norm_is_that_of_a_picture() -> None:
-    x = features()
-    for is_per_frame in (True, False):
-        norm = ClipOrFrameNorm(8, num_groups=2, is_per_frame=is_per_frame).double()
-        pictures = torch.cat([norm(x[:, :, i : i + 1]) for i in range(x.shape[2])], dim=2)
-        is_same = torch.allclose(norm(x), pictures, rtol=0, atol=1e-12)
-        assert is_same == is_per_frame
+@pytest.mark.parametrize("norm", ["clip", "frame", "cell"])
+def test_a_frames_norm_is_that_of_a_picture(norm: Norm) -> None:
+    x, layer = features(), FeatureNorm(8, num_groups=2, norm=norm).double()
+    pictures = torch.cat([layer(x[:, :, i : i + 1]) for i in range(x.shape[2])], dim=2)
+    is_same = torch.allclose(layer(x), pictures, rtol=0, atol=1e-12)
+    assert is_same == (norm != "clip")
+
+
+@pytest.mark.parametrize("norm", ["clip", "frame", "cell"])
+def test_a_cells_norm_does_not_see_its_window(norm: Norm) -> None:
+    x, layer = features(), FeatureNorm(8, num_groups=2, norm=norm).double()
+    is_same = torch.allclose(layer(x)[..., 1:], layer(x[..., 1:]), rtol=0, atol=1e-12)
+    assert is_same == (norm == "cell")
 
 
 @pytest.mark.parametrize("patch", [(1, 1, 1), (2, 2, 2), (4, 4, 4), (1, 2, 2), (4, 8, 8)])

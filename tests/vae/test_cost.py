@@ -18,6 +18,10 @@ CONFIGS = {
     "stemmed": STEMMED,
     "half stem": replace(STEMMED, stem_patch=(2, 4, 4), has_linear_path=False),
     "extra block": replace(SMALL, block_channels=(8, 8, 16, 16, 32), has_mid_attention=False),
+    "own decoder": replace(
+        STEMMED, decoder_channels=(12, 24), decoder_stem_patch=(2, 4, 4), decoder_norm="cell", has_mid_attention=True
+    ),
+    "cell decoder": replace(STEMMED, decoder_channels=(24,), decoder_stem_patch=(4, 8, 8), decoder_norm="cell"),
 }
 SIZES = [(1, 16, 24), (9, 32, 16)]
 

@@ -1,5 +1,7 @@
 """The laws of the causal VAE: shapes, causality, one picture one latent, and a posterior that can be trained."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,6 +10,7 @@ from muybridge.core.errors import InvalidInput
 from muybridge.vae import Gaussian, VAEConfig, VideoVAE, to_model, to_vae
 from tests.vae.small import SMALL, STEMMED, clip, noise_latents, small_vae
 
+CELLS = replace(STEMMED, decoder_channels=(12,), decoder_stem_patch=(4, 8, 8), decoder_norm="cell")
 ROUNDING = 1e-4  # absolute, on outputs of order one: the same sums in another order (measured 2e-5)
 
 
@@ -24,7 +27,7 @@ def test_the_default_is_the_released_size() -> None:
     assert len(vae.state_dict()) == 248
 
 
-@pytest.mark.parametrize("config", [SMALL, STEMMED], ids=["released", "stemmed"])
+@pytest.mark.parametrize("config", [SMALL, STEMMED, CELLS], ids=["released", "stemmed", "cells"])
 @pytest.mark.parametrize("n", [0, 1, 2, 4])
 def test_every_4n_plus_1_shape_comes_back(config: VAEConfig, n: int) -> None:
     vae, pixels = small_vae(config), clip(1 + 4 * n, 16, 24, batch=2)
@@ -33,34 +36,34 @@ def test_every_4n_plus_1_shape_comes_back(config: VAEConfig, n: int) -> None:
     assert vae.decode(posterior.mode()).shape == pixels.shape
 
 
-@pytest.mark.parametrize("norm", ["clip", "frame"])
+@pytest.mark.parametrize("norm", ["clip", "frame", "cell"])
 def test_one_picture_is_one_latent_and_the_first_of_its_film(norm: str) -> None:
     """A picture is one latent frame, and with per-frame norm the same one that a film beginning with it has first."""
     vae, film = small_vae(norm=norm), clip(9)
     picture = vae.encode(film[:, :, :1]).mean
     assert picture.shape[2] == 1
     is_same = (vae.encode(film).mean[:, :, :1] - picture).abs().max() < ROUNDING
-    assert bool(is_same) == (norm == "frame")
+    assert bool(is_same) == (norm != "clip")
 
 
 @pytest.mark.parametrize("config", [SMALL, STEMMED], ids=["released", "stemmed"])
-@pytest.mark.parametrize("norm", ["clip", "frame"])
+@pytest.mark.parametrize("norm", ["clip", "frame", "cell"])
 def test_later_frames_change_earlier_latents_only_through_clip_norm(config: VAEConfig, norm: str) -> None:
     vae, film = small_vae(config, norm=norm), clip(13)
     other = torch.cat([film[:, :, :5], clip(8, seed=1)], dim=2)
     difference = (vae.encode(film).mean - vae.encode(other).mean).abs().amax(dim=(0, 1, 3, 4))
     assert bool((difference[2:] > ROUNDING).all())
-    assert bool((difference[:2] <= ROUNDING).all()) == (norm == "frame")
+    assert bool((difference[:2] <= ROUNDING).all()) == (norm != "clip")
 
 
 @pytest.mark.parametrize("config", [SMALL, STEMMED], ids=["released", "stemmed"])
-@pytest.mark.parametrize("norm", ["clip", "frame"])
+@pytest.mark.parametrize("norm", ["clip", "frame", "cell"])
 def test_later_latents_change_earlier_frames_only_through_clip_norm(config: VAEConfig, norm: str) -> None:
     vae, latents = small_vae(config, norm=norm), noise_latents(4)
     other = torch.cat([latents[:, :, :2], noise_latents(2, seed=1)], dim=2)
     difference = (vae.decode(latents) - vae.decode(other)).abs().amax(dim=(0, 1, 3, 4))
     assert bool((difference[5:] > ROUNDING).all())
-    assert bool((difference[:5] <= ROUNDING).all()) == (norm == "frame")
+    assert bool((difference[:5] <= ROUNDING).all()) == (norm != "clip")
 
 
 @pytest.mark.parametrize("config", [SMALL, STEMMED], ids=["released", "stemmed"])
@@ -80,7 +83,7 @@ def test_samples_of_a_batch_do_not_meet() -> None:
 
 
 @pytest.mark.parametrize("config", [SMALL, STEMMED], ids=["released", "stemmed"])
-@pytest.mark.parametrize("norm", ["clip", "frame"])
+@pytest.mark.parametrize("norm", ["clip", "frame", "cell"])
 def test_the_gradient_reaches_every_parameter(config: VAEConfig, norm: str) -> None:
     vae, pixels = small_vae(config, norm=norm), clip(9, batch=2)
     posterior = vae.encode(pixels)
@@ -207,3 +210,18 @@ def test_every_stem_keeps_the_ratios(patch: tuple[int, int, int]) -> None:
     posterior = vae.encode(clip(5, 16, 16))
     assert posterior.mean.shape == (1, 16, 2, 2, 2)
     assert vae.decode(posterior.mean).shape == (1, 3, 5, 16, 16)
+
+
+def test_a_decoder_of_its_own_leaves_the_encoder_and_its_identity() -> None:
+    mirrored, own = VideoVAE(STEMMED), VideoVAE(CELLS)
+    shapes = [{name: w.shape for name, w in vae.encoder.state_dict().items()} for vae in (mirrored, own)]
+    assert shapes[0] == shapes[1]
+    assert STEMMED.encoder_words() == CELLS.encoder_words() != replace(STEMMED, norm="clip").encoder_words()
+    assert own.decoder.conv_out.conv.out_channels == 768 and len(own.decoder.up_blocks) == 1
+
+
+def test_an_impossible_decoder_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="norm_groups=4"):
+        replace(STEMMED, decoder_channels=(6, 6))
+    with pytest.raises(InvalidInput, match="over 1 blocks"):
+        replace(STEMMED, decoder_channels=(8,))

@@ -58,7 +58,7 @@ class PromptText:
 
 def vae_identity(vae: VideoVAE) -> str:
     """A hash of what latents depend on: the encoder's side and the scale, not the decoder."""
-    digest = hashlib.sha256(repr(vae.config).encode())
+    digest = hashlib.sha256(vae.config.encoder_words().encode())
     for name, tensor in sorted(vae.state_dict().items()):
         if name.startswith(ENCODER_SIDE):
             digest.update(tensor.float().cpu().numpy().tobytes())

@@ -1,6 +1,6 @@
 """The stages of training `gallop`-like systems: each reads what the one before wrote, and resumes by itself."""
 
-import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,11 +11,14 @@ from torch import nn
 
 from muybridge.core.errors import invalid
 from muybridge.core.seeding import generator
-from muybridge.core.shapes import latent_frames
+from muybridge.core.shapes import latent_frames, latent_shape
+from muybridge.data.buckets import BucketsConfig, sizes
 from muybridge.data.cache import CacheConfig, LatentBatch, LatentCache, OnShard, build_cache
 from muybridge.data.clips import ClipsConfig, ClipStream, PixelSource, held_out_clips
+from muybridge.data.encoders import ENCODER_SIDE, vae_identity
+from muybridge.data.latents import LatentSource
 from muybridge.data.world import World
-from muybridge.text.encoder import BulkTextEncoder, TextEncoder
+from muybridge.text.encoder import BulkTextEncoder, TextEncoder, TextStates
 from muybridge.training.config import RunConfig
 from muybridge.training.scales import Scale, open_scales
 from muybridge.training.settings import settings_of
@@ -36,7 +39,6 @@ from muybridge.weights.save import save_model
 
 Model = TypeVar("Model", bound=nn.Module)
 Network = TypeVar("Network", bound=nn.Module)
-ENCODER_SIDE = ("encoder.", "quant_conv.", "linear_in.")
 VALIDATION_BATCH = 32  # held-out samples that the velocity loss is taken on
 PATCH_CLIPS = 96  # clips whose patches start the linear path: some 70,000 patches of 128 px clips
 
@@ -82,6 +84,24 @@ class FlowStage:
     flow: FlowConfig = field(default_factory=FlowConfig)
     run: RunConfig = field(default_factory=RunConfig)
     scales: tuple[Scale, ...] = ()  # none: `run.batch_size` films of `size_px` a step; else each scale's own
+    buckets: BucketsConfig | None = (
+        None  # what data of the user's own are encoded to; their largest has batch_size rows
+    )
+
+    def largest(self, *, num_frames: int = 17) -> tuple[tuple[int, int, int], int]:
+        """Latent frames, rows and columns, and samples, of the batch with the most tokens.
+
+        num_frames: of the cache, where neither scales nor buckets say it.
+        """
+        if self.buckets is not None:
+            shapes = [(num, *size) for num in self.buckets.frames for group in sizes(self.buckets) for size in group]
+            num, width, height = max(shapes, key=math.prod)
+            return latent_shape(num, height, width)[1:], self.run.batch_size
+        scales = self.scales or (Scale(size_px=self.size_px, num_frames=num_frames, batch_size=self.run.batch_size),)
+        shapes = [
+            (latent_shape(scale.num_frames, scale.size_px, scale.size_px)[1:], scale.batch_size) for scale in scales
+        ]
+        return max(shapes, key=lambda shape: math.prod(shape[0]) * shape[1])
 
 
 def train_vae(
@@ -142,7 +162,7 @@ def build_caches(
     text_identity: what tells this text encoder from others, such as a hash of its statistics.
     """
     vae = load_vae(vae_path, dtype=torch.float32)
-    encoders = f"{_encoder_identity(vae)}-{text_identity}"
+    encoders = f"{vae_identity(vae)}-{text_identity}"
     held_out = replace(stage.cache, num_scenes=stage.num_held_out, is_held_out=True, encoders=encoders)
     for name, config in (("held_out", held_out), ("train", replace(stage.cache, encoders=encoders))):
         build_cache(folder / name, config, world=world, vae=vae, text=text, on_shard=on_shard)
@@ -159,15 +179,31 @@ def train_flow(
 ) -> Path:
     """Train a transformer afresh, or from the weights at `start`; the file of the averaged weights."""
     train, scales = caches / "train", stage.scales
-    task = FlowTask(
-        cache=open_scales(train, scales) if scales else LatentCache(train, size_px=stage.size_px),
-        held_out=(_held_out(stage, caches / "held_out"),),
-        empty=text.encode([""], num_frames=1),
+    cache = open_scales(train, scales) if scales else LatentCache(train, size_px=stage.size_px)
+    held_out, empty = (_held_out(stage, caches / "held_out"),), text.encode([""], num_frames=1)
+    return fit_flow(stage, folder, task=flow_task(stage, cache, held_out, empty=empty), start=start, on_step=on_step)
+
+
+def flow_task(
+    stage: FlowStage, cache: LatentSource, held_out: tuple[LatentBatch, ...], *, empty: TextStates
+) -> FlowTask:
+    """The stage's task on given latents."""
+    return FlowTask(
+        cache=cache,
+        held_out=held_out,
+        empty=empty,
         config=stage.flow,
         seed=stage.run.seed,
         num_micro_batches=stage.run.num_micro_batches,
     )
+
+
+def fit_flow(
+    stage: FlowStage, folder: Path, *, task: FlowTask, start: Path | None = None, on_step: OnStep | None = None
+) -> Path:
+    """Train on a task afresh, or from the weights at `start`; the file of the averaged weights."""
     model = _fresh_transformer(stage) if start is None else _trainable(load_transformer(start, dtype=torch.float32))
+    model = model.to("cuda" if torch.cuda.is_available() else "cpu")
     averaged = Trainer(model, task, stage.run, folder=folder, settings=settings_of(stage)).run(on_step)
     target = folder / "transformer.safetensors"
     save_model(averaged, target)
@@ -209,15 +245,6 @@ def _trainable(model: Model) -> Model:
         parameter.data = parameter.data.clone()
         parameter.requires_grad_(True)
     return model.train()
-
-
-def _encoder_identity(vae: VideoVAE) -> str:
-    """A hash of what latents depend on: the encoder's side and the scale, not the decoder."""
-    digest = hashlib.sha256(repr(vae.config).encode())
-    for name, tensor in sorted(vae.state_dict().items()):
-        if name.startswith(ENCODER_SIDE):
-            digest.update(tensor.float().numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _set_unit_latents(vae: VideoVAE, task: ReconstructionTask) -> None:

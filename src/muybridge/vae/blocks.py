@@ -7,20 +7,25 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from muybridge.ops.causal_conv import CausalConv3d
+from muybridge.vae.config import Norm
 
 EPSILON = 1e-6  # released
 
 
-class ClipOrFrameNorm(nn.GroupNorm):
-    """GroupNorm with statistics over the clip, or over each frame by itself."""
+class FeatureNorm(nn.GroupNorm):
+    """GroupNorm with statistics over the clip, over each frame by itself, or over all channels of each cell."""
 
-    def __init__(self, channels: int, *, num_groups: int, is_per_frame: bool):
+    def __init__(self, channels: int, *, num_groups: int, norm: Norm):
         super().__init__(num_groups, channels, eps=EPSILON)
-        self.is_per_frame = is_per_frame
+        self.norm: Norm = norm
 
     def forward(self, x: Float[Tensor, "b c t h w"]) -> Float[Tensor, "b c t h w"]:
         """Same shape, normalised per group."""
-        if not self.is_per_frame or x.shape[2] == 1:
+        if self.norm == "cell":
+            cells = rearrange(x, "b c t h w -> b t h w c")
+            cells = F.layer_norm(cells, (self.num_channels,), self.weight, self.bias, self.eps)
+            return rearrange(cells, "b t h w c -> b c t h w")
+        if self.norm == "clip" or x.shape[2] == 1:
             return super().forward(x)
         frames = super().forward(rearrange(x, "b c t h w -> (b t) c h w"))
         return rearrange(frames, "(b t) c h w -> b c t h w", b=x.shape[0])
@@ -29,11 +34,11 @@ class ClipOrFrameNorm(nn.GroupNorm):
 class Resnet(nn.Module):
     """norm, SiLU, causal convolution, twice, plus the input."""
 
-    def __init__(self, in_channels: int, out_channels: int, *, num_groups: int, is_per_frame: bool):
+    def __init__(self, in_channels: int, out_channels: int, *, num_groups: int, norm: Norm):
         super().__init__()
-        self.norm1 = ClipOrFrameNorm(in_channels, num_groups=num_groups, is_per_frame=is_per_frame)
+        self.norm1 = FeatureNorm(in_channels, num_groups=num_groups, norm=norm)
         self.conv1 = CausalConv3d(in_channels, out_channels)
-        self.norm2 = ClipOrFrameNorm(out_channels, num_groups=num_groups, is_per_frame=is_per_frame)
+        self.norm2 = FeatureNorm(out_channels, num_groups=num_groups, norm=norm)
         self.conv2 = CausalConv3d(out_channels, out_channels)
         is_same = in_channels == out_channels
         self.conv_shortcut = None if is_same else CausalConv3d(in_channels, out_channels, kernel=1)
@@ -79,9 +84,9 @@ class FrameCausalAttention(nn.Module):
     Computed one query frame at a time against the keys so far, so the (t h w)^2 mask never exists.
     """
 
-    def __init__(self, channels: int, *, num_groups: int, is_per_frame: bool):
+    def __init__(self, channels: int, *, num_groups: int, norm: Norm):
         super().__init__()
-        self.group_norm = ClipOrFrameNorm(channels, num_groups=num_groups, is_per_frame=is_per_frame)
+        self.group_norm = FeatureNorm(channels, num_groups=num_groups, norm=norm)
         self.to_q = nn.Linear(channels, channels)
         self.to_k = nn.Linear(channels, channels)
         self.to_v = nn.Linear(channels, channels)
@@ -135,9 +140,9 @@ class UpBlock(nn.Module):
 class MidBlock(nn.Module):
     """Resnet, frame-causal attention where configured, resnet."""
 
-    def __init__(self, channels: int, *, num_groups: int, is_per_frame: bool, has_attention: bool):
+    def __init__(self, channels: int, *, num_groups: int, norm: Norm, has_attention: bool):
         super().__init__()
-        style = {"num_groups": num_groups, "is_per_frame": is_per_frame}
+        style = {"num_groups": num_groups, "norm": norm}
         self.resnets = nn.ModuleList([Resnet(channels, channels, **style), Resnet(channels, channels, **style)])
         self.attentions = nn.ModuleList([FrameCausalAttention(channels, **style)] if has_attention else [])
 

@@ -17,7 +17,10 @@ def num_parameters(config: VAEConfig) -> int:
     """Parameters of `VideoVAE(config)`, without building it."""
     smallest: Grid = (1, SPATIAL_RATIO, SPATIAL_RATIO)
     layers = [*_encoder(config, smallest), *_decoder(config, smallest)]
-    return total_parameters(layers) + _norm_parameters(config)
+    mirrored = config.decoder_side()
+    norms = _side_norms(config, config.block_channels, config.layers_per_block)
+    norms += _side_norms(mirrored, mirrored.block_channels[::-1], mirrored.layers_per_block + 1)
+    return total_parameters(layers) + norms
 
 
 def encode_flops(config: VAEConfig, *, num_frames: int, height_px: int, width_px: int) -> int:
@@ -29,7 +32,7 @@ def encode_flops(config: VAEConfig, *, num_frames: int, height_px: int, width_px
 def decode_flops(config: VAEConfig, *, num_frames: int, height_px: int, width_px: int) -> int:
     """Operations of decoding one clip of this many pixels."""
     grid = (num_frames, height_px, width_px)
-    return total_flops(_decoder(config, grid)) + _mid_attention_flops(config, latent_grid(grid))
+    return total_flops(_decoder(config, grid)) + _mid_attention_flops(config.decoder_side(), latent_grid(grid))
 
 
 def latent_grid(grid: Grid) -> Grid:
@@ -58,6 +61,7 @@ def _encoder(config: VAEConfig, pixels: Grid) -> Iterator[Layer]:
 
 def _decoder(config: VAEConfig, pixels: Grid) -> Iterator[Layer]:
     """Every layer between latents and pixels."""
+    config = config.decoder_side()
     channels, grid = config.block_channels[::-1], latent_grid(pixels)
     yield _conv(config.latent_channels, config.latent_channels, grid, volume=1)
     if config.has_linear_path:
@@ -97,14 +101,15 @@ def _mid_attention_flops(config: VAEConfig, grid: Grid) -> int:
     return attention_flops(cells, cells * frames * (frames + 1) // 2, width=config.block_channels[-1])
 
 
-def _norm_parameters(config: VAEConfig) -> int:
-    """Two for each channel of each group norm: two norms a resnet, one before attention, one before the way out."""
-    channels = config.block_channels
-    per_side = 4 * channels[-1] + (channels[-1] if config.has_mid_attention else 0)
-    total = 2 * per_side + channels[-1] + channels[0]
-    for order, num_resnets in ((channels, config.layers_per_block), (channels[::-1], config.layers_per_block + 1)):
-        for before, after in pairwise((order[0], *order)):
-            total += before + after + 2 * after * (num_resnets - 1)
+def _side_norms(config: VAEConfig, channels: tuple[int, ...], num_resnets: int) -> int:
+    """Two for each channel of each norm of one side: two norms a resnet, one before attention, one before the way out.
+
+    channels: of the blocks in their order. The way out follows the encoder's mid block and the decoder's last one.
+    """
+    middle, is_encoder = config.block_channels[-1], num_resnets == config.layers_per_block
+    total = 4 * middle + (middle if config.has_mid_attention else 0) + (middle if is_encoder else channels[-1])
+    for before, after in pairwise((channels[0], *channels)):
+        total += before + after + 2 * after * (num_resnets - 1)
     return 2 * total
 
 

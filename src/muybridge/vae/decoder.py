@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from muybridge.ops.causal_conv import CausalConv3d
-from muybridge.vae.blocks import ClipOrFrameNorm, MidBlock, Resnet, UpBlock, Upsample
+from muybridge.vae.blocks import FeatureNorm, MidBlock, Resnet, UpBlock, Upsample
 from muybridge.vae.config import VAEConfig
 from muybridge.vae.stem import depth_to_space
 
@@ -15,8 +15,8 @@ class Decoder(nn.Module):
 
     def __init__(self, config: VAEConfig):
         super().__init__()
-        is_per_frame = config.norm == "frame"
-        style = {"num_groups": config.norm_groups, "is_per_frame": is_per_frame}
+        config = config.decoder_side()
+        style = {"num_groups": config.norm_groups, "norm": config.norm}
         channels = config.block_channels[::-1]
         stem_t, stem_h, stem_w = self.stem_patch = config.stem_patch
         self.conv_in = CausalConv3d(config.latent_channels, channels[0])
@@ -28,7 +28,7 @@ class Decoder(nn.Module):
             resnets = [Resnet(a, b, **style) for a, b in zip(widths, widths[1:], strict=False)]
             self.up_blocks.append(UpBlock(resnets, Upsample(out_channels, factor) if factor else None))
             width = out_channels
-        self.conv_norm_out = ClipOrFrameNorm(width, **style)
+        self.conv_norm_out = FeatureNorm(width, **style)
         self.conv_out = CausalConv3d(width, 3 * stem_t * stem_h * stem_w)
 
     def forward(self, latents: Float[Tensor, "b c t h w"]) -> Float[Tensor, "b 3 f y x"]:

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from muybridge.ops.causal_conv import CausalConv3d
-from muybridge.vae.blocks import ClipOrFrameNorm, DownBlock, Downsample, MidBlock, Resnet
+from muybridge.vae.blocks import DownBlock, Downsample, FeatureNorm, MidBlock, Resnet
 from muybridge.vae.config import VAEConfig
 from muybridge.vae.stem import space_to_depth
 
@@ -15,8 +15,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: VAEConfig):
         super().__init__()
-        is_per_frame = config.norm == "frame"
-        style = {"num_groups": config.norm_groups, "is_per_frame": is_per_frame}
+        style = {"num_groups": config.norm_groups, "norm": config.norm}
         channels, top = config.block_channels, config.block_channels[-1]
         stem_t, stem_h, stem_w = self.stem_patch = config.stem_patch
         self.conv_in = CausalConv3d(3 * stem_t * stem_h * stem_w, channels[0])
@@ -28,7 +27,7 @@ class Encoder(nn.Module):
             self.down_blocks.append(DownBlock(resnets, Downsample(out_channels, stride) if stride else None))
             width = out_channels
         self.mid_block = MidBlock(top, **style, has_attention=config.has_mid_attention)
-        self.conv_norm_out = ClipOrFrameNorm(top, **style)
+        self.conv_norm_out = FeatureNorm(top, **style)
         self.conv_out = CausalConv3d(top, 2 * config.latent_channels)
 
     def forward(self, pixels: Float[Tensor, "b 3 f y x"]) -> Float[Tensor, "b m t h w"]:

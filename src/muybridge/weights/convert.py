@@ -138,8 +138,9 @@ def _transformer_fields(config: TransformerConfig) -> dict[str, Any]:
 
 def _diffusers_vae(config: VAEConfig) -> dict[str, Any]:
     num_blocks = len(config.block_channels)
-    if config.norm != "clip" or config.has_linear_path or config.stem_patch != (1, 1, 1) or num_blocks != 4:
-        rule = "diffusers has norm clip, no stem, no linear path and four blocks only"
+    is_plain = config.stem_patch == (1, 1, 1) and not config.has_linear_path and not config.has_own_decoder
+    if config.norm != "clip" or not is_plain or num_blocks != 4:
+        rule = "diffusers has norm clip, no stem, no linear path, a mirrored decoder and four blocks only"
         raise invalid(f"VAE with norm={config.norm}, stem_patch={config.stem_patch}", rule, "use layout official")
     return {
         "_class_name": "AutoencoderKLHunyuanVideo",
