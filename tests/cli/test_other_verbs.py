@@ -29,11 +29,12 @@ def test_a_bad_conversion_is_one_line(run, model, folder):
     assert not (folder / "new").exists()
 
 
-def test_bad_sheets_are_refused_before_anything_is_fetched(run, folder):
+def test_bad_sheets_and_data_sets_are_refused_before_anything_is_fetched(run, folder):
     for words in ("--preview sheet.txt", "--preview a.png --clips 0", "--preview a.png --start -1",
-                  "--preview a.png --size 5000", ""):  # fmt: skip
+                  "--preview a.png --size 5000", "", "--preview a.png --out data", "--out data --clips 0",
+                  "--out data --size 65", "--out data --frames 16", "--out data --clips-per-shard -1"):  # fmt: skip
         outcome = run("worlds", "sprites", *words.split())
-        assert outcome.code == 2 and outcome.err.count("\n") == 1
+        assert outcome.code == 2 and outcome.err.count("\n") == 1, words
     assert run("worlds", "mars", "--preview", "a.png").code == 2
     assert list(folder.iterdir()) == []
 

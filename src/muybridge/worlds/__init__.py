@@ -2,6 +2,21 @@
 
 from muybridge.worlds.library import WebpLibrary
 from muybridge.worlds.scene import Scene
-from muybridge.worlds.sprites import SpriteClip, SpritesConfig, SpritesWorld
+from muybridge.worlds.sprites import SpriteClip, SpritesConfig, SpritesWorld, complete_sprites
+from muybridge.worlds.staging import StagedScene
+from muybridge.worlds.structured import StructuredCaption
+from muybridge.worlds.truth import Truth
+from muybridge.worlds.world import DescribedWorld
 
-__all__ = ["Scene", "SpriteClip", "SpritesConfig", "SpritesWorld", "WebpLibrary"]
+__all__ = [
+    "DescribedWorld",
+    "Scene",
+    "SpriteClip",
+    "SpritesConfig",
+    "SpritesWorld",
+    "StagedScene",
+    "StructuredCaption",
+    "Truth",
+    "WebpLibrary",
+    "complete_sprites",
+]

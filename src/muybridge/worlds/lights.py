@@ -16,7 +16,7 @@ Tint = tuple[float, float, float]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Light:
-    """One light.
+    """One light. `lighting` is what captions call it; `mood` is the one it sets, "" leaves the place's.
 
     `fall`: where the shadow of something 1 high ends, to the right and away from the camera. `shadow` and `contact` are
     the darkest parts of the cast and of the contact shadow. `air` tints the place, `body` the subjects. `side` in
@@ -26,9 +26,9 @@ class Light:
 
     name: str
     lighting: str
-    mood: str
     fall: tuple[float, float]
     shadow: float
+    mood: str = ""
     contact: float = 0.45
     air: Tint = (1.0, 1.0, 1.0)
     body: Tint = (1.0, 1.0, 1.0)
@@ -39,15 +39,15 @@ class Light:
 
 _DAY = (
     Light(
-        name="noon", lighting="bright midday sunlight from high above with short shadows", mood="lively",
+        name="noon", lighting="bright midday sunlight from high above with short shadows",
         fall=(0.2, 0.5), shadow=0.42, air=(1.04, 1.04, 1.02), body=(1.04, 1.03, 1.0),
     ),
     Light(
-        name="morning", lighting="soft warm morning light from the left with long shadows to the right", mood="fresh",
+        name="morning", lighting="soft warm morning light from the left with long shadows to the right",
         fall=(0.95, 1.0), shadow=0.36, air=(1.04, 0.98, 0.88), body=(1.06, 0.98, 0.88), side=-0.28,
     ),
     Light(
-        name="afternoon", lighting="clear afternoon light from the right with long shadows to the left", mood="relaxed",
+        name="afternoon", lighting="clear afternoon light from the right with long shadows to the left",
         fall=(-0.85, 0.9), shadow=0.4, air=(1.03, 1.0, 0.94), body=(1.05, 1.0, 0.94), side=0.28,
     ),
     Light(
@@ -86,7 +86,7 @@ _SUNSET = (
 )  # fmt: skip
 _STUDIO = (
     Light(
-        name="soft box", lighting="soft even studio light with a gentle shadow", mood="calm",
+        name="soft box", lighting="soft even studio light with a gentle shadow",
         fall=(0.4, 0.7), shadow=0.16, contact=0.35,
     ),
     Light(

@@ -10,7 +10,7 @@ from muybridge.worlds.captions import action, noun_phrase, whereabouts
 from muybridge.worlds.lights import LIGHTS
 from muybridge.worlds.movements import movement_sentence, pick
 from muybridge.worlds.staging import Actor, Relation, StagedScene
-from muybridge.worlds.structured import StructuredCaption, compose, with_article, without_colours
+from muybridge.worlds.structured import StructuredCaption, compose, without_colours
 from muybridge.worlds.styles import PLAIN_STYLE, STYLES
 from muybridge.worlds.subjects import Subject
 
@@ -51,7 +51,8 @@ def short_staged(scene: StagedScene, cast: Cast, *, variant: int = 0, is_image: 
     if scene.style != PLAIN_STYLE or rng.random() < 0.3:
         style = pick(rng, STYLES[scene.style].phrases)
         if rng.random() < 0.5:
-            sentences[0] = f"{_capital(style)} of {sentences[0]}" if _is_picture(style) else f"{sentences[0]}, {style}"
+            is_of = _begins_with_article(style) and _begins_with_article(sentences[0])
+            sentences[0] = f"{style} of {sentences[0]}" if is_of else f"{sentences[0]}, {style}"
         else:
             sentences.append(style)
     if rng.random() < _NAMES_LIGHT:
@@ -82,12 +83,12 @@ def structured_staged(scene: StagedScene, cast: Cast, *, variant: int = 0, is_im
     """Every field of the paper's caption."""
     rng = random.Random(mix(scene.detail_seed, "staged fields", variant))
     background, light, style = BACKGROUNDS[scene.background], LIGHTS[scene.light], STYLES[scene.style]
-    mood = background.atmosphere if scene.style == PLAIN_STYLE else style.atmosphere
+    moods = [light.mood or background.atmosphere, *([] if scene.style == PLAIN_STYLE else [style.atmosphere])]
     return StructuredCaption(
         short=short_staged(scene, cast, variant=variant, is_image=is_image),
         dense=dense_staged(scene, cast, variant=variant), background=_coloured(scene, background.setting),
         style=style.phrases[0] if variant == 0 else pick(rng, style.phrases), shot_type=scene.shot_type,
-        lighting=_coloured(scene, light.lighting), atmosphere=f"{light.mood}, {mood}", camera=scene.camera,
+        lighting=_coloured(scene, light.lighting), atmosphere=", ".join(moods), camera=scene.camera,
     )  # fmt: skip
 
 
@@ -156,8 +157,8 @@ def _the(who: str) -> str:
     return f"the {who.split(' ', 1)[1]}"
 
 
-def _is_picture(style: str) -> bool:
-    return style.startswith(("a ", "an ")) and style == with_article(style.split(" ", 1)[1])
+def _begins_with_article(phrase: str) -> bool:
+    return phrase.startswith(("a ", "an "))
 
 
 def _capital(text: str) -> str:

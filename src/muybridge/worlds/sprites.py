@@ -139,7 +139,7 @@ class SpritesWorld:
     @property
     def settings(self) -> Mapping[str, Any]:
         """The config, JSON-ready."""
-        return to_dict(self.config)
+        return {"world": "sprites", **to_dict(self.config)}
 
     @property
     def fps(self) -> int:

@@ -152,7 +152,7 @@ def _add_shadows(film: Float[Tensor, "t 3 h w"], performer: Performer, performan
         darken(film, _scaled(silhouette, light.shadow / (1 + 1.2 * aloft)), card, frame=frame)
 
 
-def _scaled(texture: Float[Tensor, "t 1 s s"], strength: np.ndarray) -> Float[Tensor, "t 1 s s"]:
+def _scaled(texture: Float[Tensor, "#t 1 s s"], strength: np.ndarray) -> Float[Tensor, "t 1 s s"]:
     return texture * torch.from_numpy(strength.astype(np.float32))[:, None, None, None]
 
 

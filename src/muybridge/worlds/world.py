@@ -15,7 +15,7 @@ class DescribedWorld(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What decides the scenes and their pixels, JSON-ready; the seed is part of it."""
+        """What decides the scenes and their pixels, JSON-ready: "world" is its name, and the seed is part."""
         ...
 
     @property
