@@ -21,6 +21,7 @@ from muybridge.training.tasks.reconstruction import (
     last_layer,
     paper_weights,
 )
+from muybridge.training.tasks.windows import busy_windows
 from muybridge.training.trainer import Trainer
 from muybridge.vae import VideoVAE
 from muybridge.vae.discriminator import AdversaryConfig, PatchDiscriminator
@@ -186,3 +187,33 @@ def test_the_trainer_moves_model_and_critic(tmp_path: Path) -> None:
     Trainer(model, subject, settings.run, folder=tmp_path, settings=settings_of(settings)).run()
     after = (*model.parameters(), *subject.critic.parameters())
     assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_windows_are_busy_and_on_the_grid_of_cells() -> None:
+    pixels = torch.zeros(1, 3, 5, 64, 64)
+    pixels[..., 40:56, 8:24] = clip(5, 16, 16)
+    where = torch.arange(64.0).expand(64, 64)
+    numbered = torch.stack([where.T, where, pixels[0, 0, 0]])[None, :, None].repeat(1, 1, 5, 1, 1)
+    numbered[:, :2] *= 1e-4
+    corners, hits = set(), 0
+    for number in range(40):
+        window = busy_windows(numbered, size_px=16, draws=[torch.Generator().manual_seed(number)])[0, :, 0]
+        top, left = (round(float(value) * 1e4) for value in window[:2, 0, 0])
+        corners.add((top % 8, left % 8))
+        hits += 32 <= top <= 48 and 0 <= left <= 16
+    assert corners == {(0, 0)} and hits > 36
+    assert busy_windows(pixels, size_px=64, draws=[]) is pixels
+    with pytest.raises(InvalidInput, match="window_px=12"):
+        busy_windows(pixels, size_px=12, draws=[])
+
+
+def test_a_new_decoder_learns_on_windows_of_the_latents_that_there_are(tmp_path: Path) -> None:
+    weights = replace(ReconstructionWeights(), latent_noise=0.0)
+    first = train_vae(stage(2, weights=weights), tmp_path / "first", world=small_world())
+    config = replace(small_vae_config(), decoder_channels=(16,), decoder_stem_patch=(4, 8, 8), decoder_norm="cell")
+    settings = {"vae": config, "weights": weights, "is_encoder_frozen": True, "has_new_decoder": True, "window_px": 16}
+    second = train_vae(stage(2, **settings), tmp_path / "second", world=small_world(), start=first)
+    before, after, pixels = load_vae(first), load_vae(second), clip(5, 32, 32)
+    assert torch.equal(before.encode(pixels).mean, after.encode(pixels).mean)
+    assert after.config == replace(config, scaling_factor=before.config.scaling_factor)
+    assert float(after.decoder.conv_out.conv.weight.abs().max()) > 0

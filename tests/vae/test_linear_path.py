@@ -1,5 +1,7 @@
 """A VAE started from patches is a linear codec: principal components in, least squares over neighbours out."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,7 +10,7 @@ from torch import Tensor
 
 from muybridge.core.errors import InvalidInput
 from muybridge.vae import VideoVAE
-from muybridge.vae.linear_path import START_LOGVAR, initialise_from_patches
+from muybridge.vae.linear_path import START_LOGVAR, initialise_from_patches, with_new_decoder
 from muybridge.vae.model import PATCH
 from muybridge.vae.stem import depth_to_space
 from tests.vae.small import SMALL, STEMMED
@@ -121,3 +123,14 @@ def test_silenced_convolutions_still_learn(pixels: Tensor) -> None:
 def test_patches_start_only_a_vae_with_a_linear_path(pixels: Tensor) -> None:
     with pytest.raises(InvalidInput, match="has_linear_path=False"):
         initialise_from_patches(VideoVAE(SMALL), pixels)
+
+
+def test_a_new_decoder_leaves_latents_alone_and_starts_from_the_linear_path(started: VideoVAE, pixels: Tensor) -> None:
+    config = replace(STEMMED, decoder_channels=(12,), decoder_stem_patch=(4, 8, 8), decoder_norm="cell")
+    changed = with_new_decoder(started, config)
+    latents = started.encode(pixels).mean
+    assert torch.equal(changed.encode(pixels).mean, latents)
+    assert torch.equal(changed.decode(latents), started.decode(latents))
+    assert changed.config == replace(config, scaling_factor=started.config.scaling_factor)
+    with pytest.raises(InvalidInput, match="only the decoder may differ"):
+        with_new_decoder(started, replace(config, norm="clip"))

@@ -30,7 +30,7 @@ from muybridge.transformer.initialise import initialise
 from muybridge.transformer.model import Transformer
 from muybridge.vae.config import VAEConfig
 from muybridge.vae.discriminator import AdversaryConfig, PatchDiscriminator
-from muybridge.vae.linear_path import initialise_from_patches
+from muybridge.vae.linear_path import initialise_from_patches, with_new_decoder
 from muybridge.vae.model import VideoVAE
 from muybridge.vae.perceptual import FeatureDistance
 from muybridge.vae.tiling import Tiling
@@ -50,6 +50,8 @@ class VAEStage:
     is_from_patches: start a linear path from principal components, rather than every weight at random.
     tiled_share: of the steps, those that code by `tiling`'s tiles, for the last stage.
     lpips_trunk: file of torchvision's VGG16; with it the perceptual term is LPIPS, without it the stand-in.
+    window_px: side of the busy windows that are trained on; 0 for whole clips. has_new_decoder: weights to start from
+    give all but the decoder's convolutions, which are those of `vae`, fresh and silent.
     """
 
     vae: VAEConfig = field(default_factory=VAEConfig)
@@ -64,6 +66,8 @@ class VAEStage:
     tiling: Tiling = field(default_factory=Tiling)
     tiled_share: float = 0.0
     lpips_trunk: str = ""
+    window_px: int = 0
+    has_new_decoder: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,13 +134,14 @@ def train_vae(
         adversary=stage.adversary,
         tiling=stage.tiling,
         tiled_share=stage.tiled_share,
+        window_px=stage.window_px,
         num_micro_batches=stage.run.num_micro_batches,
     )
     if start is None:
         model = _fresh_vae(stage, world)
         _set_unit_latents(model, task)
     else:
-        model = _trainable(load_vae(start, dtype=torch.float32))
+        model = _trainable(_continued(stage, load_vae(start, dtype=torch.float32)))
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not (stage.is_encoder_frozen and name.startswith(ENCODER_SIDE)))
     averaged = Trainer(model, task, stage.run, folder=folder, settings=settings_of(stage)).run(on_step)
@@ -231,6 +236,10 @@ def _fresh_vae(stage: VAEStage, world: World) -> VideoVAE:
         stream = ClipStream(world=world, config=replace(stage.clips, images_every=0), seed=stage.run.seed)
         initialise_from_patches(vae, stream.batch(0, batch_size=PATCH_CLIPS))
     return vae
+
+
+def _continued(stage: VAEStage, vae: VideoVAE) -> VideoVAE:
+    return seeded(stage.run.seed, lambda: with_new_decoder(vae, stage.vae)) if stage.has_new_decoder else vae
 
 
 def _fresh_transformer(stage: FlowStage) -> Transformer:

@@ -1,5 +1,7 @@
 """Start a VAE from the principal components of 4x8x8 patches: a linear codec that training then improves."""
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -8,6 +10,7 @@ from torch import Tensor, nn
 
 from muybridge.core.errors import invalid
 from muybridge.core.shapes import TEMPORAL_RATIO
+from muybridge.vae.config import VAEConfig
 from muybridge.vae.model import PATCH, VideoVAE
 from muybridge.vae.stem import space_to_depth
 
@@ -30,6 +33,24 @@ def initialise_from_patches(vae: VideoVAE, pixels: Float[Tensor, "b 3 f y x"]) -
     _fit_way_in(vae, pixels)
     _fit_way_out(vae, pixels)
     _silence(vae)
+
+
+@torch.no_grad()
+def with_new_decoder(vae: VideoVAE, config: VAEConfig) -> VideoVAE:
+    """A VAE of `config` with `vae`'s encoder, linear path and scale, and fresh, silent convolutions in the decoder.
+
+    It decodes as the linear path alone does, and gives `vae`'s latents to the bit. Raises InvalidInput where the two
+    differ in more than the decoder.
+    """
+    config = replace(config, scaling_factor=vae.config.scaling_factor)
+    if config.encoder_words() != vae.config.encoder_words() or not config.has_linear_path:
+        rule = "only the decoder may differ, and a linear path goes beside it"
+        raise invalid(f"{config.encoder_words()} after {vae.config.encoder_words()}", rule, "change decoder_* alone")
+    changed = VideoVAE(config)
+    kept = {name: weight for name, weight in vae.state_dict().items() if not name.startswith("decoder.")}
+    changed.load_state_dict(changed.state_dict() | kept)
+    _silenced(changed.decoder.conv_out.conv)
+    return changed.to(vae.dtype)
 
 
 def _fit_way_in(vae: VideoVAE, pixels: Tensor) -> None:
@@ -76,9 +97,13 @@ def _neighbourhoods(latents: Tensor, padding: tuple[int, ...]) -> Float[Tensor, 
 
 def _silence(vae: VideoVAE) -> None:
     """Zero the last layers, so that the convolutions start by adding nothing."""
-    for layer in (vae.quant_conv, vae.decoder.conv_out.conv):
-        nn.init.zeros_(layer.weight)
-        assert layer.bias is not None
-        nn.init.zeros_(layer.bias)
+    _silenced(vae.quant_conv)
+    _silenced(vae.decoder.conv_out.conv)
     assert vae.quant_conv.bias is not None
     vae.quant_conv.bias[vae.config.latent_channels :] = START_LOGVAR
+
+
+def _silenced(layer: nn.Conv3d) -> None:
+    nn.init.zeros_(layer.weight)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)

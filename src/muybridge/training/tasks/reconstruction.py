@@ -14,6 +14,7 @@ from muybridge.core.seeding import generator, mix, noise
 from muybridge.data.clips import PixelSource
 from muybridge.evaluation.reconstruction import psnr, ssim
 from muybridge.media.frames import to_uint8
+from muybridge.training.tasks.windows import busy_windows
 from muybridge.vae.discriminator import AdversaryConfig, critic_hinge, generator_hinge
 from muybridge.vae.latents import Gaussian
 from muybridge.vae.model import VideoVAE
@@ -74,6 +75,7 @@ class ReconstructionTask:
 
     critic: judges the decoded clips where `weights.adversarial` is above 0; the trainer trains it. tiled_share: of the
     steps, those that code by `tiling`'s tiles, so that tiled and whole decoding come to agree.   Paper 4.1.2.
+    window_px: side of the busy windows that are trained on instead of whole clips; 0 for whole clips.
     """
 
     clips: PixelSource
@@ -84,6 +86,7 @@ class ReconstructionTask:
     adversary: AdversaryConfig = field(default_factory=AdversaryConfig)
     tiling: Tiling = field(default_factory=Tiling)
     tiled_share: float = 0.0
+    window_px: int = 0
     num_micro_batches: int = 1
     _kept: dict[int, _Kept] = field(init=False, default_factory=dict)
     _whole: tuple[int, Tensor] | None = field(init=False, default=None)
@@ -119,8 +122,11 @@ class ReconstructionTask:
     def terms(self, model: VideoVAE, step: int, *, batch_size: int, micro: int = 0) -> dict[str, Tensor]:
         """The terms whose weight is not zero, unweighted, by the names of their weights."""
         pixels, first = self._rows(step, batch_size, micro)
-        pixels, weights = pixels.to(device_of(model)), self.weights
-        seed, rows = self.clips.seed, range(first, first + len(pixels))
+        seed, weights, rows = self.clips.seed, self.weights, range(first, first + len(pixels))
+        if self.window_px:
+            draws = [generator(seed, step, row, "window") for row in rows]
+            pixels = busy_windows(pixels, size_px=self.window_px, draws=draws)
+        pixels = pixels.to(device_of(model))
         posterior, decoded = self._coded(model, pixels, step, seeds=[mix(seed, step, row, "posterior") for row in rows])
         terms = {
             "l1": F.l1_loss(decoded, pixels),
