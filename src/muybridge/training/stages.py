@@ -124,13 +124,13 @@ def train_vae(
     gives the patches that a fresh linear path is fitted to, and the held-out clips.
     """
     size_px, frames = stage.clips.size_px, stage.held_out_frames
-    has_critic = stage.weights.adversarial > 0
+    critic = seeded(stage.run.seed, lambda: PatchDiscriminator(stage.adversary)) if stage.weights.adversarial else None
     task = ReconstructionTask(
         clips=clips or ClipStream(world=world, config=stage.clips, seed=stage.run.seed),
         weights=stage.weights,
         held_out=held_out_clips(world, stage.num_held_out, size_px=size_px, num_frames=frames),
         features=features,
-        critic=seeded(stage.run.seed, lambda: PatchDiscriminator(stage.adversary)) if has_critic else None,
+        critic=None if critic is None else critic.to(_device()),
         adversary=stage.adversary,
         tiling=stage.tiling,
         tiled_share=stage.tiled_share,
@@ -138,10 +138,10 @@ def train_vae(
         num_micro_batches=stage.run.num_micro_batches,
     )
     if start is None:
-        model = _fresh_vae(stage, world)
+        model = _fresh_vae(stage, world).to(_device())
         _set_unit_latents(model, task)
     else:
-        model = _trainable(_continued(stage, load_vae(start, dtype=torch.float32)))
+        model = _trainable(_continued(stage, load_vae(start, dtype=torch.float32))).to(_device())
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not (stage.is_encoder_frozen and name.startswith(ENCODER_SIDE)))
     averaged = Trainer(model, task, stage.run, folder=folder, settings=settings_of(stage)).run(on_step)
@@ -208,7 +208,7 @@ def fit_flow(
 ) -> Path:
     """Train on a task afresh, or from the weights at `start`; the file of the averaged weights."""
     model = _fresh_transformer(stage) if start is None else _trainable(load_transformer(start, dtype=torch.float32))
-    model = model.to("cuda" if torch.cuda.is_available() else "cpu")
+    model = model.to(_device())
     averaged = Trainer(model, task, stage.run, folder=folder, settings=settings_of(stage)).run(on_step)
     target = folder / "transformer.safetensors"
     save_model(averaged, target)
@@ -221,6 +221,10 @@ def _held_out(stage: FlowStage, folder: Path) -> LatentBatch:
     batch = cache.gather(torch.arange(min(VALIDATION_BATCH, len(cache))))
     longest = max((latent_frames(scale.num_frames) for scale in stage.scales), default=None)
     return replace(batch, latents=batch.latents[:, :, :longest])
+
+
+def _device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def seeded(seed: int, build: Callable[[], Network]) -> Network:
