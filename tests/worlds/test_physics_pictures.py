@@ -15,6 +15,7 @@ from muybridge.worlds.physics.engine import use_context
 
 SIZE_PX = 48
 NUM_FRAMES = 5
+OFF_PX = 0.5
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -69,30 +70,38 @@ def test_the_subject_has_its_colour(colour):
     assert mean.argmax() == int(np.argmax(COLOURS[colour])) and np.ptp(mean) > 40
 
 
-@pytest.mark.parametrize("camera", ["static", "pan left", "tilt up", "zoom in", "around right", "handheld"])
-@pytest.mark.parametrize("event", ["roll", "swing", "orbit"])
-def test_flow_takes_each_frame_to_the_next(event, camera):
-    """Where nothing is hidden the next frame, read where flow points, looks like this one: far more than it did."""
-    truth, film = _truth(event, camera, place="parlour", light="softbox")
+@pytest.mark.parametrize(
+    ("event", "camera"),
+    [("roll", "static"), ("swing", "tilt up"), ("roll", "handheld"), ("orbit", "zoom in"), ("slide", "pan left"),
+     ("collide", "around right")],
+)  # fmt: skip
+def test_flow_is_right_to_a_fraction_of_a_pixel(event, camera):
+    """Read where flow points, the next frame looks like this one; read half a pixel beside it, much less so."""
+    world, scene = _scene(event, camera, place="parlour", light="softbox")
+    thing = replace(scene.subject, material="checker", colour="blue")
+    scene = replace(scene, things=(thing, *scene.things[1:]))
+    truth, film = (draw(scene, size_px=96, num_frames=3) for draw in (world.truth, world.render))
     pixels = film.astype(float).mean(axis=-1)
-    for frame in range(NUM_FRAMES - 1):
-        chosen = _inner(truth, frame)
-        warped = _read(pixels[frame + 1], truth.flow[frame])
-        error = np.abs(warped - pixels[frame])[chosen].mean()
-        unmoved = np.abs(pixels[frame + 1] - pixels[frame])[chosen].mean()
-        assert error < 4 and (error < 0.7 * unmoved or unmoved < 1.5)
+    for frame in range(2):
+        chosen = _inner(truth, frame, pixels[frame])
+        error, beside = (
+            np.abs(_read(pixels[frame + 1], truth.flow[frame] + shift) - pixels[frame])[chosen].mean()
+            for shift in (0.0, OFF_PX)
+        )
+        assert chosen.sum() > 20 and error < 0.6 * beside
 
 
-def _inner(truth: PhysicsTruth, frame: int) -> np.ndarray:
-    """Visible pixels away from the edges of segments, where a pixel is no mixture, that show no shadow's edge."""
-    segments = truth.segments[frame]
-    same = np.ones_like(segments, bool)
+def _inner(truth: PhysicsTruth, frame: int, pixels: np.ndarray) -> np.ndarray:
+    """Visible pixels with texture, away from the edges of segments; only those of things under a still camera."""
+    segments, height = truth.segments[frame], np.gradient(pixels)
+    chosen = truth.is_visible[frame] & (np.hypot(*height) > 4)
+    if np.ptp(truth.camera, axis=0).max() == 0:
+        chosen &= segments >= 3
     for dim in (0, 1):
         for step in (-1, 1):
-            same &= np.roll(segments, step, dim) == segments
-    moving = segments >= 3 if truth.camera.std(axis=0).max() == 0 else segments >= 0
-    same[[0, -1]] = same[:, [0, -1]] = False
-    return same & moving & truth.is_visible[frame]
+            chosen &= np.roll(segments, step, dim) == segments
+    chosen[[0, -1]] = chosen[:, [0, -1]] = False
+    return chosen
 
 
 def _read(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
@@ -111,9 +120,8 @@ def _read(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
 def test_depth_is_the_distance_to_what_is_seen():
     """The subject's middle lies behind its surface by no more than its reach."""
     world, scene = _scene("static", "around left")
-    truth, path = world.truth(scene, num_frames=3), world.camera(scene)
-    for frame in range(3):
-        middle = path.seen(truth.positions)[frame, 0, 2] if frame < len(truth.positions) else 0
+    truth = world.truth(scene, num_frames=3)
+    for frame, middle in enumerate(world.camera(scene, num_frames=3).seen(truth.positions)[:, 0, 2]):
         shown = truth.depth[frame][truth.segments[frame] == 3]
         assert middle - scene.subject.reach_m * 1.01 <= shown.min() <= shown.max() <= middle + scene.subject.reach_m
     assert np.isinf(truth.depth[truth.segments == 0]).all() and np.isfinite(truth.depth[truth.segments != 0]).all()
@@ -136,6 +144,12 @@ def test_segments_are_where_the_things_are():
         point = truth.intrinsics[0] @ np.linalg.inv(truth.camera[0])[:3] @ np.append(truth.positions[0, number - 3], 1)
         seen = point[:2] / point[2]
         assert column.min() - 1 <= seen[0] <= column.max() + 2 and row.min() - 1 <= seen[1] <= row.max() + 2
+
+
+def test_one_frame_has_truth_without_flow():
+    world, scene = _scene("drop")
+    truth = world.truth(scene, num_frames=1)
+    assert truth.flow.shape == (0, SIZE_PX, SIZE_PX, 2) and truth.depth.shape == (1, SIZE_PX, SIZE_PX)
 
 
 def test_a_still_scene_under_a_still_camera_has_no_flow():

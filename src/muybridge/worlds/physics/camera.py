@@ -19,6 +19,7 @@ from muybridge.worlds.physics.scene import Viewpoint
 ZOOM, PAN, TILT, AROUND_DEG = 1.9, 0.5, 0.5, 56.0  # whole movement: factor, heights of the view, of its angle, degrees
 _NEAREST_M, _FARTHEST_M, _LOWEST_M = 1.5, 11.0, 0.25
 _INSIDE, _INSIDE_PASSING = 0.92, 1.0  # how far from the middle the subject may be, in half frames
+_LARGEST = 0.58  # of the frame: nothing fills more of it
 _SWAY = (0.016, 0.02)  # of a handheld camera: radians, and shares of its distance
 
 
@@ -74,12 +75,12 @@ def shoot(
 
 
 def _holds(path: CameraPath, centres: np.ndarray, radii: np.ndarray, *, aspect: float, is_passing: bool) -> bool:
-    """True when every sphere stays in the frame; while a camera passes by, a third of it may be cut."""
+    """True when every sphere stays in the frame, not too large; while a camera passes by, a part may be cut off."""
     x, y, depth = np.moveaxis(path.seen(centres), -1, 0)
     half = path.tan_half[:, None] * np.maximum(depth, 1e-6)
-    reach, limit = radii * (0.35 if is_passing else 1.0), _INSIDE_PASSING if is_passing else _INSIDE
+    reach, limit = radii * (0.6 if is_passing else 1.0), _INSIDE_PASSING if is_passing else _INSIDE
     inside = (np.abs(x) + reach <= limit * half * aspect) & (np.abs(y) + reach <= limit * half)
-    return bool((inside & (depth > radii * 1.3)).all())
+    return bool((inside & (radii <= _LARGEST * half)).all())
 
 
 def _path(viewpoint: Viewpoint, target: np.ndarray, distance: float, *, progress: np.ndarray, seed: int) -> CameraPath:

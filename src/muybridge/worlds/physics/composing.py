@@ -15,9 +15,9 @@ from muybridge.worlds.physics.shapes import shapes_for
 from muybridge.worlds.physics.simulate import Motion
 
 Combination = tuple[str, str, str]
-SMALLEST_SHARE = 0.1  # of the frame's height: a smaller subject is not recognised at 64 px
+SMALLEST_SHARE = 0.13  # of the frame's height: a smaller subject is not recognised at 64 px
 _STATIC_SHARE, _HANDHELD_SHARE = 0.3, 0.1
-_CLOSE, _MEDIUM = 0.42, 0.24  # the subject's share of the frame's height in close and medium shots
+_CLOSE, _MEDIUM = 0.4, 0.24  # the subject's share of the frame's height in close and medium shots
 
 
 def draw_combination(events: Sequence[str], rng: random.Random) -> Combination:

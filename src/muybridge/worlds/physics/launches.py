@@ -67,7 +67,7 @@ def _static(cast: Cast, rng: random.Random) -> tuple[Thing, ...]:
 
 
 def _drop(cast: Cast, rng: random.Random) -> tuple[Thing, ...]:
-    thing = _thing(cast, rng.uniform(0.6, 0.85))
+    thing = _thing(cast, rng.uniform(0.75, 1.0))
     fall_s = min(rng.uniform(0.36, 0.52) * cast.clip_s, 0.7)
     height = 0.5 * GRAVITY * fall_s**2
     x, _, z = thing.position
@@ -81,7 +81,7 @@ def _drop(cast: Cast, rng: random.Random) -> tuple[Thing, ...]:
 
 
 def _bounce(cast: Cast, rng: random.Random) -> tuple[Thing, ...]:
-    thing = _thing(cast, rng.uniform(0.5, 0.75))
+    thing = _thing(cast, rng.uniform(0.6, 0.85))
     fall_s = min(rng.uniform(0.28, 0.4) * cast.clip_s, 0.58)
     way = 0.0 if rng.random() < 0.4 else rng.uniform(0.6, 1.6) / cast.clip_s
     turn = thing.turn if cast.shape in ("ball", "cube") else about_y(rng.uniform(-0.4, 0.4))
@@ -105,7 +105,7 @@ def _rolling(thing: Thing, direction: int, *, speed: float, x: float) -> Thing:
 
 def _roll(cast: Cast, rng: random.Random) -> tuple[Thing, ...]:
     way = rng.uniform(1.5, 2.6)
-    thing = _thing(cast, rng.uniform(0.65, 0.95))
+    thing = _thing(cast, rng.uniform(0.8, 1.1))
     return (_rolling(thing, cast.direction, speed=way / cast.clip_s, x=-0.5 * cast.direction * way),)
 
 
@@ -113,7 +113,7 @@ def _slide(cast: Cast, rng: random.Random) -> tuple[Thing, ...]:
     """Friction is what stops it after four fifths of the clip."""
     way, stop_s = rng.uniform(1.3, 2.2), 0.8 * cast.clip_s
     speed = 2 * way / stop_s
-    thing = _thing(cast, rng.uniform(0.65, 0.95))
+    thing = _thing(cast, rng.uniform(0.8, 1.1))
     _, _, z = thing.position
     return (
         replace(
@@ -148,10 +148,10 @@ def _collide(cast: Cast, rng: random.Random) -> tuple[Thing, ...]:
     """The subject runs into a partner that rests or comes towards it."""
     way, meet_s = rng.uniform(0.8, 1.2), rng.uniform(0.3, 0.42) * cast.clip_s
     speed = way / meet_s
-    thing = _thing(cast, rng.uniform(0.6, 0.8))
+    thing = _thing(cast, rng.uniform(0.8, 1.0))
     partner = _thing(
         replace(cast, shape=pick(rng, _STRUCK), colour=cast.other_colour, material=cast.other_material),
-        rng.uniform(0.55, 0.8),
+        rng.uniform(0.75, 1.0),
     )
     meeting = -0.3 * cast.direction
     thing, partner = (
@@ -220,7 +220,7 @@ def _orbit(cast: Cast, rng: random.Random) -> tuple[Thing, ...]:
         name="partner", shape="ball", colour=cast.other_colour, material=cast.other_material,
         scale=rng.uniform(0.85, 1.05), position=middle, is_fixed=True,
     )  # fmt: skip
-    return replace(_thing(cast, rng.uniform(0.4, 0.5)), position=position, hinge=hinge), centre
+    return replace(_thing(cast, rng.uniform(0.45, 0.58)), position=position, hinge=hinge), centre
 
 
 _LAUNCHES: MappingProxyType[str, Launch] = MappingProxyType({

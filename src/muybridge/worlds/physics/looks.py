@@ -158,7 +158,7 @@ _PAINTERS = MappingProxyType({
     "marble": _marble,
     "grass": lambda: _mottled((62, 116, 44), (128, 172, 74), blur_px=1.2, contrast=0.7),
     "sand": lambda: _mottled((204, 172, 122), (232, 204, 156), blur_px=1.5),
-    "snow": lambda: _mottled((214, 224, 238), (248, 250, 254), blur_px=3.0),
+    "snow": lambda: _mottled((196, 208, 226), (234, 238, 244), blur_px=2.0),
     "concrete": lambda: _mottled((132, 132, 130), (164, 164, 160), blur_px=1.0)
     * np.where(_grid(2, gap=0.006)[1], 0.7, 1.0)[..., None],
     "bricks": lambda: _tiled(

@@ -135,7 +135,7 @@ OUTDOORS: MappingProxyType[str, Light] = MappingProxyType({
     ),
     "evening": Light(
         words=("warm evening light", "golden light of a low sun", "golden hour sunlight"), mood="warm and peaceful",
-        height_deg=24, sun=(0.86, 0.54, 0.28), ambient=(0.4, 0.33, 0.33), zenith=(0.34, 0.36, 0.62),
+        height_deg=24, sun=(0.82, 0.6, 0.38), ambient=(0.42, 0.38, 0.38), zenith=(0.34, 0.36, 0.62),
         horizon=(0.98, 0.64, 0.36), cloud=0.3,
     ),
     "overcast": Light(
@@ -146,14 +146,14 @@ OUTDOORS: MappingProxyType[str, Light] = MappingProxyType({
     "night": Light(
         words=("cool moonlight", "pale moonlight at night", "blue light of a starry night"),
         mood="still and mysterious",
-        height_deg=48, sun=(0.34, 0.42, 0.62), ambient=(0.22, 0.26, 0.38), zenith=(0.03, 0.05, 0.14),
+        height_deg=48, sun=(0.44, 0.49, 0.62), ambient=(0.27, 0.3, 0.4), zenith=(0.03, 0.05, 0.14),
         horizon=(0.12, 0.17, 0.32), has_stars=True,
     ),
 })  # fmt: skip
 INDOORS: MappingProxyType[str, Light] = MappingProxyType({
     "lamp": Light(
         words=("warm lamplight", "warm light of a lamp"), mood="cosy and homely", height_deg=64,
-        sun=(0.62, 0.5, 0.36), ambient=(0.5, 0.45, 0.39), zenith=_ROOM[0], horizon=(0.5, 0.44, 0.38),
+        sun=(0.6, 0.51, 0.4), ambient=(0.5, 0.46, 0.41), zenith=_ROOM[0], horizon=(0.5, 0.44, 0.38),
     ),
     "window": Light(
         words=("cool light of a window", "cool daylight from a window"), mood="sober and quiet", height_deg=52,

@@ -44,15 +44,12 @@ class PhysicsTruth:
 def measure(scene: PhysicsScene, motion: Motion, path: CameraPath, geometry: Geometry) -> PhysicsTruth:
     """The truth of a simulated scene whose geometry was drawn."""
     height, width = geometry.depth.shape[1:]
-    flow, visible = zip(*(_flow(geometry, path, frame) for frame in range(len(geometry.depth) - 1)), strict=True) or (
-        (),
-        (),
-    )
+    steps = [_flow(geometry, path, frame) for frame in range(len(geometry.depth) - 1)]
     return PhysicsTruth(
         depth=geometry.depth.astype(np.float32), segments=_segments(scene, geometry),
         segment_names=("sky", "floor", "scenery", *(thing.name for thing in scene.things)),
-        flow=np.array(flow, np.float32).reshape(-1, height, width, 2),
-        is_visible=np.array(visible, bool).reshape(-1, height, width), contacts=motion.contacts,
+        flow=np.array([flow for flow, _ in steps], np.float32).reshape(-1, height, width, 2),
+        is_visible=np.array([seen for _, seen in steps], bool).reshape(-1, height, width), contacts=motion.contacts,
         positions=motion.at_frames(motion.positions), turns=motion.at_frames(motion.turns),
         velocities=motion.at_frames(motion.velocities), camera=path.matrices(),
         intrinsics=path.intrinsics(width_px=width, height_px=height),
