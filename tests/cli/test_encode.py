@@ -5,7 +5,7 @@ import json
 from muybridge.data.encoded import EncodedLatents
 from tests.data.films import write_film, write_picture
 
-SMALL = ("--resolution", "32", "--frames", "1", "--frames", "5")
+SMALL = ("--resolution", "32", "--aspects", "1", "--frames", "1", "--frames", "5")
 
 
 def make_data(folder):

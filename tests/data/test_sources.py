@@ -70,11 +70,13 @@ def test_the_columns_of_the_field_are_known(tmp_path: Path, path_column: str, ca
 
 
 def test_a_hugging_face_folder_is_read_by_its_table(tmp_path: Path) -> None:
-    touch(tmp_path, "train/a.mp4", "train/extra.mp4", "train/card.md", "loose.mp4")
+    touch(tmp_path, "train/a.mp4", "train/a.json", "train/extra.mp4", "train/card.md", "train/s.tar", "loose.mp4")
     (tmp_path / "train/metadata.jsonl").write_text('{"file_name": "a.mp4", "text": "a horse"}\n')
     source = open_source(tmp_path)
     assert captions(source) == {"loose.mp4": (), "train/a.mp4": ("a horse",)}
-    assert reasons(source) == {"train/extra.mp4": Reason.UNLISTED, "train/card.md": Reason.NOT_MEDIA}
+    assert reasons(source) == {
+        "train/card.md": Reason.NOT_MEDIA, "train/extra.mp4": Reason.UNLISTED, "train/s.tar": Reason.UNLISTED
+    }  # fmt: skip
 
 
 def test_bad_rows_of_a_table_have_a_report_row(tmp_path: Path) -> None:
@@ -114,11 +116,16 @@ def write_tar(path: Path, members: dict[str, bytes], mode: str = "w") -> Path:
 
 def test_a_webdataset_tar_is_read_where_it_lies(tmp_path: Path) -> None:
     members = {
-        "0001.mp4": FILM, "0001.txt": b"a horse", "0002.webm": FILM + b"!", "0002.json": b'{"text": "a car"}',
-        "0003.txt": b"of nothing", "0004.cls": b"7",
-    }  # fmt: skip
+        "0001.mp4": FILM,
+        "0001.txt": b"a horse",
+        "0001.json": b'{"captions": ["a horse", "one"]}',
+        "0002.webm": FILM + b"!",
+        "0002.json": b'{"text": "a car"}',
+        "0003.txt": b"of nothing",
+        "0004.cls": b"7",
+    }
     source = open_source(write_tar(tmp_path / "s.tar", members))
-    assert captions(source) == {"s.tar/0001.mp4": ("a horse",), "s.tar/0002.webm": ("a car",)}
+    assert captions(source) == {"s.tar/0001.mp4": ("a horse", "one"), "s.tar/0002.webm": ("a car",)}
     assert records(source)["s.tar/0002.webm"].media.read() == FILM + b"!"
     assert reasons(source) == {"s.tar/0003.txt": Reason.LONE_CAPTION, "s.tar/0004.cls": Reason.NOT_MEDIA}
 

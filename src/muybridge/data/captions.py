@@ -7,7 +7,7 @@ from typing import Any
 
 from muybridge.data.report import Reason
 
-CAPTION_COLUMNS = ("caption", "captions", "text", "prompt", "short_caption", "description")
+CAPTION_COLUMNS = ("captions", "caption", "text", "prompt", "short_caption", "description")
 MARK = "\ufffd"  # what stands where bytes were not UTF-8
 
 

@@ -36,6 +36,11 @@ def open_encoders(vae: str | Path, text: str | Path, *, device: torch.device, sa
     return Encoders(vae=network, film_text=film, picture_text=picture, tiling=tiling)
 
 
+def open_text(name: str | Path, *, device: torch.device, say: Say) -> NamedText:
+    """The text encoder for films of a model, or `words`; see `open_encoders`."""
+    return _text(name, device, say)[0]
+
+
 def _text(name: str | Path, device: torch.device, say: Say) -> tuple[NamedText, NamedText]:
     """For films and for pictures, which the released templates tell apart."""
     if str(name) == WORDS:

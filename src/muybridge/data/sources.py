@@ -84,14 +84,15 @@ def _tabled(root: Path, table: Path, config: FolderConfig) -> Part:
         row = Row(item=table.relative_to(root).as_posix(), reason=Reason.DAMAGED, detail=str(error))
         part = Part(records=(), rows=(row,))
     listed = {record.media.path.resolve() for record in part.records}
-    rest = [path for path in sorted(table.parent.rglob("*")) if path.is_file() and path != table]
-    rows = [_unlisted(path, root) for path in rest if path.resolve() not in listed]
+    beside = {path.with_suffix("") for path in listed}  # a listed film's own sidecars belong to it
+    rows = []
+    for path in sorted(table.parent.rglob("*")):
+        place = path.resolve()
+        is_known = path == table or place in listed or (place.with_suffix("") in beside and not is_media(path))
+        if path.is_file() and not is_known:
+            reason = Reason.UNLISTED if is_media(path) or _is_tar(path) else Reason.NOT_MEDIA
+            rows.append(Row(item=path.relative_to(root).as_posix(), reason=reason))
     return Part(records=part.records, rows=(*part.rows, *rows))
-
-
-def _unlisted(path: Path, root: Path) -> Row:
-    reason = Reason.UNLISTED if is_media(path) else Reason.NOT_MEDIA
-    return Row(item=path.relative_to(root).as_posix(), reason=reason)
 
 
 def _is_tar(path: Path) -> bool:

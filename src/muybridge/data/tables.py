@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from muybridge.core.errors import InvalidInput, MissingExtra
-from muybridge.data.captions import captions_of, decoded
+from muybridge.data.captions import CAPTION_COLUMNS, captions_of, decoded
 from muybridge.data.record import MediaFile, Part, Record
 from muybridge.data.report import Reason, Row
 
@@ -126,7 +126,7 @@ def _parquet_rows(path: Path) -> Iterator[Numbered]:
         raise MissingExtra(f"{path}: Parquet needs pyarrow; run pip install 'muybridge[train]'.")
     try:
         file = parquet.ParquetFile(path)
-        known = {*PATH_COLUMNS, *ID_COLUMNS, "caption", "captions", "text", "prompt", "short_caption", "description"}
+        known = {*PATH_COLUMNS, *ID_COLUMNS, *CAPTION_COLUMNS}
         columns = [name for name in file.schema_arrow.names if name.lower() in known]
         number = 0
         for batch in file.iter_batches(columns=columns):

@@ -3,11 +3,11 @@
 import tarfile
 from pathlib import Path, PurePosixPath
 
-from muybridge.data.captions import parse_captions
+from muybridge.data.captions import parse_captions, problem
 from muybridge.data.record import MEDIA_SUFFIXES, MediaFile, Part, Record
 from muybridge.data.report import Reason, Row
 
-CAPTION_SUFFIXES = (".txt", ".caption", ".json")
+CAPTION_SUFFIXES = (".json", ".txt", ".caption")  # JSON may hold several captions, of which the text is the first
 
 
 def read_tar(path: Path, *, root: Path) -> Part:
@@ -30,27 +30,28 @@ def read_tar(path: Path, *, root: Path) -> Part:
 
 def _members(path: Path) -> tuple[list[tarfile.TarInfo], tuple[Reason, str] | None]:
     """The plain members before any damage, and the damage."""
-    members: list[tarfile.TarInfo] = []
     size = path.stat().st_size
+    members: list[tarfile.TarInfo] = []
     try:
         with tarfile.open(path, "r:") as tar:
-            for member in tar:
-                if member.isfile() and member.offset_data + member.size > size:
-                    return members, (Reason.CUT_SHORT, f"the tar ends inside {member.name}")
-                if member.isfile():
-                    members.append(member)
+            members.extend(member for member in tar if member.isfile())
     except tarfile.TarError as error:
         remedy = "compressed tars have no random access, unpack it to .tar" if path.suffix != ".tar" else str(error)
         return members, (Reason.DAMAGED if size else Reason.EMPTY_FILE, remedy)
-    return members, None
+    whole = [member for member in members if member.offset_data + member.size <= size]
+    if len(whole) < len(members):
+        return whole, (Reason.CUT_SHORT, f"the tar ends inside {members[-1].name}")
+    return whole, None
 
 
 def _sample(path: Path, key: str, parts: dict[str, tarfile.TarInfo], shard: str) -> tuple[list[Record], list[Row]]:
     """The record of a key's members, and rows for the members that are no part of one."""
-    captions: tuple[str, ...] = ()
-    for suffix in CAPTION_SUFFIXES:
-        if suffix in parts and not captions:
-            captions = parse_captions(_media(path, parts[suffix]).read(), suffix=suffix)
+    said = [
+        parse_captions(_media(path, parts[suffix]).read(), suffix=suffix)
+        for suffix in CAPTION_SUFFIXES
+        if suffix in parts
+    ]
+    captions = next((texts for texts in said if problem(texts) is None), next(iter(said), ()))
     media = [suffix for suffix in parts if PurePosixPath("x" + suffix).suffix in MEDIA_SUFFIXES]
     records = [
         Record(id=f"{shard}/{parts[suffix].name}", media=_media(path, parts[suffix]), captions=captions)
