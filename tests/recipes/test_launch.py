@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from muybridge.core.errors import InvalidInput
 from muybridge.data.cache import CacheConfig
@@ -14,8 +15,9 @@ from muybridge.evaluation.probes import ProbeConfig, judge, load_probe
 from muybridge.pipelines import Components, Defaults, Pipeline, TextSource
 from muybridge.recipes.families import FAMILIES, STAGES
 from muybridge.recipes.family import Family, Stage
-from muybridge.recipes.launch import run_all, run_stage
+from muybridge.recipes.launch import OwnData, run_all, run_on_data, run_stage
 from muybridge.recipes.sources import Sources
+from muybridge.text.encoder import HashEncoder
 from muybridge.text.gallop import GallopEncoder, TextStatistics
 from muybridge.training.config import OptimizerConfig, RunConfig
 from muybridge.training.probe_stage import ProbeStage
@@ -23,14 +25,17 @@ from muybridge.training.scales import Scale
 from muybridge.training.stages import CacheStage, FlowStage, VAEStage
 from muybridge.training.tasks.flow_matching import FlowConfig
 from muybridge.training.tasks.probing import facts_of
-from muybridge.transformer import TransformerConfig
+from muybridge.transformer import Transformer, TransformerConfig
+from muybridge.transformer.cost import num_parameters
 from muybridge.weights.load import load_transformer, load_vae
+from muybridge.weights.save import save_model
 from muybridge.worlds.backgrounds import BACKGROUNDS
 from muybridge.worlds.camera import CAMERAS
 from muybridge.worlds.drawn import DRAWN_SUBJECTS, drawn_library
 from muybridge.worlds.motion import MOTIONS
 from muybridge.worlds.sprites import SpritesConfig, SpritesWorld
 from tests.data.small import SIZE_PX, small_vae_config
+from tests.data.test_encode import make_data, run
 from tests.text.tiny import gallop_language
 
 TEXT_DIM = 32
@@ -155,3 +160,27 @@ def test_stages_out_of_order_are_refused() -> None:
     stages = {"second": Stage(recipe=films, summary="", reads="first"), "first": Stage(recipe=vae, summary="")}
     with pytest.raises(InvalidInput, match="needs first before it"):
         Family(name="wrong", summary="", stages=stages, about=dict)
+
+
+def test_a_model_is_trained_on_ones_own_encoded_data(tmp_path: Path) -> None:
+    data, base = tmp_path / "encoded", tmp_path / "base.safetensors"
+    run(make_data(tmp_path / "data", films=2, pictures=1), data, text=HashEncoder())
+    network = Transformer(replace(pictures().transformer, pooled_dim=16))
+    save_model(network, base)
+    own = OwnData(folder=data, model=str(base), text="words")
+    changes = {"run.num_steps": "2", "run.batch_size": "1", "run.is_bf16": "false"}
+    result = run_on_data("finetune", tmp_path, own, changes=changes, report=lambda *_: None, say=lambda _: None)
+    trained = load_transformer(result)
+    assert trained.config == network.config
+    assert any(not torch.equal(a, b) for a, b in zip(trained.parameters(), network.parameters(), strict=True))
+    with pytest.raises(InvalidInput, match="does not train a transformer"):
+        run_on_data("gallop-vae", tmp_path, own, changes={}, report=lambda *_: None, say=lambda _: None)
+
+
+def test_the_released_family_is_of_the_released_size() -> None:
+    stages = [stage.recipe() for name, stage in STAGES.items() if name.startswith("hunyuan-")]
+    assert len(stages) == 6
+    for stage in stages:
+        assert isinstance(stage, FlowStage) and num_parameters(stage.transformer) > 12.7e9
+    frames, rows, columns = stages[-1].largest()[0]
+    assert frames == 33 and abs(rows * columns / (90 * 160) - 1) < 0.03

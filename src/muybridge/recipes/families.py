@@ -3,29 +3,30 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from muybridge.recipes import gallop, gallop_vae, judging, progressive
+from muybridge.recipes import gallop, gallop_vae, hunyuan, judging, progressive
 from muybridge.recipes.family import Family, Stage
+from muybridge.recipes.names import SUMMARIES
 
 _VAE_AND_LATENTS: Mapping[str, Stage] = MappingProxyType({
     "gallop-vae": Stage(
-        recipe=gallop.gallop_vae, world=gallop.vae_world, summary="causal 3D VAE"
+        recipe=gallop.gallop_vae, world=gallop.vae_world, summary=SUMMARIES["gallop-vae"]
     ),
     "gallop-latents": Stage(
-        recipe=gallop.gallop_latents, world=gallop.flow_world, summary="latents and text states of the scenes",
+        recipe=gallop.gallop_latents, world=gallop.flow_world, summary=SUMMARIES["gallop-latents"],
         reads="gallop-vae",
     ),
 })  # fmt: skip
 
 GALLOP = Family(
     name="gallop",
-    summary="the embedded model",
+    summary=SUMMARIES["gallop"],
     stages={
         **_VAE_AND_LATENTS,
         "gallop-flow-64": Stage(
-            recipe=gallop.gallop_flow_64, summary="transformer on 64 px films", reads="gallop-latents"
+            recipe=gallop.gallop_flow_64, summary=SUMMARIES["gallop-flow-64"], reads="gallop-latents"
         ),
         "gallop-flow-128": Stage(
-            recipe=gallop.gallop_flow_128, summary="transformer on 128 px films", start="gallop-flow-64",
+            recipe=gallop.gallop_flow_128, summary=SUMMARIES["gallop-flow-128"], start="gallop-flow-64",
             reads="gallop-latents",
         ),
     },
@@ -34,60 +35,92 @@ GALLOP = Family(
 
 GALLOP_PROGRESSIVE = Family(
     name="gallop-progressive",
-    summary="the same model by the paper's six stages",
+    summary=SUMMARIES["gallop-progressive"],
     stages={
         **_VAE_AND_LATENTS,
         "gallop-image-low": Stage(
-            recipe=progressive.gallop_image_low, summary="64 px pictures", reads="gallop-latents"
+            recipe=progressive.gallop_image_low, summary=SUMMARIES["gallop-image-low"], reads="gallop-latents"
         ),
         "gallop-image-mixed": Stage(
-            recipe=progressive.gallop_image_mixed, summary="64 and 128 px pictures", start="gallop-image-low",
+            recipe=progressive.gallop_image_mixed, summary=SUMMARIES["gallop-image-mixed"], start="gallop-image-low",
             reads="gallop-latents",
         ),
         "gallop-video-low-short": Stage(
-            recipe=progressive.gallop_video_low_short, summary="9 frames at 64 px, pictures",
+            recipe=progressive.gallop_video_low_short, summary=SUMMARIES["gallop-video-low-short"],
             start="gallop-image-mixed", reads="gallop-latents",
         ),
         "gallop-video-low-long": Stage(
-            recipe=progressive.gallop_video_low_long, summary="17 frames at 64 px, pictures",
+            recipe=progressive.gallop_video_low_long, summary=SUMMARIES["gallop-video-low-long"],
             start="gallop-video-low-short", reads="gallop-latents",
         ),
         "gallop-video-high-long": Stage(
-            recipe=progressive.gallop_video_high_long, summary="17 frames at 128 px, mixed",
+            recipe=progressive.gallop_video_high_long, summary=SUMMARIES["gallop-video-high-long"],
             start="gallop-video-low-long", reads="gallop-latents",
         ),
         "gallop-finetune": Stage(
-            recipe=progressive.gallop_finetune, summary="the last steps, on full films", start="gallop-video-high-long",
+            recipe=progressive.gallop_finetune, summary=SUMMARIES["gallop-finetune"], start="gallop-video-high-long",
             reads="gallop-latents",
         ),
     },
     about=gallop.gallop_about,
 )  # fmt: skip
 
+_OWN_DATA: Mapping[str, Stage] = MappingProxyType({  # the released size; each learns from what `encode` wrote
+    "hunyuan-image-low": Stage(recipe=hunyuan.hunyuan_image_low, summary=SUMMARIES["hunyuan-image-low"]),
+    "hunyuan-image-mixed": Stage(
+        recipe=hunyuan.hunyuan_image_mixed, summary=SUMMARIES["hunyuan-image-mixed"], start="hunyuan-image-low"
+    ),
+    "hunyuan-video-low-short": Stage(
+        recipe=hunyuan.hunyuan_video_low_short, summary=SUMMARIES["hunyuan-video-low-short"],
+        start="hunyuan-image-mixed",
+    ),
+    "hunyuan-video-low-long": Stage(
+        recipe=hunyuan.hunyuan_video_low_long, summary=SUMMARIES["hunyuan-video-low-long"],
+        start="hunyuan-video-low-short",
+    ),
+    "hunyuan-video-high-long": Stage(
+        recipe=hunyuan.hunyuan_video_high_long, summary=SUMMARIES["hunyuan-video-high-long"],
+        start="hunyuan-video-low-long",
+    ),
+    "hunyuan-finetune": Stage(
+        recipe=hunyuan.hunyuan_finetune, summary=SUMMARIES["hunyuan-finetune"], start="hunyuan-video-high-long"
+    ),
+    "finetune": Stage(recipe=progressive.finetune, summary=SUMMARIES["finetune"]),
+})  # fmt: skip
+
+_VAE_STAGES: Mapping[str, Stage] = MappingProxyType({  # the paper's curriculum; latents are computed anew after it
+    "gallop-decoder": Stage(
+        recipe=gallop_vae.gallop_decoder, world=gallop.vae_world, summary=SUMMARIES["gallop-decoder"],
+        start="gallop-vae",
+    ),
+    "gallop-vae-low-short": Stage(
+        recipe=gallop_vae.gallop_vae_low_short, world=gallop.vae_world, summary=SUMMARIES["gallop-vae-low-short"]
+    ),
+    "gallop-vae-high-long": Stage(
+        recipe=gallop_vae.gallop_vae_high_long, world=gallop.vae_world, summary=SUMMARIES["gallop-vae-high-long"],
+        start="gallop-vae-low-short",
+    ),
+    "gallop-vae-adversarial": Stage(
+        recipe=gallop_vae.gallop_vae_adversarial, world=gallop.vae_world, summary=SUMMARIES["gallop-vae-adversarial"],
+        start="gallop-vae-high-long",
+    ),
+    "gallop-vae-tiled": Stage(
+        recipe=gallop_vae.gallop_vae_tiled, world=gallop.vae_world, summary=SUMMARIES["gallop-vae-tiled"],
+        start="gallop-vae-adversarial",
+    ),
+    "vae-from-scratch": Stage(
+        recipe=gallop_vae.vae_from_scratch, world=gallop.vae_world, summary=SUMMARIES["vae-from-scratch"]
+    ),
+})  # fmt: skip
+
 FAMILIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in (GALLOP, GALLOP_PROGRESSIVE)})
 STAGES: Mapping[str, Stage] = MappingProxyType(
     {name: stage for family in FAMILIES.values() for name, stage in family.stages.items()}
     | {
-        "gallop-vae-low-short": Stage(
-            recipe=gallop_vae.gallop_vae_low_short, world=gallop.vae_world, summary="VAE on 9 frames at 64 px"
-        ),
-        "gallop-vae-high-long": Stage(
-            recipe=gallop_vae.gallop_vae_high_long, world=gallop.vae_world, summary="VAE on 17 frames at 128 px",
-            start="gallop-vae-low-short",
-        ),
-        "gallop-vae-adversarial": Stage(
-            recipe=gallop_vae.gallop_vae_adversarial, world=gallop.vae_world, summary="VAE against a critic",
-            start="gallop-vae-high-long",
-        ),
-        "gallop-vae-tiled": Stage(
-            recipe=gallop_vae.gallop_vae_tiled, world=gallop.vae_world, summary="VAE by tiles, half of the time",
-            start="gallop-vae-adversarial",
-        ),
-        "vae-from-scratch": Stage(
-            recipe=gallop_vae.vae_from_scratch, world=gallop.vae_world, summary="the released VAE's architecture"
-        ),
         "gallop-probe": Stage(
-            recipe=judging.gallop_probe, world=gallop.flow_world, summary="the probe that judges gallop"
+            recipe=judging.gallop_probe, world=gallop.flow_world, summary=SUMMARIES["gallop-probe"]
         ),
     }
+    | _VAE_STAGES
+    | _OWN_DATA
 )  # fmt: skip

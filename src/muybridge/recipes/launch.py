@@ -1,24 +1,30 @@
 """Starting or continuing the stages of a family: what each reads, where it writes, how they hand over."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from muybridge.core.config import override
 from muybridge.core.errors import invalid
 from muybridge.core.files import sha256
 from muybridge.data.cache import is_complete
+from muybridge.data.open_encoders import open_text
 from muybridge.recipes.families import GALLOP, STAGES
 from muybridge.recipes.family import Family, Recipe, Stage
 from muybridge.recipes.publish import publish
 from muybridge.recipes.sources import Say, Sources
 from muybridge.text.gallop import GallopEncoder, TextStatistics, measure_statistics
 from muybridge.training.checkpoint import latest
+from muybridge.training.data_stage import train_flow_on_data
 from muybridge.training.probe_stage import ProbeStage, train_probe
 from muybridge.training.stages import CacheStage, FlowStage, VAEStage, build_caches, train_flow, train_vae
 from muybridge.vae.lpips import Lpips, LpipsDistance
 from muybridge.vae.perceptual import FeatureDistance
+from muybridge.weights.catalog import locate, resolve
+from muybridge.weights.load import load_transformer
 from muybridge.worlds.sprites import SpritesWorld
 
 Report = Callable[[str, int, int, dict[str, float]], None]  # stage, done, total, figures
@@ -41,11 +47,46 @@ def run_stage(
 
     Raises InvalidInput on an unknown name, an unknown setting, or a stage whose predecessor has not run.
     """
-    if name not in stages:
-        raise invalid(f"recipe {name!r}", "no such stage", f"choose from gallop, {', '.join(stages)}")
+    _check_known(name, stages)
     settings = override(stages[name].recipe(), changes)
     say(f"{name}: {_standing(out / name)}")
     return _Launch(name=name, out=out, report=report, say=say, stages=stages, sources=sources).run(settings)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OwnData:
+    """What `muybridge encode` wrote, and the model to begin with.
+
+    name: of the set, where `folder` holds several. model: catalogue name or folder whose weights are trained on and
+    whose text encoder made the states; None: afresh, or from the stage before. text: the text encoder's, where that is
+    another model's or `words`.
+    """
+
+    folder: Path
+    name: str | None = None
+    model: str | None = None
+    text: str | None = None
+
+
+def run_on_data(name: str, out: Path, data: OwnData, *, changes: Mapping[str, Any], report: Report, say: Say) -> Path:
+    """Run or continue a transformer's stage on encoded data in `out`/NAME; where its result lies.
+
+    Raises InvalidInput on a stage that trains no transformer, or data that are not there.
+    """
+    _check_known(name, STAGES)
+    stage, settings = STAGES[name], override(STAGES[name].recipe(), changes)
+    if not isinstance(settings, FlowStage):
+        raise invalid(name, "does not train a transformer on data", "use finetune, or a flow stage")
+    start = None if stage.start is None else finished(out, stage.start) / "transformer.safetensors"
+    if data.model is not None:
+        start = locate(resolve(data.model))
+        settings = replace(settings, transformer=load_transformer(start).config)
+    say(f"{name}: {_standing(out / name)}")
+    text = open_text(data.text or data.model or "gallop", device=torch.device("cpu"), say=say)
+    return train_flow_on_data(
+        settings, out / name, data=data.folder, name=data.name, text=text.encoder, start=start,
+        on_step=lambda done, total, figures: report(name, done, total, figures),
+    )  # fmt: skip
 
 
 def run_all(out: Path, *, report: Report, say: Say, family: Family = GALLOP, sources: Sources = FETCHED) -> Path:
@@ -165,6 +206,11 @@ class _Launch:
         """The weights of the stage that this one starts from."""
         start = self.stage.start
         return None if start is None else finished(self.out, start, self.stages) / f"{kind}.safetensors"
+
+
+def _check_known(name: str, stages: Mapping[str, Stage]) -> None:
+    if name not in stages:
+        raise invalid(f"recipe {name!r}", "no such stage", f"choose from gallop, {', '.join(stages)}")
 
 
 def _standing(folder: Path) -> str:

@@ -9,6 +9,7 @@ reached on two shared CPU cores (22 films a second at 64 px, 8.3 at 128 px; docs
 
 from dataclasses import replace
 
+from muybridge.data.buckets import BucketsConfig
 from muybridge.recipes.gallop import gallop_flow_64
 from muybridge.training.config import RunConfig
 from muybridge.training.scales import Scale
@@ -83,6 +84,17 @@ def gallop_finetune() -> FlowStage:
         held_share=0.3,
     )  # fmt: skip
     return replace(stage, run=falling(stage.run))
+
+
+def finetune() -> FlowStage:
+    """Any model of ours on a user's own encoded films and pictures, from its weights, some frames given.
+
+    `muybridge train finetune --data ENCODED --model gallop`. The rate falls to zero over `run.num_steps`; eight rows of
+    the largest bucket fit small machines. Metric: it is your data.
+    """
+    run = replace(gallop_flow_64().run, seed=16, num_steps=500, batch_size=8)
+    flow = FlowConfig(shift=2.0, shift_tokens=LOW_FILM_TOKENS, image_share=0.0, held_share=0.3)
+    return FlowStage(flow=flow, run=falling(run), buckets=BucketsConfig(resolutions=((128, 128),), frames=(1, 17)))
 
 
 def falling(run: RunConfig) -> RunConfig:

@@ -1,8 +1,9 @@
 """Training a transformer to predict velocity.   Paper 5.1."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,6 +12,7 @@ from torch import Tensor
 from muybridge.core.errors import invalid
 from muybridge.core.seeding import generator
 from muybridge.data.cache import LatentBatch
+from muybridge.data.latents import LatentSource
 from muybridge.flow.loss import velocity_loss
 from muybridge.flow.path import interpolate, velocity
 from muybridge.flow.timesteps import draw_held, draw_sigmas, tokens_shift
@@ -43,16 +45,6 @@ class FlowConfig:
                 raise invalid(f"{name}={getattr(self, name)}", "a number of tokens, or 0", "use 0")
 
 
-class LatentSource(Protocol):
-    """Encoded samples, batch by batch."""
-
-    def batch(self, step: int, *, batch_size: int, seed: int) -> LatentBatch:
-        """The rows of `step`, a pure function of (seed, step); a source of several shapes may give other than
-        `batch_size` rows.
-        """
-        ...
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Drawn:
     """The rows of one step: captioned latents, and all that is random about them."""
@@ -66,9 +58,15 @@ class Drawn:
 
     def rows(self, first: int, last: int) -> "Drawn":
         """Some of them."""
-        batch = {field.name: getattr(self.batch, field.name)[first:last] for field in fields(self.batch)}
-        own = {field.name: getattr(self, field.name)[first:last] for field in fields(self) if field.name != "batch"}
-        return Drawn(batch=LatentBatch(**batch), **own)
+        return self._each(lambda tensor: tensor[first:last])
+
+    def to(self, device: torch.device) -> "Drawn":
+        """The rows where the network is; drawn on the CPU, they are the same for every device."""
+        return self._each(lambda tensor: tensor.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Drawn":
+        own = {field.name: change(getattr(self, field.name)) for field in fields(self) if field.name != "batch"}
+        return Drawn(batch=_each(self.batch, change), **own)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +96,7 @@ class FlowTask:
         """
         patch_volume = math.prod(model.config.patch_size)
         drawn = self._draw(step, batch_size * self.num_micro_batches, patch_volume=patch_volume)
-        part = _part(drawn, micro, self.num_micro_batches)
+        part = _part(drawn, micro, self.num_micro_batches).to(model.device)
         sigma = part.sigma if not self.config.held_share else part.sigma[:, None].masked_fill(part.held, 0.0)
         conditions = conditions_of(part.batch, self.empty, part.is_dropped)
         predicted = model(interpolate(part.latents, part.noise, sigma), sigma, conditions)
@@ -131,23 +129,29 @@ class FlowTask:
         """Velocity loss on held-out samples at fixed noise levels and fixed noise; each batch counts by its rows."""
         num = sum(len(batch.latents) for batch in self.held_out)
         losses = {f"val_{level}": 0.0 for level in VALIDATION_SIGMAS}
-        for number, batch in enumerate(self.held_out):
+        for number, held_out in enumerate(self.held_out):
             words = ("validation", number) if number else ("validation",)
-            noise = torch.randn(batch.latents.shape, generator=generator(self.seed, *words))
+            noise = torch.randn(held_out.latents.shape, generator=generator(self.seed, *words)).to(model.device)
+            batch = _each(held_out, lambda tensor: tensor.to(model.device))
             for level, loss in zip(VALIDATION_SIGMAS, self._losses(model, batch, noise), strict=True):
                 losses[f"val_{level}"] += loss * (len(noise) / num)
         return {"val": sum(losses.values()) / len(losses), **losses}
 
     def _losses(self, model: Transformer, batch: LatentBatch, noise: Float[Tensor, "b c t h w"]) -> list[float]:
         """The batch's loss at each of the fixed levels."""
-        conditions = conditions_of(batch, self.empty, torch.zeros(len(noise), dtype=torch.bool))
+        conditions = conditions_of(batch, self.empty, torch.zeros(len(noise), dtype=torch.bool, device=noise.device))
         losses = []
         for level in VALIDATION_SIGMAS:
-            sigma = torch.full((len(noise),), level)
+            sigma = torch.full((len(noise),), level, device=noise.device)
             with torch.autocast(noise.device.type, torch.bfloat16):
                 predicted = model(interpolate(batch.latents, noise, sigma), sigma, conditions)
             losses.append(float(velocity_loss(predicted.float(), velocity(batch.latents, noise))))
         return losses
+
+
+def _each(batch: LatentBatch, change: Callable[[Tensor], Tensor]) -> LatentBatch:
+    """The batch with every tensor changed."""
+    return LatentBatch(**{field.name: change(getattr(batch, field.name)) for field in fields(batch)})
 
 
 def _part(drawn: Drawn, micro: int, num_micro_batches: int) -> Drawn:
@@ -163,8 +167,8 @@ def _part(drawn: Drawn, micro: int, num_micro_batches: int) -> Drawn:
 def conditions_of(batch: LatentBatch, empty: TextStates, is_dropped: Bool[Tensor, "b"]) -> Conditions:
     """The batch's text, with the dropped captions replaced by those of the empty prompt."""
     text, mask, pooled = batch.text.clone(), batch.text_mask.clone(), batch.pooled.clone()
-    kept = empty.states[0][empty.mask[0]].float()
+    kept = empty.states[0][empty.mask[0]].to(text)
     text[is_dropped], mask[is_dropped] = 0.0, False
     text[is_dropped, : len(kept)], mask[is_dropped, : len(kept)] = kept, True
-    pooled[is_dropped] = empty.pooled[0].float()
+    pooled[is_dropped] = empty.pooled[0].to(pooled)
     return Conditions(text=text, text_mask=mask, pooled=pooled, guidance=None)
