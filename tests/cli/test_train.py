@@ -1,12 +1,17 @@
 """`muybridge train`: refusals before any work, interrupts that say how to go on, progress without a terminal."""
 
 import io
+import subprocess
+import sys
 
 import pytest
 from rich.console import Console
 
-import muybridge.cli.train as train
-from muybridge.cli.progress import StepBars
+from muybridge import recipes
+from muybridge.cli.progress import StepBars, duration
+from muybridge.core.errors import Stopped
+from muybridge.recipes.families import FAMILIES, STAGES
+from muybridge.recipes.names import SUMMARIES
 
 WRONG = [
     (["gallop-vea", "--out", "new"], "recipe 'gallop-vea': no such stage; choose from gallop, gallop-vae"),
@@ -33,10 +38,51 @@ def test_an_interrupt_says_how_to_go_on(run, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train, "run_stage", stop)
+    monkeypatch.setattr(recipes, "run_stage", stop, raising=False)
     outcome = run("train", "gallop-vae", "--out", "new")
     assert outcome.code == 130
     assert "the same command continues" in outcome.err and outcome.err.endswith("interrupted\n")
+
+
+def test_being_told_to_stop_is_exit_code_0(run, monkeypatch):
+    def stop(*_, **__):
+        raise Stopped("told to stop: saved step 8; the same command continues.")
+
+    monkeypatch.setattr(recipes, "run_stage", stop, raising=False)
+    outcome = run("train", "gallop-vae", "--out", "new")
+    assert outcome.code == 0 and outcome.out == ""
+    assert outcome.err == "told to stop: saved step 8; the same command continues.\n"
+
+
+def test_help_names_every_recipe_and_waits_for_no_torch():
+    assert SUMMARIES.keys() == {*FAMILIES, *STAGES}
+    code = "import sys; from muybridge.cli import main; main(['train', '--help']); print('torch' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert found.endswith("False\n") and all(name in found for name in SUMMARIES)
+
+
+def test_a_dry_run_says_what_it_would_take_and_trains_nothing(run, folder):
+    small = ["--set", "clips.size_px=32", "--set", "clips.num_frames=5"]
+    outcome = run("train", "gallop-vae", "--out", "new", "--dry-run", "--json", *small)
+    (stage,) = outcome.json()
+    assert outcome.code == 0 and list(folder.iterdir()) == []
+    assert stage["name"] == "gallop-vae" and stage["plan"]["num_steps"] == STAGES["gallop-vae"].recipe().run.num_steps
+    assert all(value > 0 for value in stage["plan"].values())
+    lines = run("train", "gallop-latents", "--out", "new", "--dry-run").out.splitlines()
+    assert lines[0] == "gallop-latents" and lines[-1].endswith("not encoded yet")
+
+
+def test_a_continued_run_s_speed_is_not_that_of_what_was_done_before():
+    with StepBars(Console(file=io.StringIO(), force_terminal=True)) as bars:
+        bars.show("flow", 9000, 10000, {"loss": 0.5, "mfu": 0.25})
+        bars.show("flow", 9001, 10000, {"loss": 0.4})
+        (task,) = bars._bars.tasks
+        assert task.fields["figure"] == "loss 0.4000, MFU 25.0%"
+        assert task.time_remaining is None or task.time_remaining < 1e6
+
+
+def test_durations_are_words():
+    assert [duration(seconds) for seconds in (40, 99, 720, 12000)] == ["40 s", "99 s", "12 min", "3 h 20 min"]
 
 
 def test_without_a_terminal_the_end_is_a_line():

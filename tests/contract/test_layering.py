@@ -24,6 +24,9 @@ SURFACE_CLIENTS = {"cli", "serving"}  # may use the package as its users do: `im
 LAZY_SEAMS = {
     "muybridge",  # PEP 562: `import muybridge` must not bring torch
     "muybridge.cli.app",  # help is answered without importing the verbs
+    "muybridge.recipes",  # nor must the help of `train`
+    "muybridge.training.metrics",  # trackers are imported where they are asked for
+    "muybridge.worlds.physics.engine",  # an extra, and EGL, which machines without a screen may lack
     "muybridge.weights.assets",  # converting the text encoder, once ever, needs transformers
 }
 

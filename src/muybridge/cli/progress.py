@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from muybridge.pipelines import Progress
 
 LINE_EVERY_S = 60.0  # where there is no terminal to draw a bar on
+_SHOWN = {
+    "loss": "loss {:.4f}",
+    "tokens_per_s": "{:,.0f} tokens/s",
+    "frames_per_s": "{:,.1f} frames/s",
+    "mfu": "MFU {:.1%}",
+}
 _WORDS = {"text": "reading", "denoise": "denoising", "decode": "decoding"}
 
 
@@ -59,18 +65,21 @@ class StageBars(_TimedBars):
 
 
 class StepBars(_TimedBars):
-    """Bars whose `show` draws one a training stage, with its loss and the time that is left."""
+    """Bars whose `show` draws one a training stage, with its loss, its speed and the time that is left."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console, note="{task.fields[figure]}", is_transient=False)
         self._console = console
         self._last_line_s = time.monotonic()
+        self._figures: dict[str, dict[str, float]] = {}
 
     def show(self, stage: str, done: int, total: int, figures: dict[str, float]) -> None:
         """Draw the stage's bar at its new length."""
-        figure = f"loss {figures['loss']:.4f}" if "loss" in figures else ""
-        if stage not in self._tasks:
-            self._tasks[stage] = self._bars.add_task(stage, total=total, figure=figure)
+        known = self._figures.setdefault(stage, {})
+        known |= figures  # speed comes only now and then
+        figure = ", ".join(words.format(known[name]) for name, words in _SHOWN.items() if name in known)
+        if stage not in self._tasks:  # at its present length, which is not this call's work
+            self._tasks[stage] = self._bars.add_task(stage, total=total, completed=done, figure=figure)
         self._bars.update(self._tasks[stage], completed=done, total=total, figure=figure)
         if not self._console.is_terminal:
             self._write_line(self._tasks[stage])
@@ -81,6 +90,14 @@ class StepBars(_TimedBars):
         if now - self._last_line_s < LINE_EVERY_S and not bar.finished:
             return
         self._last_line_s = now
-        left = "" if bar.time_remaining is None or bar.finished else f"{bar.time_remaining / 60:.0f} min left"
+        left = "" if bar.time_remaining is None or bar.finished else f"{duration(bar.time_remaining)} left"
         line = f"{bar.description} {bar.completed:.0f}/{bar.total:.0f} {bar.fields['figure']} {left}"
         self._console.print(" ".join(line.split()), highlight=False, soft_wrap=True)
+
+
+def duration(seconds: float) -> str:
+    """In words: "40 s", "12 min", "3 h 20 min"."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

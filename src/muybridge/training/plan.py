@@ -2,14 +2,16 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from muybridge.core.counting import TRAINING_PASSES
+from muybridge.core.shapes import token_grid
 from muybridge.training.config import RunConfig
 from muybridge.training.learner import Learner
 from muybridge.training.recompute import apply_recompute
@@ -21,7 +23,9 @@ from muybridge.vae.config import VAEConfig
 from muybridge.vae.cost import decode_flops, encode_flops
 from muybridge.vae.model import VideoVAE
 
-PROBE_FLOPS = 4e11  # of the work that is timed: seconds on one CPU core, nothing on an accelerator
+PROBE_FLOPS = {"cpu": 4e11, "cuda": 2e14}  # of the work that is timed: seconds on one CPU core, one on a GPU
+Grid = tuple[int, int, int]
+Model = TypeVar("Model", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,33 +51,49 @@ class Plan:
         return self.step_s * self.num_steps
 
 
-def plan_transformer(
-    config: TransformerConfig, run: RunConfig, *, latent_thw: tuple[int, int, int], num_text_tokens: int, rows: int
-) -> Plan:
-    """The needs of a step of `rows` samples with latents of this size, on the device that torch would compute on."""
-    tokens = math.prod(latent_thw) // math.prod(config.patch_size)
-    size = {"num_visual_tokens": tokens, "num_text_tokens": num_text_tokens}
+def mixed(plans: Sequence[Plan], turns: Sequence[int]) -> Plan:
+    """Of batches that take turns: the mean operations and seconds of a step, the largest of the memory."""
+    shares = [turn / sum(turns) for turn in turns]
+    return replace(
+        plans[0],
+        step_flops=round(sum(plan.step_flops * share for plan, share in zip(plans, shares, strict=True))),
+        step_s=sum(plan.step_s * share for plan, share in zip(plans, shares, strict=True)),
+        activation_bytes=max(plan.activation_bytes for plan in plans),
+    )
 
-    def forward(model: Transformer, num: int) -> Tensor:
-        latents = torch.zeros(num, config.in_channels, *latent_thw, device=model.device)
+
+def plan_transformer(
+    config: TransformerConfig, run: RunConfig, *, latent_thw: Grid, num_text_tokens: int, rows: int
+) -> Plan:
+    """The needs of a step of `rows` samples with latents of this size, on the device that torch would compute on.
+
+    One block of each kind is timed, with fewer rows and tokens where those would take longer than seconds.
+    """
+
+    def forward(model: Transformer, num: int, thw: Grid) -> Tensor:
+        latents = torch.zeros(num, config.in_channels, *thw, device=model.device)
         text = torch.zeros(num, num_text_tokens, config.text_dim, device=model.device)
         pooled = torch.zeros(num, config.pooled_dim, device=model.device)
         guidance = torch.zeros(num, device=model.device) if config.has_guidance else None
         given = Conditions(text=text, pooled=pooled, guidance=guidance)
         return model(latents, torch.full((num,), 0.5, device=model.device), given).float().mean()
 
-    def flops(of: TransformerConfig, num: int) -> int:
+    def flops(of: TransformerConfig, num: int, thw: Grid) -> int:
+        tokens = math.prod(token_grid(thw, config.patch_size))
+        size = {"num_visual_tokens": tokens, "num_text_tokens": num_text_tokens}
         return TRAINING_PASSES * forward_flops(of, **size, batch_size=num)
 
-    short = _shortened(config)
-    timed_rows = max(1, min(rows, int(PROBE_FLOPS / flops(short, 1))))
-    seconds = _timed(lambda: Transformer(short), lambda model: forward(model, timed_rows), is_bf16=run.is_bf16)
+    short, budget, thw = _shortened(config), _budget(), latent_thw
+    while flops(short, 1, thw) > budget and (smaller := _halved(thw, config.patch_size)) != thw:
+        thw = smaller
+    timed_rows = max(1, min(rows, int(budget / flops(short, 1, thw))))
+    seconds = _timed(lambda: Transformer(short), lambda model: forward(model, timed_rows, thw), is_bf16=run.is_bf16)
     return _plan(
         run,
         build=lambda: Transformer(config),
-        forward=lambda model: forward(model, max(1, rows // run.num_micro_batches)),
-        step_flops=flops(config, rows),
-        flops_per_s=flops(short, timed_rows) / seconds,
+        forward=lambda model: forward(model, max(1, rows // run.num_micro_batches), latent_thw),
+        step_flops=flops(config, rows, latent_thw),
+        flops_per_s=flops(short, timed_rows, thw) / seconds,
     )
 
 
@@ -88,7 +108,7 @@ def plan_vae(config: VAEConfig, run: RunConfig, *, size_px: int, num_frames: int
         size = {"num_frames": frames, "height_px": size_px, "width_px": size_px}
         return TRAINING_PASSES * num * (encode_flops(config, **size) + decode_flops(config, **size))
 
-    frames = num_frames if flops(1, num_frames) <= PROBE_FLOPS else 1
+    frames = num_frames if flops(1, num_frames) <= _budget() else 1
     seconds = _timed(lambda: VideoVAE(config), lambda model: forward(model, 1, frames), is_bf16=run.is_bf16)
     rows = max(1, run.batch_size // run.num_micro_batches)
     return _plan(
@@ -103,8 +123,8 @@ def plan_vae(config: VAEConfig, run: RunConfig, *, size_px: int, num_frames: int
 def _plan(
     run: RunConfig,
     *,
-    build: Callable[[], nn.Module],
-    forward: Callable[[nn.Module], Tensor],
+    build: Callable[[], Model],
+    forward: Callable[[Model], Tensor],
     step_flops: int,
     flops_per_s: float,
 ) -> Plan:
@@ -127,7 +147,7 @@ def _plan(
     )
 
 
-def kept_bytes(model: nn.Module, forward: Callable[[nn.Module], Tensor]) -> int:
+def kept_bytes(model: Model, forward: Callable[[Model], Tensor]) -> int:
     """Bytes that a forward pass keeps for the backward pass beside the parameters, each storage once."""
     own = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
     kept: dict[int, torch.UntypedStorage] = {}  # holding them, so that none is freed and its number used again
@@ -143,7 +163,7 @@ def kept_bytes(model: nn.Module, forward: Callable[[nn.Module], Tensor]) -> int:
     return sum(storage.nbytes() for storage in kept.values())
 
 
-def _timed(build: Callable[[], nn.Module], forward: Callable[[nn.Module], Tensor], *, is_bf16: bool) -> float:
+def _timed(build: Callable[[], Model], forward: Callable[[Model], Tensor], *, is_bf16: bool) -> float:
     """Seconds of a forward and a backward pass, the faster of two: the first also warms up."""
     device, seconds = _device(), math.inf
     with torch.random.fork_rng(devices=[]):
@@ -166,6 +186,17 @@ def _shortened(config: TransformerConfig) -> TransformerConfig:
         num_single_blocks=min(1, config.num_single_blocks),
         num_refiner_blocks=min(1, config.num_refiner_blocks),
     )
+
+
+def _halved(thw: Grid, patch: Grid) -> Grid:
+    """Half as long on its longest axis, in whole patches, and not less than one."""
+    axis = max(range(3), key=lambda i: thw[i] // patch[i])
+    shorter = max(1, thw[axis] // patch[axis] // 2) * patch[axis]
+    return (*thw[:axis], shorter, *thw[axis + 1 :])  # type: ignore[return-value]
+
+
+def _budget() -> float:
+    return PROBE_FLOPS.get(_device().type, PROBE_FLOPS["cpu"])
 
 
 def _device() -> torch.device:
