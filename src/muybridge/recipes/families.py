@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from muybridge.recipes import gallop, gallop_vae, judging, progressive
+from muybridge.recipes import gallop, gallop_vae, hunyuan, judging, progressive
 from muybridge.recipes.family import Family, Stage
 from muybridge.recipes.names import SUMMARIES
 
@@ -65,30 +65,62 @@ GALLOP_PROGRESSIVE = Family(
     about=gallop.gallop_about,
 )  # fmt: skip
 
+_OWN_DATA: Mapping[str, Stage] = MappingProxyType({  # the released size; each learns from what `encode` wrote
+    "hunyuan-image-low": Stage(recipe=hunyuan.hunyuan_image_low, summary=SUMMARIES["hunyuan-image-low"]),
+    "hunyuan-image-mixed": Stage(
+        recipe=hunyuan.hunyuan_image_mixed, summary=SUMMARIES["hunyuan-image-mixed"], start="hunyuan-image-low"
+    ),
+    "hunyuan-video-low-short": Stage(
+        recipe=hunyuan.hunyuan_video_low_short, summary=SUMMARIES["hunyuan-video-low-short"],
+        start="hunyuan-image-mixed",
+    ),
+    "hunyuan-video-low-long": Stage(
+        recipe=hunyuan.hunyuan_video_low_long, summary=SUMMARIES["hunyuan-video-low-long"],
+        start="hunyuan-video-low-short",
+    ),
+    "hunyuan-video-high-long": Stage(
+        recipe=hunyuan.hunyuan_video_high_long, summary=SUMMARIES["hunyuan-video-high-long"],
+        start="hunyuan-video-low-long",
+    ),
+    "hunyuan-finetune": Stage(
+        recipe=hunyuan.hunyuan_finetune, summary=SUMMARIES["hunyuan-finetune"], start="hunyuan-video-high-long"
+    ),
+    "finetune": Stage(recipe=progressive.finetune, summary=SUMMARIES["finetune"]),
+})  # fmt: skip
+
+_VAE_STAGES: Mapping[str, Stage] = MappingProxyType({  # the paper's curriculum; latents are computed anew after it
+    "gallop-decoder": Stage(
+        recipe=gallop_vae.gallop_decoder, world=gallop.vae_world, summary=SUMMARIES["gallop-decoder"],
+        start="gallop-vae",
+    ),
+    "gallop-vae-low-short": Stage(
+        recipe=gallop_vae.gallop_vae_low_short, world=gallop.vae_world, summary=SUMMARIES["gallop-vae-low-short"]
+    ),
+    "gallop-vae-high-long": Stage(
+        recipe=gallop_vae.gallop_vae_high_long, world=gallop.vae_world, summary=SUMMARIES["gallop-vae-high-long"],
+        start="gallop-vae-low-short",
+    ),
+    "gallop-vae-adversarial": Stage(
+        recipe=gallop_vae.gallop_vae_adversarial, world=gallop.vae_world, summary=SUMMARIES["gallop-vae-adversarial"],
+        start="gallop-vae-high-long",
+    ),
+    "gallop-vae-tiled": Stage(
+        recipe=gallop_vae.gallop_vae_tiled, world=gallop.vae_world, summary=SUMMARIES["gallop-vae-tiled"],
+        start="gallop-vae-adversarial",
+    ),
+    "vae-from-scratch": Stage(
+        recipe=gallop_vae.vae_from_scratch, world=gallop.vae_world, summary=SUMMARIES["vae-from-scratch"]
+    ),
+})  # fmt: skip
+
 FAMILIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in (GALLOP, GALLOP_PROGRESSIVE)})
 STAGES: Mapping[str, Stage] = MappingProxyType(
     {name: stage for family in FAMILIES.values() for name, stage in family.stages.items()}
     | {
-        "gallop-vae-low-short": Stage(
-            recipe=gallop_vae.gallop_vae_low_short, world=gallop.vae_world, summary=SUMMARIES["gallop-vae-low-short"]
-        ),
-        "gallop-vae-high-long": Stage(
-            recipe=gallop_vae.gallop_vae_high_long, world=gallop.vae_world, summary=SUMMARIES["gallop-vae-high-long"],
-            start="gallop-vae-low-short",
-        ),
-        "gallop-vae-adversarial": Stage(
-            recipe=gallop_vae.gallop_vae_adversarial, world=gallop.vae_world,
-            summary=SUMMARIES["gallop-vae-adversarial"], start="gallop-vae-high-long",
-        ),
-        "gallop-vae-tiled": Stage(
-            recipe=gallop_vae.gallop_vae_tiled, world=gallop.vae_world, summary=SUMMARIES["gallop-vae-tiled"],
-            start="gallop-vae-adversarial",
-        ),
-        "vae-from-scratch": Stage(
-            recipe=gallop_vae.vae_from_scratch, world=gallop.vae_world, summary=SUMMARIES["vae-from-scratch"]
-        ),
         "gallop-probe": Stage(
             recipe=judging.gallop_probe, world=gallop.flow_world, summary=SUMMARIES["gallop-probe"]
         ),
     }
+    | _VAE_STAGES
+    | _OWN_DATA
 )  # fmt: skip

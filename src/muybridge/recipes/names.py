@@ -21,4 +21,11 @@ SUMMARIES = {
     "gallop-vae-tiled": "VAE by tiles, half of the time",
     "vae-from-scratch": "the released VAE's architecture",
     "gallop-probe": "the probe that judges gallop",
+    "finetune": "a model on data of your own",
+    "hunyuan-image-low": "13B: pictures of 256 px",
+    "hunyuan-image-mixed": "13B: pictures of 256 and 512 px",
+    "hunyuan-video-low-short": "13B: 65 frames of 256 px",
+    "hunyuan-video-low-long": "13B: 129 frames of 256 px",
+    "hunyuan-video-high-long": "13B: 129 frames of 720p",
+    "hunyuan-finetune": "13B: the last steps, on curated films",
 }
