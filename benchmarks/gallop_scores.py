@@ -14,7 +14,7 @@ import datetime
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +80,12 @@ def spread_scenes(world: SpritesWorld, num: int) -> list[Scene]:
 
 def generated(pipe: muybridge.Pipeline, prompts: Sequence[str], out: Path, options: argparse.Namespace) -> Films:
     """The films of the prompts, each kept in OUT/films as soon as its chunk is done."""
-    settings = {"weights": pipe.components.weights, "steps": options.steps, "cfg": options.cfg, "frames": 17}
+    settings = {
+        "weights": pipe.components.weights,
+        "steps": options.steps,
+        "cfg": options.cfg,
+        "prompts": list(prompts),
+    }
     note = out / "made-with.json"
     if note.exists() and json.loads(note.read_text()) != settings:
         sys.exit(f"{out}: holds films of other weights or settings; choose another folder.")
@@ -130,7 +135,7 @@ def report(columns: Sequence[Column], options: argparse.Namespace, num: int) -> 
         "",
         f"`python benchmarks/gallop_scores.py --model {options.model} --num {num}` at commit {commit()}, "
         f"{datetime.date.today().isoformat()}, {processor()}.",
-        f"{num} captions of held-out combinations, in turns over sixteen subjects and nine cameras, seeds 0 to "
+        f"{num} captions of held-out combinations, in turns over the subjects and the cameras, seeds 0 to "
         f"{num - 1}, no picking; shares with 95 % Wilson intervals.",
         "The probe judges all columns; the first two say how well it judges. Through the VAE: the renderer's clips, "
         "encoded and decoded.",
@@ -160,6 +165,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--model", default="gallop", help="catalogue name or folder")
     parser.add_argument("--num", type=int, default=64, help="prompts")
     parser.add_argument("--out", type=Path, required=True, help="folder that keeps the films")
+    parser.add_argument("--subjects", nargs="+", default=(), help="only these of the sixteen")
     parser.add_argument("--probe", type=Path, default=PROBE, help="file of `muybridge train gallop-probe`")
     parser.add_argument("--steps", type=int, default=None, help="the model's own if left out")
     parser.add_argument("--cfg", type=float, default=None, help="the model's own if left out")
@@ -171,7 +177,8 @@ def parse() -> argparse.Namespace:
 def main() -> int:
     """Generate what is missing, judge, report; exit code 1 where a target is missed."""
     options = parse()
-    world = SpritesWorld(flow_world(), ensure("fluent-emoji-anim", on_progress=print))
+    config = replace(flow_world(), subjects=tuple(options.subjects) or flow_world().subjects)
+    world = SpritesWorld(config, ensure("fluent-emoji-anim", on_progress=print))
     scenes = spread_scenes(world, options.num)
     asked = [facts_of(scene) for scene in scenes]
     probe, pipe = load_probe(options.probe), muybridge.load(options.model)

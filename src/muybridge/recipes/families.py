@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from muybridge.recipes import gallop, gallop_vae, hunyuan, judging, progressive
+from muybridge.recipes import gallop, gallop_vae, hunyuan, judging, progressive, sketch
 from muybridge.recipes.family import Family, Stage
 from muybridge.recipes.names import SUMMARIES
 
@@ -65,6 +65,26 @@ GALLOP_PROGRESSIVE = Family(
     about=gallop.gallop_about,
 )  # fmt: skip
 
+SKETCH = Family(
+    name="sketch",
+    summary=SUMMARIES["sketch"],
+    stages={
+        "sketch-vae": Stage(recipe=sketch.sketch_vae, world=sketch.sketch_world, summary=SUMMARIES["sketch-vae"]),
+        "sketch-latents": Stage(
+            recipe=sketch.sketch_latents, world=sketch.sketch_world, summary=SUMMARIES["sketch-latents"],
+            reads="sketch-vae",
+        ),
+        "sketch-pictures": Stage(
+            recipe=sketch.sketch_pictures, summary=SUMMARIES["sketch-pictures"], reads="sketch-latents"
+        ),
+        "sketch-films": Stage(
+            recipe=sketch.sketch_films, summary=SUMMARIES["sketch-films"], start="sketch-pictures",
+            reads="sketch-latents",
+        ),
+    },
+    about=sketch.sketch_about,
+)  # fmt: skip
+
 _OWN_DATA: Mapping[str, Stage] = MappingProxyType({  # the released size; each learns from what `encode` wrote
     "hunyuan-image-low": Stage(recipe=hunyuan.hunyuan_image_low, summary=SUMMARIES["hunyuan-image-low"]),
     "hunyuan-image-mixed": Stage(
@@ -113,7 +133,9 @@ _VAE_STAGES: Mapping[str, Stage] = MappingProxyType({  # the paper's curriculum;
     ),
 })  # fmt: skip
 
-FAMILIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in (GALLOP, GALLOP_PROGRESSIVE)})
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {family.name: family for family in (GALLOP, GALLOP_PROGRESSIVE, SKETCH)}
+)
 STAGES: Mapping[str, Stage] = MappingProxyType(
     {name: stage for family in FAMILIES.values() for name, stage in family.stages.items()}
     | {

@@ -4,6 +4,11 @@
 SUMMARIES = {
     "gallop": "the embedded model",
     "gallop-progressive": "the same model by the paper's six stages",
+    "sketch": "all of the system in minutes",
+    "sketch-vae": "VAE of 64 px films",
+    "sketch-latents": "latents of four subjects",
+    "sketch-pictures": "small transformer on pictures",
+    "sketch-films": "small transformer on films",
     "gallop-vae": "causal 3D VAE",
     "gallop-latents": "latents and text states of the scenes",
     "gallop-flow-64": "transformer on 64 px films",
