@@ -32,16 +32,17 @@ def _members(path: Path) -> tuple[list[tarfile.TarInfo], tuple[Reason, str] | No
     """The plain members before any damage, and the damage."""
     size = path.stat().st_size
     members: list[tarfile.TarInfo] = []
+    trouble: tuple[Reason, str] | None = None
     try:
         with tarfile.open(path, "r:") as tar:
             members.extend(member for member in tar if member.isfile())
     except tarfile.TarError as error:
         remedy = "compressed tars have no random access, unpack it to .tar" if path.suffix != ".tar" else str(error)
-        return members, (Reason.DAMAGED if size else Reason.EMPTY_FILE, remedy)
+        trouble = (Reason.DAMAGED if size else Reason.EMPTY_FILE), remedy
     whole = [member for member in members if member.offset_data + member.size <= size]
     if len(whole) < len(members):
-        return whole, (Reason.CUT_SHORT, f"the tar ends inside {members[-1].name}")
-    return whole, None
+        trouble = Reason.CUT_SHORT, f"the tar ends inside {members[-1].name}"
+    return whole, trouble
 
 
 def _sample(path: Path, key: str, parts: dict[str, tarfile.TarInfo], shard: str) -> tuple[list[Record], list[Row]]:
