@@ -51,6 +51,7 @@ LR, CLIP, SHIFT = 1e-3, 1.0, 3.0
 TEXT_TOKENS, MIN_TEXT_TOKENS = 24, 9  # gallop's captions
 FLOW = FlowConfig(draw="logit_normal", shift=SHIFT, caption_dropout=0.0, image_share=0.0)
 MIB = 2**20
+OPTIONS = ("batch_size", "size_px", "threads", "recompute")  # that both sides are told
 
 
 class Batches:
@@ -89,7 +90,9 @@ def ours(options: argparse.Namespace) -> Callable[[int], float]:
     model = fresh().train()
     stage = gallop_flow_128()
     optimizer = OptimizerConfig(lr=LR, betas=(0.9, 0.95), warmup_steps=0, max_grad_norm=CLIP)
-    run = RunConfig(num_steps=10**6, batch_size=options.batch_size, trackers=(), optimizer=optimizer)
+    run = RunConfig(
+        num_steps=10**6, batch_size=options.batch_size, trackers=(), optimizer=optimizer, recompute=options.recompute
+    )  # fmt: skip
     task = FlowTask(
         cache=Batches(model.config, options.size_px), held_out=(), empty=empty(model.config), config=FLOW, seed=0
     )
@@ -158,7 +161,7 @@ def peak_bytes() -> int:
 
 def measure(options: argparse.Namespace) -> dict[str, list[dict[str, float]]]:
     """Every step of both sides, in turns; the first step warms up and is left out of the times."""
-    flags = [f"--{name.replace('_', '-')}={getattr(options, name)}" for name in ("batch_size", "size_px", "threads")]
+    flags = [f"--{name.replace('_', '-')}={getattr(options, name)}" for name in OPTIONS]
     sides = {
         name: subprocess.Popen(
             [sys.executable, __file__, "--worker", name, *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -209,7 +212,7 @@ def report(figures: dict[str, Any], options: argparse.Namespace) -> str:
         "# Training step: ours against diffusers' classes in a plain loop",
         "",
         f"`python benchmarks/training.py --size-px {options.size_px} --batch-size {options.batch_size} --threads "
-        f"{options.threads}` at commit {commit()}, {datetime.date.today().isoformat()}.",
+        f"{options.threads} --recompute {options.recompute}` at commit {commit()}, {datetime.date.today().isoformat()}.",
         f"{processor()}, {options.threads} threads each in turns, load {os.getloadavg()[0]:.1f} when it ended; "
         f"torch {torch.__version__}, diffusers {diffusers.__version__}, Python {platform.python_version()}.",
         "",
@@ -236,6 +239,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--size-px", type=int, default=128)
     parser.add_argument("--steps", type=int, default=6, help="of each side, after one that warms up")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--recompute", choices=["none", "selective", "full"], default="none", help="of our blocks")
     parser.add_argument("--worker", choices=["ours", "peer"], help=argparse.SUPPRESS)
     parser.add_argument("--report", action=argparse.BooleanOptionalAction, default=True, help="write the dated report")
     return parser.parse_args()
@@ -250,7 +254,7 @@ def main() -> int:
     text = report(figures, options)
     print(text)
     if options.report:
-        name = f"training-{options.size_px}px_{hardware()}_{datetime.date.today().isoformat()}.md"
+        name = f"training-{options.size_px}px-{options.recompute}_{hardware()}_{datetime.date.today().isoformat()}.md"
         (ROOT / "benchmarks" / "reports" / name).write_text(text)
     is_same = figures["loss_difference"] <= MAX_LOSS_DIFFERENCE
     return 0 if is_same and figures["speed"] >= TARGET_SPEED and figures["memory"] <= TARGET_MEMORY else 1

@@ -2,12 +2,15 @@
 
 A family such as `gallop` runs all its stages in order. Each stage keeps its checkpoints, metrics.jsonl, sample sheets
 and averaged weights under OUT/STAGE. SIGTERM and the first Ctrl-C save before they stop; a second Ctrl-C does not.
+--data trains a transformer on films and pictures of your own, as `muybridge encode` wrote them; a set there called
+held-out is validated on.
 
 Examples:
 
   muybridge train gallop --out runs/gallop
   muybridge train gallop --out runs/gallop --dry-run
   muybridge train gallop-vae --out runs/small --set run.num_steps=200 --set run.batch_size=2
+  muybridge train finetune --data encoded --model gallop --out runs/mine
 """
 
 import json
@@ -43,6 +46,23 @@ def command(
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting, as run.num_steps=100.")
     ] = None,
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where muybridge encode put your data.")] = None,
+    name: Annotated[str | None, typer.Option(help="The encoded set, where DIR holds several.")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="With --data: catalogue name or folder to start from.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Train a transformer on what muybridge encode wrote there.")
+    ] = None,
+    data_name: Annotated[
+        str | None, typer.Option("--data-name", metavar="NAME", help="The set, where DIR holds several.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="With --data: the model whose weights to begin with.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="With --data: whose text encoder made the states.")
+    ] = None,
     is_dry: Annotated[
         bool,
         typer.Option("--dry-run", help="Print parameters, operations, memory, time and data; train nothing."),
@@ -55,13 +75,20 @@ def command(
     if is_family and overrides:
         rule = "its stages have different settings"
         raise invalid(f"--set with {recipe}", rule, "set them on one stage, by its name")
+    if data is None and (name or model):
+        raise invalid("--name or --model", "go with --data", "say where your encoded data are")
+    if data is None and (data_name or model or text):
+        raise invalid("--data-name, --model or --text", "goes with --data", "name the folder of encoded data")
     if is_dry:
         _print_plans(recipes.plan_stages(recipe, out, changes=overrides), is_json=is_json)
         return
     check_writable(out / recipe / "metrics.jsonl")
     try:
         with _stops_on_sigterm(), StepBars(Console(stderr=True)) as bars:
-            if is_family:
+            if data is not None:
+                own = recipes.OwnData(folder=data, name=name, model=model)
+                result = recipes.run_on_data(recipe, out, own, changes=overrides, report=bars.show, say=_say)
+            elif is_family:
                 result = recipes.run_all(out, report=bars.show, say=_say, family=recipes.FAMILIES[recipe])
             else:
                 result = recipes.run_stage(recipe, out, changes=overrides, report=bars.show, say=_say)

@@ -5,14 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from muybridge.recipes.families import FAMILIES
-    from muybridge.recipes.launch import run_all, run_stage
+    from muybridge.recipes.launch import OwnData, run_all, run_on_data, run_stage
     from muybridge.recipes.planning import StagePlan, plan_stages
 
 _HOMES = {
-    "FAMILIES": "families", "run_all": "launch", "run_stage": "launch", "StagePlan": "planning",
+    "FAMILIES": "families",
+    "OwnData": "launch",
+    "StagePlan": "planning",
     "plan_stages": "planning",
-}  # fmt: skip
-__all__ = ["FAMILIES", "StagePlan", "plan_stages", "run_all", "run_stage"]
+    "run_all": "launch",
+    "run_on_data": "launch",
+    "run_stage": "launch",
+}
+__all__ = ["FAMILIES", "OwnData", "StagePlan", "plan_stages", "run_all", "run_on_data", "run_stage"]
 
 
 def __getattr__(name: str) -> Any:

@@ -86,24 +86,28 @@ SKETCH = Family(
 )  # fmt: skip
 
 _OWN_DATA: Mapping[str, Stage] = MappingProxyType({  # the released size; each learns from what `encode` wrote
-    "hunyuan-image-low": Stage(recipe=hunyuan.hunyuan_image_low, summary=SUMMARIES["hunyuan-image-low"]),
+    "hunyuan-image-low": Stage(
+        recipe=hunyuan.hunyuan_image_low, summary=SUMMARIES["hunyuan-image-low"], text=hunyuan.TEXT
+    ),
     "hunyuan-image-mixed": Stage(
-        recipe=hunyuan.hunyuan_image_mixed, summary=SUMMARIES["hunyuan-image-mixed"], start="hunyuan-image-low"
+        recipe=hunyuan.hunyuan_image_mixed, summary=SUMMARIES["hunyuan-image-mixed"],
+        start="hunyuan-image-low", text=hunyuan.TEXT,
     ),
     "hunyuan-video-low-short": Stage(
         recipe=hunyuan.hunyuan_video_low_short, summary=SUMMARIES["hunyuan-video-low-short"],
-        start="hunyuan-image-mixed",
+        start="hunyuan-image-mixed", text=hunyuan.TEXT,
     ),
     "hunyuan-video-low-long": Stage(
         recipe=hunyuan.hunyuan_video_low_long, summary=SUMMARIES["hunyuan-video-low-long"],
-        start="hunyuan-video-low-short",
+        start="hunyuan-video-low-short", text=hunyuan.TEXT,
     ),
     "hunyuan-video-high-long": Stage(
         recipe=hunyuan.hunyuan_video_high_long, summary=SUMMARIES["hunyuan-video-high-long"],
-        start="hunyuan-video-low-long",
+        start="hunyuan-video-low-long", text=hunyuan.TEXT,
     ),
     "hunyuan-finetune": Stage(
-        recipe=hunyuan.hunyuan_finetune, summary=SUMMARIES["hunyuan-finetune"], start="hunyuan-video-high-long"
+        recipe=hunyuan.hunyuan_finetune, summary=SUMMARIES["hunyuan-finetune"],
+        start="hunyuan-video-high-long", text=hunyuan.TEXT,
     ),
     "finetune": Stage(recipe=progressive.finetune, summary=SUMMARIES["finetune"]),
 })  # fmt: skip

@@ -17,7 +17,7 @@ class Stage:
     """One stage: its recipe, what it learns from, and the stage whose weights it starts from.
 
     world: None where the data are the user's own. reads: the stage whose result it encodes with (latents: a VAE) or
-    learns on (transformers: latents).
+    learns on (transformers: latents). text: the model whose text encoder made the states of the user's own data.
     """
 
     recipe: Callable[[], Recipe]
@@ -25,6 +25,7 @@ class Stage:
     world: Callable[[], SpritesConfig] | None = None
     start: str | None = None
     reads: str | None = None
+    text: str = "gallop"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

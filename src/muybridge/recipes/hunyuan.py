@@ -15,6 +15,7 @@ from muybridge.training.stages import FlowStage
 from muybridge.training.tasks.flow_matching import FlowConfig
 from muybridge.transformer.config import TransformerConfig
 
+TEXT = "hunyuanvideo"  # whose text encoders are used
 PICTURE_TOKENS = 256  # of a 256 px picture: the reference of the shift
 LOW, MIDDLE, HIGH = (256, 256), (512, 512), (1280, 720)
 

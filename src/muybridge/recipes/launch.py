@@ -58,8 +58,8 @@ class OwnData:
     """What `muybridge encode` wrote, and the model to begin with.
 
     name: of the set, where `folder` holds several. model: catalogue name or folder whose weights are trained on and
-    whose text encoder made the states; None: afresh, or from the stage before. text: the text encoder's, where that is
-    another model's or `words`.
+    whose text encoder made the states; None: afresh, or from the stage before. text: whose text encoder made the states
+    where that is not the model's or the stage's; also `words`.
     """
 
     folder: Path
@@ -82,7 +82,7 @@ def run_on_data(name: str, out: Path, data: OwnData, *, changes: Mapping[str, An
         start = locate(resolve(data.model))
         settings = replace(settings, transformer=load_transformer(start).config)
     say(f"{name}: {_standing(out / name)}")
-    text = open_text(data.text or data.model or "gallop", device=torch.device("cpu"), say=say)
+    text = open_text(data.text or data.model or stage.text, device=torch.device("cpu"), say=say)
     return train_flow_on_data(
         settings, out / name, data=data.folder, name=data.name, text=text.encoder, start=start,
         on_step=lambda done, total, figures: report(name, done, total, figures),
@@ -199,7 +199,7 @@ class _Launch:
     def _read(self) -> Path:
         """The folder of the stage that this one reads."""
         if self.stage.reads is None:
-            raise invalid(self.name, "reads no other stage", "give it data of your own")
+            raise invalid(self.name, "learns from data of your own", "encode some and give them with --data")
         return finished(self.out, self.stage.reads, self.stages)
 
     def _start(self, kind: str) -> Path | None:

@@ -55,6 +55,8 @@ def _planned(name: str, stage: Stage, settings: Recipe, out: Path) -> StagePlan:
 
 def _flow(name: str, stage: Stage, settings: FlowStage, out: Path) -> StagePlan:
     """A transformer's stage; of several scales, a step is the mean and memory the largest."""
+    if settings.buckets is not None:
+        return _own_data(name, settings)
     cache = _cache_of(stage)
     whole = Scale(size_px=settings.size_px, num_frames=cache.num_frames, batch_size=settings.run.batch_size)
     scales = settings.scales or (whole,)
@@ -69,6 +71,19 @@ def _flow(name: str, stage: Stage, settings: FlowStage, out: Path) -> StagePlan:
         work=", ".join(f"{each.batch_size} films of {each.size_px} px, {each.num_frames} frames" for each in scales),
         data=data,
         plan=mixed([_scale_plan(settings, scale) for scale in scales], turns),
+    )
+
+
+def _own_data(name: str, settings: FlowStage) -> StagePlan:
+    """A transformer's stage on a user's data, whose batches hold no more tokens than the largest bucket's."""
+    thw, rows = settings.largest()
+    return StagePlan(
+        name=name,
+        work=f"{rows} samples of {thw[0]} x {thw[1]} x {thw[2]} latent cells at most",
+        data="what muybridge encode wrote, with --data",
+        plan=plan_transformer(
+            settings.transformer, settings.run, latent_thw=thw, num_text_tokens=NUM_TEXT_TOKENS, rows=rows
+        ),
     )
 
 
