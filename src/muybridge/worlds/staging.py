@@ -183,7 +183,7 @@ def _draw_motion(subject: Subject, camera: str, rng: random.Random, *, is_alone:
         return pick(rng, ("still", *across, *across, *depth, *upwards, *hops))
     if rng.random() < 0.65:
         return "still"
-    if camera in ("zoom in", "zoom out", "handheld"):
+    if camera == "handheld":
         return pick(rng, (*across, *hops, *upwards))
     return pick(rng, (*hops, *upwards[2:], "still"))
 

@@ -104,9 +104,9 @@ def _says(opening: str, phrase: str) -> bool:
 
 
 def _names_camera(opening: str, camera: str) -> bool:
-    """Whether the opening names the movement; a resting camera counts as named by any word about the camera."""
-    word = "camera" if camera == "static" else camera.split()[0]
-    return word in opening.lower()
+    """Whether the opening names the movement."""
+    words = ("camera", "static") if camera == "static" else (camera.split()[0],)
+    return any(word in opening.lower() for word in words)
 
 
 def _sentence(name: str, phrase: str, rng: random.Random) -> str:
