@@ -69,7 +69,7 @@ class _Kept:
     pixels: Tensor
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ReconstructionTask:
     """The loss of a VAE on batches of clips.
 
@@ -88,8 +88,8 @@ class ReconstructionTask:
     tiled_share: float = 0.0
     window_px: int = 0
     num_micro_batches: int = 1
-    _kept: dict[int, _Kept] = field(init=False, default_factory=dict)
-    _whole: tuple[int, Tensor] | None = field(init=False, default=None)
+    _kept: dict[int, _Kept] = field(init=False, default_factory=dict)  # for the critic, by micro-batch
+    _whole: dict[int, Tensor] = field(init=False, default_factory=dict)  # the last step's batch, by its step
 
     def __post_init__(self) -> None:
         if self.weights.perceptual and self.features is None:
@@ -153,16 +153,16 @@ class ReconstructionTask:
     @torch.no_grad()
     def validate(self, model: VideoVAE) -> dict[str, float]:
         """Means over clips of PSNR in dB and SSIM, the distance of features, and the latents' root mean square."""
-        found: dict[str, list[Tensor]] = {"psnr_db": [], "ssim": [], "latent_rms": []}
+        features, found = self.features, dict[str, list[Tensor]](psnr_db=[], ssim=[], latent_rms=[])
         for first, pixels in enumerate(self.held_out.split(VALIDATION_BATCH)):
             pixels = pixels.to(device_of(model))
             latents, decoded = _round_trip(model, pixels)
             found["psnr_db"].append(psnr(decoded, pixels))
             found["ssim"].append(ssim(decoded, pixels))
             found["latent_rms"].append(latents.float().square().mean(dim=(1, 2, 3, 4)))
-            if self.features is not None:
+            if features is not None:
                 draws = [generator(0, first, row, "validation") for row in range(len(pixels))]
-                distance = self.features(decoded, pixels, draws)
+                distance = features(decoded, pixels, draws)
                 found.setdefault("perceptual", []).append(distance.expand(len(pixels)))
         figures = {name: float(torch.cat(values).mean()) for name, values in found.items()}
         return figures | {"latent_rms": figures["latent_rms"] ** 0.5}
@@ -177,9 +177,10 @@ class ReconstructionTask:
 
     def _rows(self, step: int, batch_size: int, micro: int) -> tuple[Tensor, int]:
         """The micro-batch's pixels, and the number of its first row in the step's whole batch."""
-        if self._whole is None or self._whole[0] != step:
-            self._whole = step, self.clips.batch(step, batch_size=batch_size * self.num_micro_batches)
-        parts = self._whole[1].chunk(self.num_micro_batches)
+        if step not in self._whole:
+            self._whole.clear()
+            self._whole[step] = self.clips.batch(step, batch_size=batch_size * self.num_micro_batches)
+        parts = self._whole[step].chunk(self.num_micro_batches)
         return parts[micro], micro * len(parts[0])
 
     def _coded(
@@ -210,12 +211,12 @@ def device_of(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
 
 
-def last_layer(model: VideoVAE) -> nn.Parameter:
+def last_layer(model: VideoVAE) -> Tensor:
     """The weights that the convolutions' pixels come out of, where terms are compared."""
     return model.decoder.conv_out.conv.weight
 
 
-def gradient_norm(term: Tensor, parameter: nn.Parameter) -> float:
+def gradient_norm(term: Tensor, parameter: Tensor) -> float:
     """Length of a term's gradient at one parameter; the graph stays."""
     (gradient,) = torch.autograd.grad(term, parameter, retain_graph=True)
     return float(gradient.float().norm())
