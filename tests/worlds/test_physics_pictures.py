@@ -1,5 +1,8 @@
 """The physics world's pictures and the truth about them; skipped where there is no EGL to draw with."""
 
+import os
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -9,6 +12,7 @@ import pytest
 from muybridge.core.errors import RunFailed
 from muybridge.worlds.physics import PhysicsConfig, PhysicsScene, PhysicsTruth, PhysicsWorld
 from muybridge.worlds.physics.looks import COLOURS
+from muybridge.worlds.physics.shapes import SHAPES
 
 pytest.importorskip("mujoco", reason="needs the extra [worlds]")
 from muybridge.worlds.physics.engine import use_context
@@ -118,12 +122,13 @@ def _read(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 
 def test_depth_is_the_distance_to_what_is_seen():
-    """The subject's middle lies behind its surface by no more than its reach."""
+    """The subject's middle lies behind its surface by no more than its corners are away from it."""
     world, scene = _scene("static", "around left")
     truth = world.truth(scene, num_frames=3)
+    reach = 1.01 * scene.subject.scale * np.linalg.norm(SHAPES[scene.subject.shape].extent)
     for frame, middle in enumerate(world.camera(scene, num_frames=3).seen(truth.positions)[:, 0, 2]):
         shown = truth.depth[frame][truth.segments[frame] == 3]
-        assert middle - scene.subject.reach_m * 1.01 <= shown.min() <= shown.max() <= middle + scene.subject.reach_m
+        assert middle - reach <= shown.min() <= shown.max() <= middle + reach
     assert np.isinf(truth.depth[truth.segments == 0]).all() and np.isfinite(truth.depth[truth.segments != 0]).all()
 
 
@@ -162,3 +167,25 @@ def test_a_clip_comes_with_its_captions():
     clip = world.clip(0)
     assert clip.pixels.shape == (17, SIZE_PX, SIZE_PX, 3)
     assert clip.caption == world.captions(clip.scene, 1)[0] and clip.structured == world.structured(clip.scene)
+
+
+@pytest.mark.slow
+def test_a_machine_without_egl_is_told_what_to_install():
+    """PyOpenGL set to another platform refuses EGL as a machine without it does."""
+    script = "from muybridge.worlds.physics.engine import use_context; use_context()"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=os.environ | {"PYOPENGL_PLATFORM": "glx"}, capture_output=True, text=True
+    )
+    assert "RunFailed: No EGL" in done.stderr and "apt install libegl1 libgl1-mesa-dri." in done.stderr
+
+
+def test_a_process_forked_after_drawing_is_refused():
+    """It would wait for ever."""
+    process = os.fork()
+    if process == 0:
+        try:
+            use_context()
+        except RunFailed:
+            os._exit(7)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 7

@@ -7,6 +7,7 @@ Examples:
 
   muybridge worlds sprites --preview sheet.png
   muybridge worlds sprites-flat --preview sheet.png --clips 20 --seed 3
+  muybridge worlds physics --preview sheet.png --split held_out
   muybridge worlds sprites --out data/sprites --clips 1000 --size 128
   muybridge worlds sprites --out data/test --clips 100 --split held_out
 """
@@ -29,6 +30,7 @@ from muybridge.core.errors import invalid
 from muybridge.weights.assets import ensure
 from muybridge.worlds import SpritesConfig, SpritesWorld, complete_sprites
 from muybridge.worlds.materialise import MaterialiseConfig, materialise
+from muybridge.worlds.physics import PhysicsConfig, PhysicsWorld
 from muybridge.worlds.preview import write_sheet
 from muybridge.worlds.world import DescribedWorld
 
@@ -57,10 +59,15 @@ def _flat_sprites(size_px: int, num_frames: int, seed: int) -> DescribedWorld:
     return SpritesWorld(config, ensure("fluent-emoji-anim", on_progress=_say))
 
 
+def _physics(size_px: int, num_frames: int, seed: int) -> DescribedWorld:
+    return PhysicsWorld(PhysicsConfig(width_px=size_px, height_px=size_px, num_frames=num_frames, seed=seed))
+
+
 WORLDS: Mapping[str, WorldChoice] = MappingProxyType(
     {
         "sprites": WorldChoice(summary="animated emoji, several at once, in light, styles and depth", open=_sprites),
         "sprites-flat": WorldChoice(summary="one emoji at a time, as gallop was trained on", open=_flat_sprites),
+        "physics": WorldChoice(summary="solid bodies that fall, roll, collide, swing (needs EGL)", open=_physics),
     }
 )
 _NAMES = "; ".join(f"{name}: {choice.summary}" for name, choice in WORLDS.items())

@@ -32,17 +32,27 @@ def geom_type(kind: str) -> Any:
 def use_context() -> None:
     """Make an EGL context current in the calling thread; RunFailed names what is missing on this machine.
 
-    Each thread of each process keeps its own: the first drawing in a context takes 0.15 s, the next ones do not.
+    Each thread keeps its own: the first drawing in a context takes 0.15 s, the next ones do not. A process forked after
+    its parent has drawn cannot draw (measured: Mesa waits for threads that no longer are), so it is refused too.
     """
-    context = _context(os.getpid(), threading.get_ident())
-    context.make_current()
+    if _drawing_process() != os.getpid():
+        raise RunFailed("A forked process cannot draw after its parent has: start workers by spawn, or before drawing.")
+    _context(threading.get_ident()).make_current()
 
 
 @cache
-def _context(process: int, thread: int) -> Any:
+def _drawing_process() -> int:
+    """The process that asked first; a forked one inherits the answer."""
+    return os.getpid()
+
+
+@cache
+def _context(thread: int) -> Any:
     mujoco_module()
     try:
         return importlib.import_module("mujoco.egl").GLContext(1, 1)
-    except (ImportError, AttributeError, OSError, RuntimeError) as error:
-        reason = str(error).split("\n")[0].rstrip(".")
-        raise RunFailed(f"No EGL to draw with ({reason}); apt install {EGL_PACKAGES}.") from error
+    except AttributeError:  # what PyOpenGL says when it has no library to look into
+        reason = "libEGL.so.1 is missing"
+    except (ImportError, OSError, RuntimeError) as error:
+        reason = str(error).split(". ")[0].rstrip(".")
+    raise RunFailed(f"No EGL to draw with: {reason}; apt install {EGL_PACKAGES}.")

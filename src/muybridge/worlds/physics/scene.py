@@ -47,7 +47,7 @@ class Thing:
 
     @property
     def reach_m(self) -> float:
-        """Radius of a sphere around its middle that holds it."""
+        """Half its longest side: the radius of what the camera keeps in the frame; corners may stick out."""
         return self.scale * max(SHAPES[self.shape].extent)
 
     def combination(self, event: str) -> tuple[str, str, str]:
