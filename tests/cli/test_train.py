@@ -23,8 +23,6 @@ WRONG = [
     (["gallop-vae", "--out", "/proc/new"], "cannot be written"),
     (["gallop-flow-64", "--out", "new"], "run muybridge train gallop-latents --out new first"),
     (["gallop", "--out", "new", "--set", "run.num_steps=4"], "set them on one stage"),
-    (["finetune", "--out", "new", "--model", "gallop"], "name the folder of encoded data"),
-    (["gallop-vae", "--out", "new", "--data", "mine"], "does not train a transformer on data"),
     (["finetune", "--out", "new"], "encode some and give them with --data"),
     (["finetune", "--out", "new", "--model", "gallop"], "go with --data"),
     (["gallop-vae", "--out", "new", "--data", "encoded"], "does not train a transformer on data"),

@@ -51,18 +51,6 @@ def command(
     model: Annotated[
         str | None, typer.Option(metavar="MODEL", help="With --data: catalogue name or folder to start from.")
     ] = None,
-    data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Train a transformer on what muybridge encode wrote there.")
-    ] = None,
-    data_name: Annotated[
-        str | None, typer.Option("--data-name", metavar="NAME", help="The set, where DIR holds several.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="With --data: the model whose weights to begin with.")
-    ] = None,
-    text: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="With --data: whose text encoder made the states.")
-    ] = None,
     is_dry: Annotated[
         bool,
         typer.Option("--dry-run", help="Print parameters, operations, memory, time and data; train nothing."),
@@ -77,8 +65,6 @@ def command(
         raise invalid(f"--set with {recipe}", rule, "set them on one stage, by its name")
     if data is None and (name or model):
         raise invalid("--name or --model", "go with --data", "say where your encoded data are")
-    if data is None and (data_name or model or text):
-        raise invalid("--data-name, --model or --text", "goes with --data", "name the folder of encoded data")
     if is_dry:
         _print_plans(recipes.plan_stages(recipe, out, changes=overrides), is_json=is_json)
         return
