@@ -107,14 +107,14 @@ def publish_family(out: Path, family: Family = GALLOP) -> Path:
     """The model folder `out`/NAME of the finished stages."""
     vae, latents, flow = family.last(VAEStage), family.last(CacheStage), family.last(FlowStage)
     parts = {
-        "transformer": finished(out, flow, family.stages) / "transformer.safetensors",
-        "vae": finished(out, vae, family.stages) / "vae.safetensors",
+        "transformer": finished(out, flow, stages=family.stages) / "transformer.safetensors",
+        "vae": finished(out, vae, stages=family.stages) / "vae.safetensors",
     }
-    text = finished(out, latents, family.stages) / TEXT_FILE
+    text = finished(out, latents, stages=family.stages) / TEXT_FILE
     return publish(parts, text, out / family.name, about=family.about())
 
 
-def finished(out: Path, name: str, stages: Mapping[str, Stage] = STAGES) -> Path:
+def finished(out: Path, name: str, *, stages: Mapping[str, Stage] = STAGES) -> Path:
     """The folder of a stage that has finished. Raises InvalidInput, naming the command, where it has not."""
     folder = out / name
     if isinstance(stages[name].recipe(), CacheStage):
@@ -200,12 +200,12 @@ class _Launch:
         """The folder of the stage that this one reads."""
         if self.stage.reads is None:
             raise invalid(self.name, "learns from data of your own", "encode some and give them with --data")
-        return finished(self.out, self.stage.reads, self.stages)
+        return finished(self.out, self.stage.reads, stages=self.stages)
 
     def _start(self, kind: str) -> Path | None:
         """The weights of the stage that this one starts from."""
         start = self.stage.start
-        return None if start is None else finished(self.out, start, self.stages) / f"{kind}.safetensors"
+        return None if start is None else finished(self.out, start, stages=self.stages) / f"{kind}.safetensors"
 
 
 def _check_known(name: str, stages: Mapping[str, Stage]) -> None:
