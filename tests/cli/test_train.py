@@ -24,6 +24,8 @@ WRONG = [
     (["gallop-flow-64", "--out", "new"], "run muybridge train gallop-latents --out new first"),
     (["gallop", "--out", "new", "--set", "run.num_steps=4"], "set them on one stage"),
     (["finetune", "--out", "new"], "encode some and give them with --data"),
+    (["finetune", "--out", "new", "--model", "gallop"], "go with --data"),
+    (["gallop-vae", "--out", "new", "--data", "encoded"], "does not train a transformer on data"),
 ]  # fmt: skip
 
 

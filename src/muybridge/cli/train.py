@@ -46,6 +46,11 @@ def command(
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting, as run.num_steps=100.")
     ] = None,
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where muybridge encode put your data.")] = None,
+    name: Annotated[str | None, typer.Option(help="The encoded set, where DIR holds several.")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="With --data: catalogue name or folder to start from.")
+    ] = None,
     is_dry: Annotated[
         bool,
         typer.Option("--dry-run", help="Print parameters, operations, memory, time and data; train nothing."),
@@ -58,6 +63,8 @@ def command(
     if is_family and overrides:
         rule = "its stages have different settings"
         raise invalid(f"--set with {recipe}", rule, "set them on one stage, by its name")
+    if data is None and (name or model):
+        raise invalid("--name or --model", "go with --data", "say where your encoded data are")
     if is_dry:
         _print_plans(recipes.plan_stages(recipe, out, changes=overrides), is_json=is_json)
         return
@@ -65,7 +72,7 @@ def command(
     try:
         with _stops_on_sigterm(), StepBars(Console(stderr=True)) as bars:
             if data is not None:
-                own = recipes.OwnData(folder=data, name=data_name, model=model, text=text)
+                own = recipes.OwnData(folder=data, name=name, model=model)
                 result = recipes.run_on_data(recipe, out, own, changes=overrides, report=bars.show, say=_say)
             elif is_family:
                 result = recipes.run_all(out, report=bars.show, say=_say, family=recipes.FAMILIES[recipe])
