@@ -212,7 +212,8 @@ def report(figures: dict[str, Any], options: argparse.Namespace) -> str:
         "# Training step: ours against diffusers' classes in a plain loop",
         "",
         f"`python benchmarks/training.py --size-px {options.size_px} --batch-size {options.batch_size} --threads "
-        f"{options.threads} --recompute {options.recompute}` at commit {commit()}, {datetime.date.today().isoformat()}.",
+        f"{options.threads} --recompute {options.recompute}`",
+        f"at commit {commit()}, {datetime.date.today().isoformat()}.",
         f"{processor()}, {options.threads} threads each in turns, load {os.getloadavg()[0]:.1f} when it ended; "
         f"torch {torch.__version__}, diffusers {diffusers.__version__}, Python {platform.python_version()}.",
         "",

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -50,26 +49,20 @@ def turns_of(scales: Sequence[Scale]) -> list[int]:
     return turns
 
 
-@dataclass(frozen=True)
 class ScaledLatents:
-    """Batches that take turns over scales; each scale goes through its samples in its own order, none left out.
+    """Batches that take turns over scales; each scale goes through its samples in its own order, none left out."""
 
-    caches: by size in px. Films shorter than the cache's are its beginnings, which a frame-causal VAE encodes alike.
-    """
-
-    caches: Mapping[int, LatentCache]
-    scales: tuple[Scale, ...]
-
-    def __post_init__(self) -> None:
-        for scale in self.scales:
-            wanted, held = latent_frames(scale.num_frames), self.caches[scale.size_px].latents.shape[2]
+    def __init__(self, caches: Mapping[int, LatentCache], scales: tuple[Scale, ...]) -> None:
+        """caches: by size in px. Films shorter than the cache's are its beginnings, which a frame-causal VAE encodes
+        alike. Raises InvalidInput on a scale that the caches do not hold.
+        """
+        for scale in scales:
+            wanted, held = latent_frames(scale.num_frames), caches[scale.size_px].latents.shape[2]
             if wanted > held:
                 given = f"num_frames={scale.num_frames} at {scale.size_px} px"
                 raise invalid(given, f"the cache holds {4 * held - 3}", "encode longer films, or ask for fewer frames")
-
-    @cached_property
-    def _turns(self) -> list[int]:
-        return turns_of(self.scales)
+        self.caches, self.scales = caches, scales
+        self._turns = turns_of(scales)
 
     def batch(self, step: int, *, batch_size: int, seed: int) -> LatentBatch:
         """The rows of `step`; the scale gives their number, not `batch_size`."""

@@ -1,7 +1,6 @@
 """Training a probe to tell what a world's clips show, from clips that are worsened on purpose."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -24,18 +23,26 @@ def facts_of(scene: Any) -> dict[str, str]:
     return {name: getattr(scene, name) for name in ATTRIBUTES}
 
 
-@dataclass(frozen=True)
 class ProbeTask:
-    """Cross-entropy of every attribute; clips, their wear and the label's balance are functions of (seed, step)."""
+    """Cross-entropy of every attribute; clips, their wear and the labels' balance are functions of (seed, step)."""
 
-    world: World
-    probe: ProbeConfig
-    num_frames: int
-    num_scenes: int
-    num_held_out: int
-    seed: int
-    num_micro_batches: int = 1
     critic: None = None
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        probe: ProbeConfig,
+        num_frames: int,
+        num_scenes: int,
+        num_held_out: int,
+        seed: int,
+        num_micro_batches: int = 1,
+    ) -> None:
+        """num_scenes: distinct training scenes; num_held_out: scenes of combinations that are never trained on."""
+        self.world, self.probe, self.num_frames = world, probe, num_frames
+        self.num_scenes, self.num_held_out = num_scenes, num_held_out
+        self.seed, self.num_micro_batches = seed, num_micro_batches
 
     def loss(self, model: ClipProbe, step: int, *, batch_size: int, micro: int = 0) -> tuple[Tensor, dict[str, float]]:
         """The sum over attributes, a mean over the rows of `step` that `micro` names."""
