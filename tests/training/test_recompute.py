@@ -10,6 +10,7 @@ from muybridge.core.errors import InvalidInput
 from muybridge.training.recompute import apply_recompute
 from muybridge.transformer import Transformer
 from tests.transformer.networks import TINY, conditions, latents, network
+from tests.vae.small import clip, small_vae
 
 MODES = ("selective", "full")
 
@@ -45,6 +46,17 @@ def test_gradients_are_equal(mode, is_bf16: bool) -> None:
     assert [name for name in wanted if not torch.equal(wanted[name], found[name])] == []
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_vae_s_gradients_are_equal(mode) -> None:
+    plain = small_vae().train()
+    thrifty = copy.deepcopy(plain)
+    apply_recompute(thrifty, mode)
+    for vae in (plain, thrifty):
+        vae.decode(vae.encode(clip(5)).mode()).square().sum().backward()
+    pairs = zip(plain.named_parameters(), thrifty.parameters(), strict=True)
+    assert [name for (name, one), other in pairs if not _equal(one.grad, other.grad)] == []
+
+
 def test_less_is_kept() -> None:
     sizes = []
     for mode in ("none", *MODES):
@@ -68,3 +80,7 @@ def test_the_state_dict_is_the_network_s_own(mode) -> None:
 def test_a_model_without_blocks_is_refused() -> None:
     with pytest.raises(InvalidInput, match="Linear names no blocks"):
         apply_recompute(nn.Linear(2, 2), "full")
+
+
+def _equal(one: Tensor | None, other: Tensor | None) -> bool:
+    return (one is None and other is None) or (one is not None and other is not None and torch.equal(one, other))

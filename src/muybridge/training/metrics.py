@@ -1,5 +1,6 @@
 """Where a run's figures go: metrics.jsonl always, TensorBoard where installed, Weights & Biases when asked for."""
 
+import hashlib
 import importlib
 import json
 import logging
@@ -68,7 +69,8 @@ class WandB:
     """A run of Weights & Biases; it goes offline by its own settings where there is no network."""
 
     def __init__(self, folder: Path, module: ModuleType):
-        self.run: Any = module.init(project="muybridge", name=folder.name, dir=str(folder), resume="allow")
+        identity = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]  # the same folder is the same run
+        self.run: Any = module.init(project="muybridge", name=folder.name, dir=str(folder), id=identity, resume="allow")
 
     def record(self, step: int, figures: Figures) -> None:
         """One point a figure."""

@@ -1,6 +1,7 @@
 """The causal 3D VAE: 1+4n frames of 8m x 8k pixels to 1+n latent frames of m x k cells.   Paper 4.1."""
 
 import math
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -38,6 +39,11 @@ class VideoVAE(nn.Module):
     def dtype(self) -> torch.dtype:
         """The dtype the network computes in."""
         return self.quant_conv.weight.dtype
+
+    def blocks(self) -> Iterator[nn.Module]:
+        """The encoder's then the decoder's blocks, for what is applied from outside (recompute, sharding, offload)."""
+        yield from (*self.encoder.down_blocks, self.encoder.mid_block)
+        yield from (self.decoder.mid_block, *self.decoder.up_blocks)
 
     def encode(self, pixels: Float[Tensor, "b 3 f y x"]) -> Gaussian:
         """Posterior over unscaled latents (b, c, 1+n, y/8, x/8) of pixels in [-1, 1], f = 1+4n.
