@@ -86,7 +86,8 @@ def test_a_continued_run_s_speed_is_not_that_of_what_was_done_before():
 
 
 def test_durations_are_words():
-    assert [duration(seconds) for seconds in (40, 99, 720, 12000)] == ["40 s", "99 s", "12 min", "3 h 20 min"]
+    words = ["40 s", "99 s", "12 min", "3 h 20 min", "1,000 days"]
+    assert [duration(seconds) for seconds in (40, 99, 720, 12000, 86.4e6)] == words
 
 
 def test_without_a_terminal_the_end_is_a_line():

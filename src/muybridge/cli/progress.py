@@ -96,8 +96,10 @@ class StepBars(_TimedBars):
 
 
 def duration(seconds: float) -> str:
-    """In words: "40 s", "12 min", "3 h 20 min"."""
+    """In words: "40 s", "12 min", "3 h 20 min", "1,200 days"."""
     if seconds < 100:
         return f"{seconds:.0f} s"
+    if seconds > 72 * 3600:
+        return f"{seconds / 86400:,.0f} days"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
