@@ -1,6 +1,7 @@
 """The probe: any film size in, names out, kept in a file, trained by the same trainer as what it judges."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,16 @@ def probe() -> ClipProbe:
 
 def film(frames: int = 5, height: int = 24, width: int = 40) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (frames, height, width, 3), dtype=np.uint8)
+
+
+def test_a_probe_that_sees_changes_tells_a_still_film_from_one_that_moves() -> None:
+    torch.manual_seed(0)
+    network = ClipProbe(replace(CONFIG, sees_changes=True)).eval()
+    still = prepared(np.repeat(film(frames=1), 3, axis=0), network.config)
+    seen = []
+    network.trunk[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    network(torch.stack([still, prepared(film(frames=3), network.config)]))
+    assert seen[0].shape[1] == 6 and not seen[0][0, 3:].any() and bool(seen[0][1, 3:, 1:].any())
 
 
 def test_films_of_any_size_and_length_are_judged_alike_alone_and_together() -> None:

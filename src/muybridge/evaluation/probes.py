@@ -24,6 +24,7 @@ from muybridge.weights.save import save_tensors
 
 ATTRIBUTES = ("subject", "background", "motion", "camera")
 BATCH = 16
+CHANGE_SCALE = 2.0  # brings changes near the spread of pixels (convention)
 _CONFIG_KEY = "probe"
 
 
@@ -39,6 +40,7 @@ class ProbeConfig:
     num_frames: int = 9  # taken evenly from the clip, first and last among them
     channels: tuple[int, int, int, int] = (16, 32, 64, 96)
     place_channels: int = 24  # of the features that keep their place: a zoom is a pan that differs by place
+    sees_changes: bool = False  # reads what changed since the frame before as well: still ground is then plain to see
 
     def __post_init__(self) -> None:
         for name in ATTRIBUTES:
@@ -64,8 +66,9 @@ class ClipProbe(nn.Module):
         super().__init__()
         self.config = config
         first, second, third, last = config.channels
+        inputs = 6 if config.sees_changes else 3
         self.trunk = nn.Sequential(
-            nn.Conv3d(3, first, (1, 4, 4), stride=(1, 2, 2), padding=(0, 1, 1)), _norm(first), nn.SiLU(),
+            nn.Conv3d(inputs, first, (1, 4, 4), stride=(1, 2, 2), padding=(0, 1, 1)), _norm(first), nn.SiLU(),
             nn.Conv3d(first, second, 3, stride=(1, 2, 2), padding=1), _norm(second), nn.SiLU(),
             nn.Conv3d(second, third, 3, stride=2, padding=1), _norm(third), nn.SiLU(),
             nn.Conv3d(third, third, 3, padding=1), _norm(third), nn.SiLU(),
@@ -78,6 +81,8 @@ class ClipProbe(nn.Module):
 
     def forward(self, pixels: Float[Tensor, "b 3 t y x"]) -> dict[str, Float[Tensor, "b n"]]:
         """Logits of each attribute. `pixels` in [-1, 1] at the probe's size and number of frames (see `prepared`)."""
+        if self.config.sees_changes:
+            pixels = torch.cat([pixels, CHANGE_SCALE * torch.diff(pixels, dim=2, prepend=pixels[:, :, :1])], 1)
         features = self.trunk(pixels)
         read = torch.cat([features.mean(dim=(2, 3, 4)), self.place(features).flatten(1)], 1)
         return {name: head(read).float() for name, head in self.heads.items()}

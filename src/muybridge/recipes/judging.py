@@ -12,12 +12,16 @@ from muybridge.worlds.motion import MOTIONS
 def gallop_probe() -> ProbeStage:
     """What a clip shows, of the sixteen subjects, fourteen backgrounds, nine motions and nine cameras of `flow_world`.
 
-    One CPU core, 6 minutes (352 s of processor time, measured). On 200 held-out combinations, clean: subject 99.5 %,
-    background 100 %, motion 85 %, camera 82.5 % (mean over kinds 93 % and 79 %); its mistakes are subjects that cross
-    a place taken for panned ones, and handheld for static.
+    One CPU core, 6 minutes (352 s of processor time, measured). Not run yet as it stands: the shipped probe is of the
+    same recipe without `sees_changes`. That one, on 200 held-out combinations, clean: subject 99.5 %, background 100 %,
+    motion 85 %, camera 82.5 % (mean over kinds 93 % and 79 %); on 96 spread over the cameras, direction 72 %, camera
+    81 %. It takes subjects that cross a place for panned ones, and handheld cameras for still ones, which is why this
+    one is shown what changes.
     """
     return ProbeStage(
-        probe=ProbeConfig(subject=CAST, background=tuple(BACKGROUNDS), motion=MOTIONS, camera=CAMERAS),
+        probe=ProbeConfig(
+            subject=CAST, background=tuple(BACKGROUNDS), motion=MOTIONS, camera=CAMERAS, sees_changes=True
+        ),
         run=RunConfig(
             num_steps=1000, batch_size=24, ema_decay=0.99, validate_every_steps=200, checkpoint_every_steps=200,
             optimizer=OptimizerConfig(lr=2e-3, warmup_steps=50, decay_steps=400, weight_decay=0.01),
