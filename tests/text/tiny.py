@@ -92,7 +92,7 @@ def language_model(num_layers: int = 5) -> LlamaModel:
 
 
 def gallop_language(folder: Path, *, corpus: Sequence[str] = ()) -> Path:
-    """`folder`, filled as SmolLM2's is: a model of width 32, and a tokenizer of letters and of the words of `corpus`."""
+    """`folder`, filled as SmolLM2's is: a model of width 32, a tokenizer of letters and of the words of `corpus`."""
     torch.manual_seed(0)
     model = language_model()
     model.config.save_pretrained(folder)
