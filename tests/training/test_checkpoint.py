@@ -87,19 +87,19 @@ def test_a_failing_save_leaves_the_former_one_and_nothing_else(tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["step-0000001"]
 
 
-def test_a_disk_that_fills_up_while_saving_is_an_error_of_the_disk_and_leaves_the_former_one(tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_while_saving_is_said_in_a_line_and_leaves_the_former_one(tmp_path: Path) -> None:
     save(tmp_path, 1)
-    said = tmp_path.with_name("said")
+    said = tmp_path.with_name(f"{tmp_path.name}-said")
 
     def save_too_much() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
         try:
             save(tmp_path, 2, size=1_000_000)
-        except OSError as error:
+        except RunFailed as error:
             said.write_text(str(error))
 
     os.waitpid(in_child(save_too_much), 0)
-    assert "File too large" in said.read_text()
+    assert "step-0000002: not saved" in said.read_text() and "make room" in said.read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["step-0000001"]
     checkpoint.check(tmp_path / "step-0000001", settings=SETTINGS)
 

@@ -27,7 +27,7 @@ ROOM_FOR_OTHERS = 1.1  # convention: checkpoints leave a tenth of their size to 
 def save(folder: Path, step: int, state: dict[str, Any], *, settings: RunSettings, num_kept: int = 2) -> Path:
     """Write `state` as `folder/step-N` and keep the last `num_kept`; nothing where that step is there already.
 
-    Raises RunFailed where what was read back is not all of it; OSError where the disk refuses. Both leave the others.
+    Raises RunFailed where the disk refuses it, or what was read back is not all of it; the others stay.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target, temporary = folder / f"step-{step:07d}", folder / f".step-{step:07d}.{os.getpid()}"
@@ -40,6 +40,10 @@ def save(folder: Path, step: int, state: dict[str, Any], *, settings: RunSetting
         _seal(temporary, at_least_bytes=num_bytes(state))
         os.replace(temporary, target)
         _sync(folder)
+    except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
+        free = _gigabytes(shutil.disk_usage(folder).free)
+        why = getattr(error, "strerror", None) or "writing failed"
+        raise RunFailed(f"{target}: not saved ({why}, {free} free); make room and repeat the command.") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     for old in _finished(folder)[:-num_kept]:
