@@ -27,6 +27,14 @@ class Signalled(Regression):
         return super().loss(model, step, batch_size=batch_size, micro=micro)
 
 
+class SignalledWhileValidating(Regression):
+    """A run that is told to stop after its step is done."""
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return super().validate(model)
+
+
 class Breaking(nn.Module):
     """The identity, but for what it does to values or to gradients at one step."""
 
@@ -57,6 +65,13 @@ def test_told_to_stop_a_run_saves_and_continues_bit_for_bit(
     whole.run()
     resumed.run()
     assert_same(whole, resumed)
+
+
+def test_told_to_stop_between_steps_a_run_saves_too(tmp_path: Path) -> None:
+    with pytest.raises(Stopped, match="saved step 3"):
+        trainer(tmp_path, SignalledWhileValidating(), validate_every_steps=3).run()
+    saved = latest(tmp_path / "state")
+    assert saved is not None and saved.name == "step-0000003"
 
 
 def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:

@@ -41,8 +41,6 @@ class StopRequests:
 
     def leave(self, step: int) -> None:
         """Leave a run that was asked to stop and is saved: KeyboardInterrupt for Ctrl-C, Stopped for SIGTERM."""
-        if self.received is None:
-            return
         if self.received == signal.SIGINT:
             raise KeyboardInterrupt
         raise Stopped(f"told to stop: saved step {step}; the same command continues.")

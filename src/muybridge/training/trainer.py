@@ -66,7 +66,9 @@ class Trainer(Generic[Model]):
                 self._after_step(sinks, is_stopping=stop.received is not None)
                 if on_step:
                     on_step(self.step, self.config.num_steps, figures)
-                stop.leave(self.step)
+                if stop.received is not None:
+                    self._save()  # told meanwhile; else it is there already
+                    stop.leave(self.step)
         return self.ema.model
 
     def _one_step(self) -> Figures:
