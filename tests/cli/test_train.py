@@ -97,3 +97,8 @@ def test_without_a_terminal_the_end_is_a_line():
         bars.show("latents", 1, 20, {})
         bars.show("latents", 20, 20, {"loss": 0.5})
     assert text.getvalue().splitlines() == ["latents 1/1", "latents 20/20 loss 0.5000"]
+
+
+def test_a_dry_run_on_own_data_plans_the_model_that_is_given(run, folder):
+    outcome = run("train", "finetune", "--data", "encoded", "--model", "gallop", "--out", "new", "--dry-run", "--json")
+    assert outcome.json()[0]["plan"]["num_parameters"] == 12_574_272

@@ -66,7 +66,7 @@ def command(
     if data is None and (name or model):
         raise invalid("--name or --model", "go with --data", "say where your encoded data are")
     if is_dry:
-        _print_plans(recipes.plan_stages(recipe, out, changes=overrides), is_json=is_json)
+        _print_plans(recipes.plan_stages(recipe, out, changes=overrides, model=model), is_json=is_json)
         return
     check_writable(out / recipe / "metrics.jsonl")
     try:

@@ -36,6 +36,8 @@ class Share:
         return max(0.0, middle - half), min(1.0, middle + half)
 
     def __str__(self) -> str:
+        if not self.num:
+            return "none asked"
         low, high = self.interval
         return f"{self.value:.1%} ({low:.0%} to {high:.0%}; {self.num_right} of {self.num})"
 

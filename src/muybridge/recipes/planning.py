@@ -1,7 +1,7 @@
 """What a recipe would take, stage by stage, before anything is trained."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from muybridge.recipes.family import Recipe, Stage
 from muybridge.training.plan import Plan, mixed, plan_transformer, plan_vae
 from muybridge.training.scales import Scale, turns_of
 from muybridge.training.stages import CacheStage, FlowStage, VAEStage
+from muybridge.weights.catalog import locate, resolve
+from muybridge.weights.load import load_transformer
 
 NUM_TEXT_TOKENS = 32  # gallop's captions have 17 on average, and the network pads to this many
 
@@ -28,15 +30,23 @@ class StagePlan:
     plan: Plan | None
 
 
-def plan_stages(name: str, out: Path, *, changes: Mapping[str, Any]) -> list[StagePlan]:
+def plan_stages(name: str, out: Path, *, changes: Mapping[str, Any], model: str | None = None) -> list[StagePlan]:
     """The needs of a stage, or of every stage of a family, with results under `out`.
 
-    Takes seconds for each network: a piece of it is timed here. Raises InvalidInput on an unknown name or setting.
+    model: catalogue name or folder of the transformer that a stage on your own data begins with. Takes seconds for each
+    network: a piece of it is timed here. Raises InvalidInput on an unknown name or setting.
     """
     stages = FAMILIES[name].stages if name in FAMILIES else {name: STAGES[name]} if name in STAGES else None
     if stages is None:
         raise invalid(f"recipe {name!r}", "no such stage", f"choose from {', '.join((*FAMILIES, *STAGES))}")
-    return [_planned(each, stage, override(stage.recipe(), changes), out) for each, stage in stages.items()]
+    recipes = {each: override(stage.recipe(), changes) for each, stage in stages.items()}
+    return [_planned(each, stages[each], _begun_with(recipe, model), out) for each, recipe in recipes.items()]
+
+
+def _begun_with(recipe: Recipe, model: str | None) -> Recipe:
+    if model is None or not isinstance(recipe, FlowStage):
+        return recipe
+    return replace(recipe, transformer=load_transformer(locate(resolve(model))).config)
 
 
 def _planned(name: str, stage: Stage, settings: Recipe, out: Path) -> StagePlan:
