@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import muybridge
+from muybridge.evaluation.motion import travel
 from muybridge.media.sheet import contact_sheet
 from muybridge.recipes.gallop import flow_world
 from muybridge.weights.assets import ensure
@@ -23,7 +24,7 @@ from muybridge.worlds.sprites import SpritesWorld
 NUM_PROMPTS = 30
 NUM_CANDIDATES = 400
 BORDER_PX = 6
-MIN_TRAVEL_PX = 4.0  # a subject that moves less than this across 128 px stands still
+MIN_TRAVEL = 4 / 128  # of the width: a subject that moves less stands still
 
 
 def held_out_scenes(world: SpritesWorld) -> list[Scene]:
@@ -47,25 +48,13 @@ def nearest_background(pixels: np.ndarray, references: dict[str, np.ndarray]) ->
     return min(references, key=lambda name: float(np.abs(seen - references[name]).mean()))
 
 
-def travel_px(pixels: np.ndarray) -> float:
-    """How far to the right what differs from the frame's edge columns moves from first to last frame, in pixels."""
-
-    def centre(frame: np.ndarray) -> float:
-        frame = frame.astype(float)
-        ground = np.median(np.concatenate([frame[:, :3], frame[:, -3:]], axis=1), axis=1, keepdims=True)
-        weight = np.clip(np.abs(frame - ground).sum(axis=2) - 60, 0, None).sum(axis=0)
-        return float((weight * np.arange(len(weight))).sum() / max(weight.sum(), 1e-6))
-
-    return centre(pixels[-1]) - centre(pixels[0])
-
-
 def scores(world: SpritesWorld, scenes: list[Scene], films: list[np.ndarray]) -> dict[str, str]:
     """How many backgrounds and directions are as asked."""
     backgrounds = {scene.background: border_colours(world.render(scene)) for scene in reversed(scenes)}
     right_ground = [nearest_background(f, backgrounds) == s.background for s, f in zip(scenes, films, strict=True)]
     signs = {"right": 1.0, "left": -1.0}
     moving = [(s, f) for s, f in zip(scenes, films, strict=True) if s.motion in signs and s.camera == "static"]
-    right_way = [signs[scene.motion] * travel_px(film) > MIN_TRAVEL_PX for scene, film in moving]
+    right_way = [signs[scene.motion] * travel(film)[0] > MIN_TRAVEL for scene, film in moving]
     return {
         "background": f"{sum(right_ground)}/{len(right_ground)} among {len(backgrounds)}",
         "direction": f"{sum(right_way)}/{len(right_way)}",

@@ -80,7 +80,7 @@ def run_on_data(name: str, out: Path, data: OwnData, *, changes: Mapping[str, An
     start = None if stage.start is None else finished(out, stage.start) / "transformer.safetensors"
     if data.model is not None:
         start = locate(resolve(data.model))
-        settings = replace(settings, transformer=load_transformer(start).config)
+        settings = begun_with(settings, start)
     say(f"{name}: {_standing(out / name)}")
     text = open_text(data.text or data.model or stage.text, device=torch.device("cpu"), say=say)
     return train_flow_on_data(
@@ -118,12 +118,22 @@ def finished(out: Path, name: str, *, stages: Mapping[str, Stage] = STAGES) -> P
     """The folder of a stage that has finished. Raises InvalidInput, naming the command, where it has not."""
     folder = out / name
     if isinstance(stages[name].recipe(), CacheStage):
-        is_done = is_complete(folder / "held_out") and is_complete(folder / "train")
+        is_done = is_encoded(folder)
     else:
         is_done = any(folder.glob("*.safetensors"))
     if not is_done:
         raise invalid(str(folder), f"{name} has not finished here", f"run muybridge train {name} --out {out} first")
     return folder
+
+
+def is_encoded(folder: Path) -> bool:
+    """Whether a latents stage has finished in `folder`."""
+    return is_complete(folder / "held_out") and is_complete(folder / "train")
+
+
+def begun_with(stage: FlowStage, start: Path) -> FlowStage:
+    """The stage with the transformer whose weights lie at `start`."""
+    return replace(stage, transformer=load_transformer(start).config)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

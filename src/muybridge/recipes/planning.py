@@ -1,21 +1,21 @@
 """What a recipe would take, stage by stage, before anything is trained."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from muybridge.core.config import override
 from muybridge.core.errors import invalid
 from muybridge.core.shapes import latent_shape
-from muybridge.data.cache import CacheConfig, is_complete
+from muybridge.data.cache import CacheConfig
 from muybridge.recipes.families import FAMILIES, STAGES
 from muybridge.recipes.family import Recipe, Stage
+from muybridge.recipes.launch import begun_with, is_encoded
 from muybridge.training.plan import Plan, mixed, plan_transformer, plan_vae
 from muybridge.training.scales import Scale, turns_of
 from muybridge.training.stages import CacheStage, FlowStage, VAEStage
 from muybridge.weights.catalog import locate, resolve
-from muybridge.weights.load import load_transformer
 
 NUM_TEXT_TOKENS = 32  # gallop's captions have 17 on average, and the network pads to this many
 
@@ -40,13 +40,10 @@ def plan_stages(name: str, out: Path, *, changes: Mapping[str, Any], model: str 
     if stages is None:
         raise invalid(f"recipe {name!r}", "no such stage", f"choose from {', '.join((*FAMILIES, *STAGES))}")
     recipes = {each: override(stage.recipe(), changes) for each, stage in stages.items()}
-    return [_planned(each, stages[each], _begun_with(recipe, model), out) for each, recipe in recipes.items()]
-
-
-def _begun_with(recipe: Recipe, model: str | None) -> Recipe:
-    if model is None or not isinstance(recipe, FlowStage):
-        return recipe
-    return replace(recipe, transformer=load_transformer(locate(resolve(model))).config)
+    if model is not None:
+        start = locate(resolve(model))
+        recipes = {each: begun_with(r, start) if isinstance(r, FlowStage) else r for each, r in recipes.items()}
+    return [_planned(each, stages[each], recipe, out) for each, recipe in recipes.items()]
 
 
 def _planned(name: str, stage: Stage, settings: Recipe, out: Path) -> StagePlan:
@@ -119,6 +116,4 @@ def _scale_plan(settings: FlowStage, scale: Scale) -> Plan:
 
 def _standing(folder: Path) -> str:
     """Where the latents stand."""
-    if is_complete(folder / "held_out") and is_complete(folder / "train"):
-        return "encoded"
-    return "not encoded yet"
+    return "encoded" if is_encoded(folder) else "not encoded yet"
