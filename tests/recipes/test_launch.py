@@ -156,6 +156,12 @@ def test_stages_of_a_family_train_one_network_in_order(family: Family) -> None:
     assert len({stage.recipe().run.seed for stage in flows.values()}) == len(flows)
 
 
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=list(FAMILIES))
+def test_what_a_family_publishes_has_learned_to_go_on_from_given_frames(family: Family) -> None:
+    last = family.stages[family.last(FlowStage)].recipe()
+    assert isinstance(last, FlowStage) and 0 < last.flow.held_share < 0.5
+
+
 def test_stages_out_of_order_are_refused() -> None:
     stages = {"second": Stage(recipe=films, summary="", reads="first"), "first": Stage(recipe=vae, summary="")}
     with pytest.raises(InvalidInput, match="needs first before it"):

@@ -29,6 +29,10 @@ GALLOP = Family(
             recipe=gallop.gallop_flow_128, summary=SUMMARIES["gallop-flow-128"], start="gallop-flow-64",
             reads="gallop-latents",
         ),
+        "gallop-flow-held": Stage(
+            recipe=gallop.gallop_flow_held, summary=SUMMARIES["gallop-flow-held"], start="gallop-flow-128",
+            reads="gallop-latents",
+        ),
     },
     about=gallop.gallop_about,
 )  # fmt: skip

@@ -13,6 +13,7 @@ SUMMARIES = {
     "gallop-latents": "latents and text states of the scenes",
     "gallop-flow-64": "transformer on 64 px films",
     "gallop-flow-128": "transformer on 128 px films",
+    "gallop-flow-held": "the same films, some of their frames given",
     "gallop-image-low": "64 px pictures",
     "gallop-image-mixed": "64 and 128 px pictures",
     "gallop-video-low-short": "9 frames at 64 px, pictures",

@@ -10,8 +10,7 @@ reached on two shared CPU cores (22 films a second at 64 px, 8.3 at 128 px; docs
 from dataclasses import replace
 
 from muybridge.data.buckets import BucketsConfig
-from muybridge.recipes.gallop import gallop_flow_64
-from muybridge.training.config import RunConfig
+from muybridge.recipes.gallop import HELD_SHARE, falling, gallop_flow_64
 from muybridge.training.scales import Scale
 from muybridge.training.stages import FlowStage
 from muybridge.training.tasks.flow_matching import FlowConfig
@@ -58,7 +57,7 @@ def gallop_video_low_long() -> FlowStage:
     Two CPU cores, about 40 minutes (computed). Metric: not run yet.
     """
     scales = (_share(LOW_LONG_FILMS, 0.8), _share(LOW_PICTURES, 0.1), _share(HIGH_PICTURES, 0.1))
-    return _stage(seed=13, num_steps=1600, scales=scales, loss_tokens=32 * LOW_FILM_TOKENS, held_share=0.3)
+    return _stage(seed=13, num_steps=1600, scales=scales, loss_tokens=32 * LOW_FILM_TOKENS, held_share=HELD_SHARE)
 
 
 def gallop_video_high_long() -> FlowStage:
@@ -68,7 +67,7 @@ def gallop_video_high_long() -> FlowStage:
     """
     scales = (_share(HIGH_LONG_FILMS, 0.7), _share(LOW_LONG_FILMS, 0.15), _share(HIGH_PICTURES, 0.15))
     return _stage(
-        seed=14, num_steps=2000, scales=scales, size_px=128, loss_tokens=16 * HIGH_FILM_TOKENS, held_share=0.3
+        seed=14, num_steps=2000, scales=scales, size_px=128, loss_tokens=16 * HIGH_FILM_TOKENS, held_share=HELD_SHARE
     )
 
 
@@ -81,7 +80,7 @@ def gallop_finetune() -> FlowStage:
     """
     stage = _stage(
         seed=15, num_steps=500, scales=(HIGH_LONG_FILMS,), size_px=128, loss_tokens=16 * HIGH_FILM_TOKENS,
-        held_share=0.3,
+        held_share=HELD_SHARE,
     )  # fmt: skip
     return replace(stage, run=falling(stage.run))
 
@@ -93,17 +92,8 @@ def finetune() -> FlowStage:
     the largest bucket fit small machines. Metric: it is your data.
     """
     run = replace(gallop_flow_64().run, seed=16, num_steps=500, batch_size=8)
-    flow = FlowConfig(shift=2.0, shift_tokens=LOW_FILM_TOKENS, image_share=0.0, held_share=0.3)
+    flow = FlowConfig(shift=2.0, shift_tokens=LOW_FILM_TOKENS, image_share=0.0, held_share=HELD_SHARE)
     return FlowStage(flow=flow, run=falling(run), buckets=BucketsConfig(resolutions=((128, 128),), frames=(1, 17)))
-
-
-def falling(run: RunConfig) -> RunConfig:
-    """The run at a third of its rate, down to zero over its whole length."""
-    optimizer = run.optimizer
-    slower = replace(
-        optimizer, lr=optimizer.lr / 3, matrix_lr=optimizer.matrix_lr / 3, decay_steps=run.num_steps, warmup_steps=20
-    )
-    return replace(run, optimizer=slower)
 
 
 def _share(scale: Scale, share: float) -> Scale:
