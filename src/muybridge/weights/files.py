@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from safetensors import safe_open
 
 from muybridge.core.errors import WeightsError
 from muybridge.weights import header as safetensors_header
 from muybridge.weights import pickles
 from muybridge.weights.folders import component_path, weight_file
-from muybridge.weights.stored import StoredTensor, TensorMap, from_tensor
+from muybridge.weights.stored import MappedTensors, StoredTensor, TensorMap
 
 Component = Literal["transformer", "vae"]
 _INDEX_MAX_BYTES = 100_000_000
@@ -33,11 +34,17 @@ class Checkpoint:
     metadata: Mapping[str, str]
     config: Mapping[str, Any] | None
     files: tuple[Path, ...]
+    sources: tuple[MappedTensors, ...] = ()
 
     @property
     def tensors(self) -> Mapping[str, Any]:
         """Key to tensor; each look-up maps one tensor from its file."""
         return TensorMap(self.entries)
+
+    def release(self) -> None:
+        """Give back the memory of what was read and is in no use any more; later look-ups map it anew."""
+        for source in self.sources:
+            source.release()
 
 
 def open_checkpoint(
@@ -96,22 +103,32 @@ def _open_pickle(file: Path, *, key: str, verify: bool) -> Checkpoint:
     if verify:
         pickles.verify(file)
     tensors = pickles.read_pickle(file, key=key)
-    entries = {name: from_tensor(tensor, file) for name, tensor in tensors.items()}
-    return Checkpoint(path=file, entries=entries, metadata={}, config=None, files=(file,))
+    source = MappedTensors(lambda: pickles.read_pickle(file, key=key).__getitem__)
+    shapes = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
+    return _checkpoint(file, source, shapes, metadata={})
 
 
 def _open_safetensors(file: Path, *, verify: bool) -> Checkpoint:
     header = safetensors_header.read_header(file)
     if verify:
         safetensors_header.verify(file, header)
-    mapped = safe_open(file, framework="pt", device="cpu")  # a private mapping: nothing is read before it is used
+    source = MappedTensors(lambda: safe_open(file, framework="pt", device="cpu").get_tensor)  # a private mapping
+    shapes = {name: (span.shape, span.dtype) for name, span in header.spans.items()}
+    return _checkpoint(file, source, shapes, metadata=header.metadata)
+
+
+def _checkpoint(
+    file: Path,
+    source: MappedTensors,
+    shapes: Mapping[str, tuple[tuple[int, ...], torch.dtype]],
+    *,
+    metadata: Mapping[str, str],
+) -> Checkpoint:
     entries = {
-        name: StoredTensor(
-            shape=span.shape, dtype=span.dtype, file=file, read=lambda name=name: mapped.get_tensor(name)
-        )
-        for name, span in header.spans.items()
-    }  # fmt: skip
-    return Checkpoint(path=file, entries=entries, metadata=header.metadata, config=None, files=(file,))
+        name: StoredTensor(shape=shape, dtype=dtype, file=file, read=lambda name=name: source.tensor(name))
+        for name, (shape, dtype) in shapes.items()
+    }
+    return Checkpoint(path=file, entries=entries, metadata=metadata, config=None, files=(file,), sources=(source,))
 
 
 def _open_sharded(index: Path, *, verify: bool) -> Checkpoint:
@@ -134,7 +151,8 @@ def _open_sharded(index: Path, *, verify: bool) -> Checkpoint:
             raise WeightsError(f"{index.parent / name}: lacks {key!r}, which {index.name} promises; download it again.")
     metadata = _common([shard.metadata for shard in shards.values()])
     files = (index, *(shard.path for shard in shards.values()))
-    return Checkpoint(path=index, entries=entries, metadata=metadata, config=None, files=files)
+    sources = tuple(source for shard in shards.values() for source in shard.sources)
+    return Checkpoint(path=index, entries=entries, metadata=metadata, config=None, files=files, sources=sources)
 
 
 def _weight_map(index: Path) -> dict[str, str]:

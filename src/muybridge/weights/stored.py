@@ -31,6 +31,29 @@ class StoredTensor:
         return self.num_elements * self.dtype.itemsize
 
 
+class MappedTensors:
+    """A file's tensors by name, mapped at the first look-up; `release` unmaps what is in no use any more.
+
+    Pages that were read stay in the process's memory as long as the mapping does: converting a file of 25 GB through
+    one mapping would end with 25 GB resident.
+    """
+
+    def __init__(self, open_file: Callable[[], Callable[[str], Tensor]]) -> None:
+        """`open_file` maps the file and gives its look-up."""
+        self._open_file = open_file
+        self._look_up: Callable[[str], Tensor] | None = None
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor of this name; it stays valid after `release`."""
+        if self._look_up is None:
+            self._look_up = self._open_file()
+        return self._look_up(name)
+
+    def release(self) -> None:
+        """Let go of the mapping; the last tensor in use unmaps it."""
+        self._look_up = None
+
+
 class TensorMap(Mapping[str, Tensor]):
     """Stored tensors as a mapping from key to tensor; each look-up reads (maps) one."""
 
