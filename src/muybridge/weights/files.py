@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,8 +12,9 @@ from safetensors import safe_open
 from muybridge.core.errors import WeightsError
 from muybridge.weights import header as safetensors_header
 from muybridge.weights import pickles
+from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.folders import component_path, weight_file
-from muybridge.weights.stored import MappedTensors, StoredTensor, TensorMap
+from muybridge.weights.stored import MappedTensors, StoredTensor
 
 Component = Literal["transformer", "vae"]
 _INDEX_MAX_BYTES = 100_000_000
@@ -23,28 +24,6 @@ _FOREIGN = {  # what else people point a loader at, by its first bytes
     b"<!DOCTYPE": "is a web page, not weights; download the file itself",
     b"<html": "is a web page, not weights; download the file itself",
 }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Checkpoint:
-    """What a file or folder holds: entries by key, string metadata, and the `config.json` beside them if any."""
-
-    path: Path
-    entries: Mapping[str, StoredTensor]
-    metadata: Mapping[str, str]
-    config: Mapping[str, Any] | None
-    files: tuple[Path, ...]
-    sources: tuple[MappedTensors, ...] = ()
-
-    @property
-    def tensors(self) -> Mapping[str, Any]:
-        """Key to tensor; each look-up maps one tensor from its file."""
-        return TensorMap(self.entries)
-
-    def release(self) -> None:
-        """Give back the memory of what was read and is in no use any more; later look-ups map it anew."""
-        for source in self.sources:
-            source.release()
 
 
 def open_checkpoint(

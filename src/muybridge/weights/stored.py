@@ -1,7 +1,7 @@
 """A tensor that stays in its file until it is read, and what layouts do to it: rows, joins, swaps, casts."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 
@@ -13,12 +13,16 @@ from muybridge.core.errors import WeightsError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredTensor:
-    """Shape and dtype are known without reading; `read` gives the tensor, memory-mapped where its file allows."""
+    """Shape and dtype are known without reading; `read` gives the tensor, memory-mapped where its file allows.
+
+    packed: what the file holds instead, where the tensor is quantised; `read` then decodes this tensor alone.
+    """
 
     shape: tuple[int, ...]
     dtype: torch.dtype
     file: Path
     read: Callable[[], Tensor]
+    packed: "Packed | None" = field(default=None, repr=False)
 
     @property
     def num_elements(self) -> int:
@@ -29,6 +33,37 @@ class StoredTensor:
     def num_bytes(self) -> int:
         """Size of the data."""
         return self.num_elements * self.dtype.itemsize
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Packed:
+    """A quantised tensor as its file holds it.
+
+    scheme: how it is quantised, as people call it: `fp8 scaled`, `nf4`, `Q4_K`.
+    parts: the stored tensors by what they are: `weight`, and with some schemes `scale` and others.
+    decode: from the parts read to the tensor in a dtype; all arithmetic is float32, rounded once.
+    row_parts: the parts whose first dimension is the tensor's own, so that its rows can be taken from them alone;
+    empty where rows cannot be taken without decoding.
+    """
+
+    scheme: str
+    parts: Mapping[str, StoredTensor]
+    decode: Callable[[Mapping[str, Tensor], torch.dtype], Tensor]
+    row_parts: frozenset[str] = frozenset()
+
+    @property
+    def num_bytes(self) -> int:
+        """Size in the file."""
+        return sum(part.num_bytes for part in self.parts.values())
+
+    def read(self, dtype: torch.dtype) -> Tensor:
+        """The decoded tensor."""
+        return self.decode({name: part.read() for name, part in self.parts.items()}, dtype)
+
+    def stored(self, shape: tuple[int, ...], dtype: torch.dtype) -> StoredTensor:
+        """The tensor of this shape that decodes itself to this dtype when read."""
+        file = self.parts["weight"].file
+        return StoredTensor(shape=shape, dtype=dtype, file=file, read=lambda: self.read(dtype), packed=self)
 
 
 class MappedTensors:
@@ -76,8 +111,13 @@ def from_tensor(tensor: Tensor, file: Path) -> StoredTensor:
 
 
 def rows(stored: StoredTensor, start: int, stop: int) -> StoredTensor:
-    """Rows [start, stop) of the first dimension; still mapped."""
-    return replace(stored, shape=(stop - start, *stored.shape[1:]), read=lambda: stored.read()[start:stop])
+    """Rows [start, stop) of the first dimension; still mapped, and still quantised where the scheme has rows."""
+    shape = (stop - start, *stored.shape[1:])
+    packed = stored.packed
+    if packed is not None and packed.row_parts:
+        parts = {name: _taken(packed, name, (start, stop)) for name in packed.parts}
+        return replace(packed, parts=parts).stored(shape, stored.dtype)
+    return replace(stored, shape=shape, read=lambda: stored.read()[start:stop], packed=None)
 
 
 def joined(parts: Sequence[StoredTensor], key: str) -> StoredTensor:
@@ -93,16 +133,26 @@ def joined(parts: Sequence[StoredTensor], key: str) -> StoredTensor:
                 "save them in one dtype."
             )  # fmt: skip
     shape = (sum(part.shape[0] for part in parts), *first.shape[1:])
-    return replace(first, shape=shape, read=lambda: torch.cat([part.read() for part in parts]))
+    return replace(first, shape=shape, read=lambda: torch.cat([part.read() for part in parts]), packed=None)
 
 
 def swapped(stored: StoredTensor) -> StoredTensor:
     """The two halves of the first dimension exchanged."""
-    return replace(stored, read=lambda: stored.read().roll(stored.shape[0] // 2, dims=0))
+    return replace(stored, read=lambda: stored.read().roll(stored.shape[0] // 2, dims=0), packed=None)
 
 
 def cast(stored: StoredTensor, dtype: torch.dtype) -> StoredTensor:
-    """Converted when read; the same object where the dtype is right already, so that it stays mapped."""
+    """Converted when read; the same object where the dtype is right already, so that it stays mapped.
+
+    A quantised tensor is decoded to the dtype at once, rounded once.
+    """
     if stored.dtype == dtype:
         return stored
+    if stored.packed is not None:
+        return stored.packed.stored(stored.shape, dtype)
     return replace(stored, dtype=dtype, read=lambda: stored.read().to(dtype))
+
+
+def _taken(packed: Packed, name: str, span: tuple[int, int]) -> StoredTensor:
+    part = packed.parts[name]
+    return rows(part, *span) if name in packed.row_parts else part
