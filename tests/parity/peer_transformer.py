@@ -7,8 +7,9 @@ from diffusers import HunyuanVideoTransformer3DModel
 from torch import Tensor
 
 from muybridge.transformer import Conditions, Transformer
-from muybridge.weights.convert import diffusers_config
-from muybridge.weights.layouts import to_diffusers
+from muybridge.weights.config_json import diffusers_config
+from muybridge.weights.layouts import from_official
+from muybridge.weights.layouts.transformer import DIFFUSERS
 from muybridge.weights.stored import from_tensor
 
 
@@ -17,7 +18,7 @@ def peer_of(model: Transformer, **changes: Any) -> HunyuanVideoTransformer3DMode
     config = diffusers_config(model.config) | changes
     peer = HunyuanVideoTransformer3DModel(**{k: v for k, v in config.items() if not k.startswith("_")})
     entries = {key: from_tensor(tensor, Path("memory")) for key, tensor in model.state_dict().items()}
-    state = {k: v.read() for k, v in to_diffusers(entries, hidden_size=model.config.hidden_size).items()}
+    state = {k: v.read() for k, v in from_official(entries, DIFFUSERS, hidden_size=model.config.hidden_size).items()}
     peer.load_state_dict(state, strict=True)
     return peer.to(model.dtype).eval()
 

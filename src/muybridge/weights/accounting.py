@@ -1,7 +1,7 @@
 """Every key accounted for: what a model needs against what a checkpoint holds."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from torch import nn
@@ -17,20 +17,30 @@ def expected_entries(model: nn.Module, file: Path) -> dict[str, StoredTensor]:
     return {key: from_tensor(tensor, file) for key, tensor in model.state_dict().items()}
 
 
-def check_entries(entries: Mapping[str, StoredTensor], expected: Mapping[str, StoredTensor], path: Path) -> None:
-    """Raises WeightsError, with file, key and nearest match, unless keys, shapes and kinds of number agree exactly."""
+def check_entries(
+    entries: Mapping[str, StoredTensor],
+    expected: Mapping[str, StoredTensor],
+    *,
+    path: Path,
+    called: Callable[[str], str],
+) -> None:
+    """Raises WeightsError, with file, key and nearest match, unless keys, shapes and kinds of number agree exactly.
+
+    called: what the file itself calls a key.
+    """
     missing = [key for key in expected if key not in entries]
     unexpected = [key for key in entries if key not in expected]
     if missing:
-        near = nearest(missing[0], unexpected or entries)
-        raise WeightsError(f"{path}: lacks {missing[0]!r}{_more(missing)}; {near}{_REMEDY}.")
+        near = nearest(called(missing[0]), map(called, unexpected or entries))
+        raise WeightsError(f"{path}: lacks {called(missing[0])!r}{_more(missing)}; {near}{_REMEDY}.")
     if unexpected:
-        near = nearest(unexpected[0], expected)
+        name, near = called(unexpected[0]), nearest(called(unexpected[0]), map(called, expected))
         file = entries[unexpected[0]].file
-        raise WeightsError(f"{file}: {unexpected[0]!r}{_more(unexpected)} is no key of this model; {near}{_REMEDY}.")
-    for key, entry in entries.items():
-        if entry.shape != expected[key].shape:
-            wanted = tuple(expected[key].shape)
+        raise WeightsError(f"{file}: {name!r}{_more(unexpected)} is no key of this model; {near}{_REMEDY}.")
+    for official, entry in entries.items():
+        key = called(official)
+        if entry.shape != expected[official].shape:
+            wanted = tuple(expected[official].shape)
             raise WeightsError(f"{entry.file}: {key!r} has shape {entry.shape}, the model needs {wanted}; {_REMEDY}.")
         if not entry.dtype.is_floating_point or entry.dtype.itemsize < 2:
             name = str(entry.dtype).removeprefix("torch.")

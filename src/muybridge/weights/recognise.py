@@ -1,87 +1,123 @@
-"""What a checkpoint is: kind, layout, config, and its entries checked against the model it claims to be."""
+"""What a checkpoint is: network, layout, config, and its entries checked against the model it claims to be."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from muybridge.core.errors import WeightsError
-from muybridge.transformer import Transformer, TransformerConfig
-from muybridge.vae import VAEConfig, VideoVAE
+from muybridge.core.errors import WeightsError, invalid
 from muybridge.weights.accounting import check_entries, expected_entries
-from muybridge.weights.configs import own_config, transformer_config, vae_config
+from muybridge.weights.configs import Shapes, own_config
 from muybridge.weights.files import Checkpoint
-from muybridge.weights.layouts import Entries, Kind, Layout, detect, stripped, to_diffusers, to_official
+from muybridge.weights.layouts import (
+    Entries,
+    Kind,
+    Layout,
+    Table,
+    from_official,
+    name_in,
+    stripped,
+    to_official,
+)
+from muybridge.weights.registry import NETWORKS, Config, Network, detect
 
-Config = TransformerConfig | VAEConfig
-_DIFFUSERS_VAE = "AutoencoderKLHunyuanVideo"
+_KINDS = "a transformer, a VAE or a text encoder"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recognised:
-    """A checkpoint whose every key is known; `entries` are in its own layout, `official()` in ours."""
+    """A checkpoint whose every key is known. entries: under the official names; stored: under its own layout's."""
 
     path: Path
-    kind: Kind
+    network: Network
     layout: Layout
     config: Config
     entries: Entries
+    stored: Entries
+
+    @property
+    def kind(self) -> Kind:
+        """Which part of a system it is."""
+        return self.network.kind
+
+    @property
+    def variant(self) -> str:
+        """What people call it, e.g. `HunyuanVideo-I2V, latent concat (33 channels)`."""
+        return self.network.variant(self.config)
 
     def official(self) -> Entries:
         """Entries under the official names."""
-        return to_official(self.entries) if self._is_translated() else self.entries
+        return self.entries
 
     def diffusers(self) -> Entries:
         """Entries under diffusers' names."""
-        if isinstance(self.config, VAEConfig) or self._is_translated():
-            return self.entries
-        return to_diffusers(self.entries, hidden_size=self.config.hidden_size)
+        return self.in_layout("diffusers")
 
-    def _is_translated(self) -> bool:
-        return self.kind == "transformer" and self.layout == "diffusers"
+    def in_layout(self, layout: Layout) -> Entries:
+        """Entries under a layout's names; in their own they stay mapped.
+
+        Raises InvalidInput where this network has no such layout, WeightsError where the layout has no place for a key.
+        """
+        if layout == self.layout:
+            return self.stored
+        table = self.network.table(layout)
+        if table is None:
+            known = ", ".join(table.layout for table in self.network.tables)
+            raise invalid(f"layout={layout}", f"a {self.network.name} has none such", f"choose one of {known}")
+        hidden_size = getattr(self.config, "hidden_size", 0)
+        return self.entries if layout == "official" else from_official(self.entries, table, hidden_size=hidden_size)
 
 
 def recognise(checkpoint: Checkpoint, *, config: Config | None = None) -> Recognised:
-    """Kind, layout and config of a checkpoint, every key, shape and dtype checked.
+    """Network, layout and config of a checkpoint, every key, shape and dtype checked.
 
     config: used instead of what the file says. Raises WeightsError with file, key and nearest match.
     """
-    path, entries = checkpoint.path, stripped(checkpoint.entries)
-    kind, layout = identify(checkpoint, entries)
-    config = config or own_config(checkpoint.metadata, kind, path)
-    if kind == "transformer":
-        config = config or transformer_config(entries, layout, beside=checkpoint.config, path=path)
-    else:
-        config = config or vae_config(entries, beside=checkpoint.config, path=path)
-    if isinstance(config, VAEConfig) is not (kind == "vae"):
+    path, stored = checkpoint.path, stripped(checkpoint.entries)
+    network, table = identify(checkpoint, stored)
+    called = _namer(table)
+    entries = stored if table.layout == "official" else to_official(stored, table)
+    chosen: Config = (
+        config
+        or own_config(checkpoint.metadata, network.kind, config_type=network.config_type, path=path)
+        or network.read_config(Shapes(entries, path=path, called=called), checkpoint.config)
+    )
+    if not isinstance(chosen, network.config_type):
         raise WeightsError(
-            f"{path}: holds a {kind}, which {type(config).__name__} does not describe; give its own config."
+            f"{path}: holds a {network.kind}, which {type(chosen).__name__} does not describe; give its own config."
         )
-    expected = expected_entries(build(config), path)
-    if isinstance(config, TransformerConfig) and layout == "diffusers":
-        expected = to_diffusers(expected, hidden_size=config.hidden_size)
-    check_entries(entries, expected, path)
-    return Recognised(path=path, kind=kind, layout=layout, config=config, entries=entries)
+    needed = {key: entry for key, entry in entries.items() if not key.startswith(network.carried)}
+    check_entries(needed, expected_entries(on_meta(network, chosen), path), path=path, called=called)
+    return Recognised(path=path, network=network, layout=table.layout, config=chosen, entries=entries, stored=stored)
 
 
-def identify(checkpoint: Checkpoint, entries: Entries) -> tuple[Kind, Layout]:
-    """Kind and layout by keys, without checking them. Raises WeightsError where they are of no known model."""
+def identify(checkpoint: Checkpoint, entries: Entries) -> tuple[Network, Table]:
+    """Network and layout by keys, without checking them all. Raises WeightsError where they are of no known model."""
     if not entries:
-        raise WeightsError(f"{checkpoint.path}: holds no tensors; give a transformer or a VAE.")
+        raise WeightsError(f"{checkpoint.path}: holds no tensors; give {_KINDS}.")
     found = detect(entries)
     if found is None:
         first = next(iter(entries))
-        raise WeightsError(
-            f"{checkpoint.path}: keys such as {first!r} are of no known model; give a transformer or a VAE."
-        )
-    kind, layout = found
-    if kind == "vae" and (checkpoint.config or {}).get("_class_name") == _DIFFUSERS_VAE:
-        layout = "diffusers"
-    return kind, layout
+        raise WeightsError(f"{checkpoint.path}: keys such as {first!r} are of no known model; give {_KINDS}.")
+    network, table = found
+    class_name = (checkpoint.config or {}).get("_class_name")
+    named = [table for table in network.tables if table.class_name and table.class_name == class_name]
+    return network, (named[0] if named and table.layout == "official" else table)
 
 
 def build(config: Config) -> nn.Module:
     """The module of a config on the meta device: shapes without memory."""
+    return on_meta(next(network for network in NETWORKS if isinstance(config, network.config_type)), config)
+
+
+def on_meta(network: Network, config: Config) -> nn.Module:
+    """The module of a network's config on the meta device: shapes without memory."""
     with torch.device("meta"):
-        return VideoVAE(config) if isinstance(config, VAEConfig) else Transformer(config)
+        return network.build(config)
+
+
+def _namer(table: Table) -> Callable[[str], str]:
+    """What a file in this layout calls an official key: the first name where it has several."""
+    return lambda key: next(iter(name_in(table, key)), key)

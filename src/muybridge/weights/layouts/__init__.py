@@ -1,0 +1,42 @@
+"""Where each layout keeps each parameter, as tables, and how to pass from one to another.
+
+The official names are the released ones and ours (DESIGN law 3). A layout is one `Table` whose rows say, for every
+module, the official name, theirs, and how the official rows are shared among theirs; one walk goes both ways.
+A new layout of a known network is one more table in its file here; `weights.registry` says which network has which.
+"""
+
+from muybridge.weights.layouts.prefixes import INFIXES, PREFIXES, stripped
+from muybridge.weights.layouts.table import (
+    Entries,
+    Kind,
+    Layout,
+    Parts,
+    Row,
+    Table,
+    from_official,
+    identity,
+    name_in,
+    renamed,
+    same,
+    to_official,
+)
+from muybridge.weights.layouts.transformer import TRANSFORMER
+
+__all__ = [
+    "INFIXES",
+    "PREFIXES",
+    "TRANSFORMER",
+    "Entries",
+    "Kind",
+    "Layout",
+    "Parts",
+    "Row",
+    "Table",
+    "from_official",
+    "identity",
+    "name_in",
+    "renamed",
+    "same",
+    "stripped",
+    "to_official",
+]

@@ -1,0 +1,101 @@
+"""Every network that a checkpoint can be, one row each: its kind, layouts, config and class.
+
+This is the one place where a network is made known. To add one (a sibling of HunyuanVideo with further keys, say):
+write its tables in `weights/layouts/` (official names first; those of a sibling are another network's rows and its
+own), a function in `weights/configs.py` that reads its config off `Shapes`, and a row here. Nothing else needs to know:
+`recognise`, `load` and `convert` walk this registry.
+
+A checkpoint is the network and the layout whose table knows most of its keys; of equals the one with fewer rows, then
+the first. So no single key decides, a damaged file is still recognised, and a sibling's table may contain another's.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from muybridge.transformer import Transformer, TransformerConfig
+from muybridge.vae import VAEConfig, VideoVAE
+from muybridge.weights.configs import Shapes, transformer_config, vae_config
+from muybridge.weights.layouts import Entries, Kind, Table, transformer, vae
+
+Config = TransformerConfig | VAEConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Network:
+    """One network. tables: its layouts, the official one first.
+
+    read_config: (shapes of the official entries, the config.json beside the file if any) -> config.
+    build: the module of a config. variants: what a config with these fields is called, first match; the last has none.
+    carried: beginnings of official keys that may come along and that the module does not have.
+    """
+
+    name: str
+    kind: Kind
+    tables: tuple[Table, ...]
+    config_type: type[Any]
+    read_config: Callable[[Shapes, Mapping[str, Any] | None], Any]
+    build: Callable[[Any], nn.Module]
+    variants: tuple[tuple[Mapping[str, Any], str], ...]
+    carried: tuple[str, ...] = ()
+
+    def table(self, layout: str) -> Table | None:
+        """The table of a layout; None where this network has no such layout."""
+        return next((table for table in self.tables if table.layout == layout), None)
+
+    def variant(self, config: Any) -> str:
+        """What people call a model of this config. In a name, `{field}` stands for the config's value."""
+        for fields, name in self.variants:
+            if all(getattr(config, field) == value for field, value in fields.items()):
+                return name.format(**{field: getattr(config, field) for field in config.__dataclass_fields__})
+        raise AssertionError(f"the last variant of {self.name} must have no fields")
+
+
+NETWORKS: tuple[Network, ...] = (
+    Network(
+        name="hunyuanvideo",
+        kind="transformer",
+        tables=transformer.TABLES,
+        config_type=TransformerConfig,
+        read_config=transformer_config,
+        build=Transformer,
+        variants=(
+            ({"hidden_size": 480}, "HYVideo-S/2"),
+            ({"in_channels": 33}, "HunyuanVideo-I2V, latent concat (33 channels)"),
+            ({"in_channels": 32}, "HunyuanVideo, picture beside the noise (32 channels: SkyReels-V1 I2V, keyframes)"),
+            ({"hidden_size": 3072, "num_double_blocks": 20, "num_single_blocks": 40, "has_guidance": True},
+             "HunyuanVideo, guidance-distilled (T2V, FastHunyuan, I2V by token replacement)"),
+            ({"hidden_size": 3072, "num_double_blocks": 20, "num_single_blocks": 40}, "HunyuanVideo"),
+            ({"hidden_size": 3072}, "HunyuanVideo, pruned to {num_double_blocks} + {num_single_blocks} blocks"),
+            ({}, "HunyuanVideo transformer of width {hidden_size}, {num_double_blocks} + {num_single_blocks} blocks"),
+        ),
+    ),
+    Network(
+        name="hunyuanvideo-vae",
+        kind="vae",
+        tables=vae.TABLES,
+        config_type=VAEConfig,
+        read_config=vae_config,
+        build=VideoVAE,
+        variants=(
+            ({"block_channels": (128, 256, 512, 512), "norm": "clip"}, "HunyuanVideo VAE, 4x8x8"),
+            ({}, "causal 3D VAE, 4x8x8, {latent_channels} channels"),
+        ),
+    ),
+)  # fmt: skip
+
+
+def detect(entries: Entries) -> tuple[Network, Table] | None:
+    """Which network in which layout the (stripped) keys are, by keys alone.
+
+    None where no table knows more than half of them.
+    """
+    best, found = (len(entries) // 2, 0), None
+    for network in NETWORKS:
+        for table in network.tables:
+            score = (sum(map(table.knows, entries)), -len(table.rows))
+            if score > best:
+                best, found = score, (network, table)
+    return found
