@@ -51,8 +51,8 @@ def describe(
     report = _plain_report(checkpoint)
     try:
         entries = stripped(checkpoint.entries)
-        kind, layout = identify(checkpoint, entries)
-        report = replace(report, kind=kind, layout=layout)
+        network, table = identify(checkpoint, entries)
+        report = replace(report, kind=network.kind, layout=table.layout)
         found = recognise(checkpoint)
     except WeightsError as error:
         return replace(report, problem=str(error))
