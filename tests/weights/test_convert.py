@@ -1,8 +1,12 @@
 """Conversion is lossless both ways, sharded or not, and all or nothing."""
 
 import json
+import os
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -87,17 +91,91 @@ def test_a_taken_destination_is_refused(saved: Path, tmp_path: Path):
         convert(saved, tmp_path / "e", layout="official", max_shard_bytes=0)
 
 
-def test_an_error_leaves_nothing_behind(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """The tree after a failure, at the source or in the middle of writing, is the tree before."""
+class Stop(Exception):
+    """What a kill is to a conversion: it ends in the middle of whatever it does."""
+
+
+def stop_after(num_calls: int, stage: str = "writing") -> Callable[[str, int, int], None]:
+    """Progress that ends the conversion at this stage's so-manieth step."""
+    seen = 0
+
+    def on_progress(name: str, _done: int, _total: int) -> None:
+        nonlocal seen
+        seen += name == stage
+        if seen == num_calls:
+            raise Stop
+
+    return on_progress
+
+
+@pytest.mark.parametrize("destination", ["d", "d.safetensors"])
+@pytest.mark.parametrize("damage", [0, 7, 5_000])
+def test_a_killed_conversion_continues_and_ends_alike(destination: str, damage: int, saved: Path, tmp_path: Path):
+    """Bytes that a crash took from the file in progress are written anew, whole shards are kept."""
+    options: dict[str, Any] = {"layout": "official", "max_shard_bytes": 200_000}
+    convert(saved, tmp_path / "whole" / destination, **options)
+    for num_calls in (10, 40):
+        with pytest.raises(Stop):
+            convert(saved, tmp_path / destination, on_progress=stop_after(num_calls), **options)
+        assert not (tmp_path / destination).exists()
+        newest = max((tmp_path / f"{destination}.partial" / "work").iterdir(), key=lambda file: file.stat().st_mtime_ns)
+        os.truncate(newest, max(0, newest.stat().st_size - damage))
+    done = convert(saved, tmp_path / destination, **options)
+    assert (done.kept_bytes > 0) is (destination == "d") and not (tmp_path / f"{destination}.partial").exists()
+    for file in done.files:
+        assert file.read_bytes() == (tmp_path / "whole" / file.relative_to(tmp_path)).read_bytes()
+
+
+def test_a_kill_while_reading_back_keeps_what_is_written(saved: Path, tmp_path: Path):
+    with pytest.raises(Stop):
+        convert(saved, tmp_path / "d", layout="diffusers", on_progress=stop_after(1, "reading back"))
+    stages: list[str] = []
+    convert(saved, tmp_path / "d", layout="diffusers", on_progress=lambda stage, *_: stages.append(stage))
+    assert set(stages) == {"checking", "reading back"} and same(load_transformer(tmp_path / "d"), small_transformer())
+
+
+def test_a_finished_shard_that_the_disk_damaged_is_noticed(saved: Path, tmp_path: Path):
+    with pytest.raises(Stop):
+        convert(saved, tmp_path / "d.safetensors", layout="official", on_progress=stop_after(1, "reading back"))
+    file = tmp_path / "d.safetensors.partial" / "work" / "d.safetensors"
+    flip_bit(file, file.stat().st_size - 9)
+    with pytest.raises(WeightsError, match="work/d.safetensors: .*remove this file and convert again"):
+        convert(saved, tmp_path / "d.safetensors", layout="official")
+    file.unlink()
+    convert(saved, tmp_path / "d.safetensors", layout="official")
+    assert (tmp_path / "d.safetensors").read_bytes() == saved.read_bytes()
+
+
+def test_another_conversion_does_not_continue_this_one(saved: Path, tmp_path: Path):
+    with pytest.raises(Stop):
+        convert(saved, tmp_path / "d", layout="official", on_progress=stop_after(3))
+    os.utime(saved, (1, 1))  # as a source that was written anew
+    for change in ({"layout": "diffusers"}, {"layout": "official", "dtype": torch.bfloat16}, {"layout": "official"}):
+        with pytest.raises(InvalidInput, match="d.partial: holds the beginning of another conversion"):
+            convert(saved, tmp_path / "d", **change)
+
+
+def test_a_dry_run_says_what_it_would_write_and_writes_nothing(saved: Path, tmp_path: Path):
     before = sorted(tmp_path.rglob("*"))
-
-    def interrupted(*_: object, **__: object) -> torch.Tensor:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(torch.Tensor, "roll", interrupted)  # in the last of several shards
-        convert(saved, tmp_path / "d", layout="diffusers", max_shard_bytes=50_000)
+    options: dict[str, Any] = {"layout": "diffusers", "dtype": torch.bfloat16, "max_shard_bytes": 50_000}
+    planned = convert(saved, tmp_path / "d", is_dry_run=True, **options)
     assert sorted(tmp_path.rglob("*")) == before
+    assert replace(convert(saved, tmp_path / "d", **options), is_dry_run=True) == planned
+    written = sum(file.stat().st_size for file in planned.files if file.suffix == ".safetensors")
+    assert written == planned.num_bytes
+
+
+def test_a_full_disk_is_said_before_anything_is_written(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    full = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InvalidInput, match="are to be written and the disk has .* free"):
+        convert(saved, tmp_path / "d", layout="diffusers")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_error_at_the_source_leaves_nothing_behind(saved: Path, tmp_path: Path):
+    before = sorted(tmp_path.rglob("*"))
     flip_bit(saved, saved.stat().st_size - 9)
     with pytest.raises(WeightsError, match="damaged"):
         convert(saved, tmp_path / "d", layout="diffusers")

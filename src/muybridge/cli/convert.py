@@ -1,10 +1,14 @@
 """Write a checkpoint in another layout or precision, every tensor accounted for, one in memory at a time.
 
+What was written is read back and compared. Until all of it is there, it stands in DESTINATION.partial, and the same
+command continues after an interruption.
+
 Examples:
 
   muybridge convert mp_rank_00_model_states.pt transformer.safetensors
   muybridge convert HunyuanVideo/transformer converted/ --layout official --dtype bfloat16
-  muybridge convert transformer.safetensors for-diffusers/ --layout diffusers
+  muybridge convert transformer.safetensors for-diffusers/ --layout diffusers --max-shard 2GB
+  muybridge convert transformer.safetensors for-diffusers/ --layout diffusers --dry-run
 """
 
 import json
@@ -14,8 +18,11 @@ from typing import Annotated
 
 import torch
 import typer
+from rich.console import Console
 
-from muybridge.weights.convert import convert
+from muybridge.cli.progress import ByteBars
+from muybridge.pipelines.memory import parse_bytes
+from muybridge.weights.convert import MAX_SHARD_BYTES, Conversion, convert
 
 
 class LayoutName(StrEnum):
@@ -48,19 +55,35 @@ def command(
     dtype: Annotated[DtypeName | None, typer.Option(help="Left out, every tensor keeps its own.")] = None,
     part: Annotated[Part | None, typer.Option(help="Which network, where the folder holds several.")] = None,
     key: Annotated[str, typer.Option(help="The entry of a released .pt to read: module or ema.")] = "module",
+    max_shard: Annotated[
+        str, typer.Option(metavar="AMOUNT", help="The largest file of a folder, such as 2GB.")
+    ] = f"{MAX_SHARD_BYTES >> 30}GiB",
+    is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written; write nothing.")] = False,
     is_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Convert and say what was written."""
-    done = convert(
-        source,
-        destination,
-        layout=layout.value,
-        dtype=None if dtype is None else getattr(torch, dtype.value),
-        component=None if part is None else part.value,
-        key=key,
+    with ByteBars(Console(stderr=True)) as bars:
+        done = convert(
+            source,
+            destination,
+            layout=layout.value,
+            dtype=None if dtype is None else getattr(torch, dtype.value),
+            max_shard_bytes=parse_bytes(max_shard, name="max-shard"),
+            component=None if part is None else part.value,
+            key=key,
+            is_dry_run=is_dry_run,
+            on_progress=bars.show,
+        )
+    print(json.dumps(done.to_dict(), indent=2) if is_json else _text(done))
+
+
+def _text(done: Conversion) -> str:
+    verb = "would write" if done.is_dry_run else "wrote"
+    kept = f", {done.kept_bytes / 2**30:,.2f} GiB of it by an earlier run" if done.kept_bytes else ""
+    return "\n".join(
+        [
+            f"{done.kind}: {done.num_parameters:,} parameters, {done.source_layout} to {done.layout}",
+            f"{verb} {done.num_bytes / 2**30:,.2f} GiB in {done.num_tensors:,} tensors{kept}",
+            *map(str, done.files),
+        ]
     )
-    if is_json:
-        print(json.dumps(done.to_dict(), indent=2))
-        return
-    print(f"{done.kind}: {done.num_parameters:,} parameters, {done.source_layout} to {done.layout}")
-    print("\n".join(map(str, done.files)))

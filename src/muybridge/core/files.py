@@ -3,11 +3,15 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from muybridge.core.errors import InvalidInput
+
+OnBytes = Callable[[int], None]  # told how many bytes more are done
+
+CHUNK_BYTES = 2**20
 
 
 @contextmanager
@@ -31,7 +35,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def sha256(path: Path) -> str:
-    """Hex SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def sha256(path: Path, *, start: int = 0, on_bytes: OnBytes | None = None) -> str:
+    """Hex SHA-256 of a file from byte `start` on; `on_bytes` is told how many bytes more were read."""
+    digest, buffer = hashlib.sha256(), memoryview(bytearray(CHUNK_BYTES))
+    with path.open("rb", buffering=0) as file:
+        file.seek(start)
+        while count := file.readinto(buffer):
+            digest.update(buffer[:count])
+            if on_bytes is not None:
+                on_bytes(count)
+    return digest.hexdigest()

@@ -150,11 +150,11 @@ def held_bytes(device: torch.device) -> int:
     return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if status.exists() else 0
 
 
-def parse_bytes(text: str) -> int:
-    """Bytes of "12GiB", "12GB" or "512MiB"; raises InvalidInput on anything else."""
+def parse_bytes(text: str, *, name: str = "memory") -> int:
+    """Bytes of "12GiB", "12GB" or "512MiB"; raises InvalidInput, calling it `name`, on anything else."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?", str(text).strip(), re.IGNORECASE)
     if match is None:
-        raise invalid(f"memory={text!r}", "is not an amount of memory", "write 12GiB or 800MiB")
+        raise invalid(f"{name}={text!r}", "is not an amount of memory", "write 12GiB or 800MiB")
     unit = (match[2] or "").lower()
     power = "kmgt".index(unit[0]) + 1 if unit else 0
     return int(float(match[1]) * (1024 if unit.endswith("i") else 1000) ** power)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from muybridge.core.files import OnBytes
 from muybridge.weights.stored import MappedTensors, StoredTensor, TensorMap
 
 
@@ -23,6 +24,14 @@ class Checkpoint:
     def tensors(self) -> Mapping[str, Any]:
         """Key to tensor; each look-up maps one tensor from its file."""
         return TensorMap(self.entries)
+
+    def verify(self, *, on_bytes: OnBytes | None = None) -> None:
+        """Compare the files with the checksums they carry; reads every byte of those that do.
+
+        on_bytes: told how many bytes more were read. Raises WeightsError where one differs.
+        """
+        for source in self.sources:
+            source.verify(on_bytes)
 
     def release(self) -> None:
         """Give back the memory of what was read and is in no use any more; later look-ups map it anew."""

@@ -1,33 +1,35 @@
-"""One layout into another, lossless both ways, one tensor in memory at a time."""
+"""One layout into another, lossless both ways, one tensor in memory at a time; an interrupted conversion continues."""
 
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from muybridge.core.errors import InvalidInput, invalid
-from muybridge.transformer import TransformerConfig
-from muybridge.vae import VAEConfig
+from muybridge.core.errors import WeightsError, invalid
+from muybridge.core.files import OnBytes
+from muybridge.weights.checkpoint import Checkpoint
+from muybridge.weights.config_json import diffusers_config
 from muybridge.weights.files import Component, open_checkpoint
+from muybridge.weights.header import read_header, verify
 from muybridge.weights.layouts import Entries, Kind, Layout
-from muybridge.weights.recognise import Config, recognise
-from muybridge.weights.save import own_metadata, write_safetensors
+from muybridge.weights.partial import Partial
+from muybridge.weights.recognise import Recognised, recognise
+from muybridge.weights.save import is_finished, own_metadata, stored_bytes, stream_safetensors
 from muybridge.weights.stored import cast
 
 MAX_SHARD_BYTES = 5 * 2**30  # what diffusers and the hub use
+RELEASE_BYTES = 2**28  # of the source's pages at most stay mapped; measured: unmapping this often costs nothing
 _STEMS: dict[Layout, str] = {"official": "model", "diffusers": "diffusion_pytorch_model"}
+
+OnProgress = Callable[[str, int, int], None]  # stage (checking, writing, reading back), bytes done, bytes in all
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conversion:
-    """What was written."""
+    """What was written, or with a dry run would be. kept_bytes: what an interrupted run had finished before."""
 
     source: Path
     destination: Path
@@ -36,7 +38,10 @@ class Conversion:
     layout: Layout
     num_tensors: int
     num_parameters: int
+    num_bytes: int
+    kept_bytes: int
     files: tuple[Path, ...]
+    is_dry_run: bool
 
     def to_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -45,6 +50,27 @@ class Conversion:
             "source": str(self.source),
             "destination": str(self.destination),
             "files": list(map(str, self.files)),
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Plan:
+    """Files to write: `shards` of tensors and small `texts`, by name."""
+
+    checkpoint: Checkpoint
+    found: Recognised
+    shards: Mapping[str, Entries]
+    texts: Mapping[str, str]
+    metadata: Mapping[str, str]
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each shard."""
+        return {name: stored_bytes(entries, metadata=self.metadata) for name, entries in self.shards.items()}
+
+    def finished(self, folder: Path) -> set[str]:
+        """The shards that are complete in a folder; `_write` reads them back."""
+        return {
+            name for name, entries in self.shards.items() if is_finished(folder / name, entries, metadata=self.metadata)
         }
 
 
@@ -57,107 +83,56 @@ def convert(
     max_shard_bytes: int = MAX_SHARD_BYTES,
     component: Component | None = None,
     key: str = "module",
+    is_dry_run: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> Conversion:
-    """Write the model at `source` to `destination` in a layout, every key accounted for.
+    """Write the model at `source` to `destination` in a layout, every key accounted for, and read it back.
 
     destination: a name ending in .safetensors gives that one file (official layout only); anything else a new folder,
-    in shards of at most `max_shard_bytes` with an index, for diffusers with its config.json. An error leaves nothing.
+    in shards of at most `max_shard_bytes` with an index, for diffusers with its config.json. It appears when it is
+    whole. Until then the work is in DESTINATION.partial, and the same call continues there.
     dtype: None keeps every tensor's own, bit for bit. component, key: as `open_checkpoint`.
-    Raises WeightsError on a bad source, InvalidInput on a destination that is taken or a model the layout cannot hold.
+    is_dry_run: check everything that can be known from the headers, write nothing.
+    Memory: one tensor and 256 MiB of the source's pages, whatever the size of source and shards; of a pickle from
+    before torch 1.6, which cannot be mapped, the whole.
+    Raises WeightsError on a bad source, InvalidInput on a destination that is taken, a disk with too little room, or a
+    model that the layout cannot hold.
     """
     source, destination = Path(source).expanduser(), Path(destination).expanduser()
     _check_request(destination, layout, max_shard_bytes)
-    checkpoint = open_checkpoint(source, component=component, key=key, verify=True)
-    found = recognise(checkpoint)
-    config_json = diffusers_config(found.config, checkpoint.config) if layout == "diffusers" else None
-    entries = found.diffusers() if layout == "diffusers" else found.official()
-    if dtype is not None:
-        entries = {name: cast(entry, dtype) for name, entry in entries.items()}
-    metadata = own_metadata(found.config)
-    if destination.suffix == ".safetensors":
-        write_safetensors(destination, entries, metadata=metadata)
-        files = (destination,)
-    else:
-        with _new_folder(destination) as folder:
-            names = _write_folder(folder, entries, _STEMS[layout], metadata=metadata, max_shard_bytes=max_shard_bytes)
-            if config_json is not None:
-                (folder / "config.json").write_text(json.dumps(config_json, indent=2) + "\n")
-                names.append("config.json")
-        files = tuple(destination / name for name in names)
+    checkpoint = open_checkpoint(source, component=component, key=key)
+    plan = _planned(checkpoint, destination, layout=layout, dtype=dtype, max_shard_bytes=max_shard_bytes)
+    request = {
+        "source": [(str(file.absolute()), file.stat().st_size, file.stat().st_mtime_ns) for file in checkpoint.files],
+        "key": key,
+        "layout": layout,
+        "dtype": str(dtype),
+        "shards": list(plan.shards),
+    }
+    partial = Partial(destination, request)
+    finished = plan.finished(partial.folder)
+    sizes = plan.sizes()
+    partial.check_room(sum(size - _size(partial.folder / name) for name, size in sizes.items() if name not in finished))
+    if not is_dry_run:
+        say = on_progress or _silent
+        checkpoint.verify(on_bytes=_counted(say, "checking", sum(map(_size, checkpoint.files))))
+        with partial:
+            _write(plan, partial.folder, finished=finished, say=say)
+    names = [*plan.shards, *plan.texts]
+    is_file = destination.suffix == ".safetensors"
     return Conversion(
         source=source,
         destination=destination,
-        kind=found.kind,
-        source_layout=found.layout,
+        kind=plan.found.kind,
+        source_layout=plan.found.layout,
         layout=layout,
-        num_tensors=len(entries),
-        num_parameters=sum(entry.num_elements for entry in entries.values()),
-        files=files,
+        num_tensors=sum(map(len, plan.shards.values())),
+        num_parameters=sum(entry.num_elements for shard in plan.shards.values() for entry in shard.values()),
+        num_bytes=sum(sizes.values()),
+        kept_bytes=sum(sizes[name] for name in finished),
+        files=(destination,) if is_file else tuple(destination / name for name in names),
+        is_dry_run=is_dry_run,
     )
-
-
-def diffusers_config(config: Config, source_config: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The config.json that diffusers reads for a model of ours.
-
-    source_config: a diffusers config.json that this model came with; what it says beyond our config is kept.
-    Raises InvalidInput where diffusers' class cannot express the model.
-    """
-    if isinstance(config, VAEConfig):
-        return _diffusers_vae(config)
-    t, h, w = config.patch_size
-    if h != w:
-        raise invalid(f"patch_size={config.patch_size}", "diffusers has square patches only", "use layout official")
-    conditioned = {33: "latent_concat"}.get(config.in_channels)
-    return {
-        "_class_name": "HunyuanVideoTransformer3DModel",
-        **_transformer_fields(config),
-        "patch_size": h,
-        "patch_size_t": t,
-        "qk_norm": "rms_norm",
-        "image_condition_type": (source_config or {}).get("image_condition_type", conditioned),
-    }
-
-
-def _transformer_fields(config: TransformerConfig) -> dict[str, Any]:
-    return {
-        "in_channels": config.in_channels,
-        "out_channels": config.out_channels,
-        "num_attention_heads": config.num_heads,
-        "attention_head_dim": config.head_dim,
-        "num_layers": config.num_double_blocks,
-        "num_single_layers": config.num_single_blocks,
-        "num_refiner_layers": config.num_refiner_blocks,
-        "mlp_ratio": config.mlp_ratio,
-        "guidance_embeds": config.has_guidance,
-        "text_embed_dim": config.text_dim,
-        "pooled_projection_dim": config.pooled_dim,
-        "rope_theta": config.rope_theta,
-        "rope_axes_dim": list(config.rope_axes_dim),
-    }
-
-
-def _diffusers_vae(config: VAEConfig) -> dict[str, Any]:
-    num_blocks = len(config.block_channels)
-    is_plain = config.stem_patch == (1, 1, 1) and not config.has_linear_path and not config.has_own_decoder
-    if config.norm != "clip" or not is_plain or num_blocks != 4:
-        rule = "diffusers has norm clip, no stem, no linear path, a mirrored decoder and four blocks only"
-        raise invalid(f"VAE with norm={config.norm}, stem_patch={config.stem_patch}", rule, "use layout official")
-    return {
-        "_class_name": "AutoencoderKLHunyuanVideo",
-        "in_channels": 3,
-        "out_channels": 3,
-        "latent_channels": config.latent_channels,
-        "block_out_channels": list(config.block_channels),
-        "layers_per_block": config.layers_per_block,
-        "down_block_types": ["HunyuanVideoDownBlock3D"] * num_blocks,
-        "up_block_types": ["HunyuanVideoUpBlock3D"] * num_blocks,
-        "act_fn": "silu",
-        "norm_num_groups": config.norm_groups,
-        "scaling_factor": config.scaling_factor,
-        "spatial_compression_ratio": 8,
-        "temporal_compression_ratio": 4,
-        "mid_block_add_attention": config.has_mid_attention,
-    }
 
 
 def _check_request(destination: Path, layout: str, max_shard_bytes: int) -> None:
@@ -165,57 +140,107 @@ def _check_request(destination: Path, layout: str, max_shard_bytes: int) -> None
         raise invalid(f"layout={layout!r}", f"known are {', '.join(_STEMS)}", "choose one")
     if max_shard_bytes < 1:
         raise invalid(f"max_shard_bytes={max_shard_bytes}", "must be positive", f"use {MAX_SHARD_BYTES}")
+    if destination.suffix == ".safetensors" and layout != "official":
+        raise invalid(f"{destination}", "the diffusers layout is a folder", "name a new folder")
+    is_empty = destination.is_dir() and not any(destination.iterdir()) and destination.suffix != ".safetensors"
+    if destination.exists() and not is_empty:
+        raise invalid(f"{destination}", "is there already", "choose a new name, or remove it first")
+
+
+def _planned(
+    checkpoint: Checkpoint, destination: Path, *, layout: Layout, dtype: torch.dtype | None, max_shard_bytes: int
+) -> _Plan:
+    found = recognise(checkpoint)
+    texts: dict[str, str] = {}
+    if layout == "diffusers":
+        texts["config.json"] = json.dumps(diffusers_config(found.config, checkpoint.config), indent=2) + "\n"
+    entries = found.diffusers() if layout == "diffusers" else found.official()
+    if dtype is not None:
+        entries = {name: cast(entry, dtype) for name, entry in entries.items()}
     if destination.suffix == ".safetensors":
-        if layout != "official":
-            raise invalid(f"{destination}", "the diffusers layout is a folder", "name a new folder")
-    elif destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
-        raise invalid(f"{destination}", "is there already", "name a new folder, or remove it first")
+        shards = {destination.name: entries}
+    else:
+        shards = _sharded(entries, _STEMS[layout], max_shard_bytes)
+    if len(shards) > 1:
+        texts[f"{_STEMS[layout]}.safetensors.index.json"] = _index(shards)
+    return _Plan(checkpoint=checkpoint, found=found, shards=shards, texts=texts, metadata=own_metadata(found.config))
 
 
-@contextmanager
-def _new_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path` that becomes `path` if the block succeeds and vanishes if not."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    except OSError as error:
-        raise InvalidInput(f"{path}: cannot be written ({error.strerror}); choose a folder you may write to.") from None
-    try:
-        yield temporary
-        temporary.chmod(0o755)
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+def _write(plan: _Plan, folder: Path, *, finished: set[str], say: OnProgress) -> None:
+    """Every shard written, or continued, and read back."""
+    sizes = plan.sizes()
+    written = _counted(say, "writing", sum(size for name, size in sizes.items() if name not in finished))
+    read_back = _counted(say, "reading back", sum(sizes.values()))
+    released = _Every(RELEASE_BYTES, plan.checkpoint.release)
+
+    def on_bytes(count: int) -> None:
+        written(count)
+        released(count)
+
+    for name, entries in plan.shards.items():
+        file = folder / name
+        if name not in finished:
+            stream_safetensors(file, entries, metadata=plan.metadata, on_bytes=on_bytes)
+        try:
+            verify(file, read_header(file), on_bytes=read_back)
+        except WeightsError:
+            rule = "what is on the disk is not what was read from the source"
+            raise WeightsError(f"{file}: {rule}; check the disk, remove this file and convert again.") from None
+    for name, text in plan.texts.items():
+        (folder / name).write_text(text)
 
 
-def _write_folder(
-    folder: Path, entries: Entries, stem: str, *, metadata: Mapping[str, str], max_shard_bytes: int
-) -> list[str]:
-    """Names of the files written."""
-    shards = _shards(entries, max_shard_bytes)
-    if len(shards) == 1:
-        write_safetensors(folder / f"{stem}.safetensors", entries, metadata=metadata)
-        return [f"{stem}.safetensors"]
-    weight_map: dict[str, str] = {}
-    for number, keys in enumerate(shards, start=1):
-        name = f"{stem}-{number:05d}-of-{len(shards):05d}.safetensors"
-        write_safetensors(folder / name, {key: entries[key] for key in keys}, metadata=metadata)
-        weight_map |= dict.fromkeys(keys, name)
-    total = sum(entry.num_bytes for entry in entries.values())
-    index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
-    name = f"{stem}.safetensors.index.json"
-    (folder / name).write_text(json.dumps(index, indent=2) + "\n")
-    return [*sorted(set(weight_map.values())), name]
-
-
-def _shards(entries: Entries, max_shard_bytes: int) -> list[list[str]]:
-    """Keys in order, filled up to the limit; a tensor over the limit stands alone."""
-    shards: list[list[str]] = [[]]
+def _sharded(entries: Entries, stem: str, max_shard_bytes: int) -> dict[str, Entries]:
+    """Entries in order, files filled up to the limit; a tensor over the limit stands alone."""
+    shards: list[dict[str, Any]] = [{}]
     room = max_shard_bytes
     for key, entry in entries.items():
         if shards[-1] and entry.num_bytes > room:
-            shards.append([])
+            shards.append({})
             room = max_shard_bytes
-        shards[-1].append(key)
+        shards[-1][key] = entry
         room -= entry.num_bytes
-    return shards
+    if len(shards) == 1:
+        return {f"{stem}.safetensors": shards[0]}
+    return {f"{stem}-{n:05d}-of-{len(shards):05d}.safetensors": shard for n, shard in enumerate(shards, start=1)}
+
+
+def _index(shards: Mapping[str, Entries]) -> str:
+    weight_map = {key: name for name, entries in shards.items() for key in entries}
+    total = sum(entry.num_bytes for entries in shards.values() for entry in entries.values())
+    return (
+        json.dumps({"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))}, indent=2) + "\n"
+    )
+
+
+class _Every:
+    """Calls something each time that so many bytes have passed."""
+
+    def __init__(self, num_bytes: int, call: Callable[[], None]) -> None:
+        self._num_bytes, self._call, self._passed = num_bytes, call, 0
+
+    def __call__(self, count: int) -> None:
+        self._passed += count
+        if self._passed >= self._num_bytes:
+            self._passed = 0
+            self._call()
+
+
+def _counted(say: OnProgress, stage: str, total: int) -> OnBytes:
+    """Increments of a stage as its bytes done."""
+    done = 0
+
+    def on_bytes(count: int) -> None:
+        nonlocal done
+        done += count
+        say(stage, done, total)
+
+    return on_bytes
+
+
+def _silent(_stage: str, _done: int, _total: int) -> None:
+    pass
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0

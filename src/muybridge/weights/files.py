@@ -14,12 +14,13 @@ from muybridge.weights import header as safetensors_header
 from muybridge.weights import pickles
 from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.folders import component_path, weight_file
+from muybridge.weights.storage import gguf_header
+from muybridge.weights.storage.gguf import open_gguf
 from muybridge.weights.stored import MappedTensors, StoredTensor
 
 Component = Literal["transformer", "vae"]
 _INDEX_MAX_BYTES = 100_000_000
 _FOREIGN = {  # what else people point a loader at, by its first bytes
-    b"GGUF": "is GGUF, which is not read; use the safetensors file of the same model",
     b"version https://git-lfs": "is a Git LFS pointer, not the weights; run `git lfs pull`",
     b"<!DOCTYPE": "is a web page, not weights; download the file itself",
     b"<html": "is a web page, not weights; download the file itself",
@@ -38,12 +39,15 @@ def open_checkpoint(
     """
     given = Path(path).expanduser()
     try:
-        return _open(given, component=component, key=key, verify=verify)
+        checkpoint = _open(given, component=component, key=key)
+        if verify:
+            checkpoint.verify()
+        return checkpoint
     except OSError as error:
         raise WeightsError(f"{error.filename or given}: cannot be read ({error.strerror}); check the path.") from None
 
 
-def _open(given: Path, *, component: Component | None, key: str, verify: bool) -> Checkpoint:
+def _open(given: Path, *, component: Component | None, key: str) -> Checkpoint:
     if not given.exists():
         raise WeightsError(f"{given}: no such file or folder; check the path.")
     found = component_path(given, component)
@@ -51,8 +55,8 @@ def _open(given: Path, *, component: Component | None, key: str, verify: bool) -
     file = weight_file(found, key) if found.is_dir() else found
     config = _config_beside(folder)
     if _is_index(file):
-        return replace(_open_sharded(file, verify=verify), config=config)
-    return replace(_open_file(file, key=key, verify=verify), config=config)
+        return replace(_open_sharded(file), config=config)
+    return replace(_open_file(file, key=key), config=config)
 
 
 def _is_index(file: Path) -> bool:
@@ -60,38 +64,41 @@ def _is_index(file: Path) -> bool:
         return stream.read(64).lstrip().startswith(b"{")
 
 
-def _open_file(file: Path, *, key: str, verify: bool) -> Checkpoint:
+def _open_file(file: Path, *, key: str) -> Checkpoint:
     with file.open("rb") as stream:
         start = stream.read(32)
     if not start:
         raise WeightsError(f"{file}: is empty; download it again.")
-    is_safetensors = start[8:9] == b"{"  # after the header's length, whose first byte may be that of a pickle
-    if not is_safetensors and start.startswith((pickles.ZIP_MAGIC, pickles.PICKLE_MAGIC)):
-        return _open_pickle(file, key=key, verify=verify)
+    if pickles.is_pickle(start):
+        return _open_pickle(file, key=key)
+    if start.startswith(gguf_header.MAGIC):
+        return open_gguf(file)
     for magic, explanation in _FOREIGN.items():
         if start.startswith(magic):
             raise WeightsError(f"{file}: {explanation}.")
-    if not is_safetensors and file.suffix != ".safetensors":
-        raise WeightsError(f"{file}: neither safetensors nor a PyTorch file; give one of these.")
-    return _open_safetensors(file, verify=verify)
+    if start[8:9] != b"{" and file.suffix != ".safetensors":
+        raise WeightsError(f"{file}: neither safetensors, GGUF nor a PyTorch file; give one of these.")
+    return _open_safetensors(file)
 
 
-def _open_pickle(file: Path, *, key: str, verify: bool) -> Checkpoint:
+def _open_pickle(file: Path, *, key: str) -> Checkpoint:
     if file.suffix == ".safetensors":
         raise WeightsError(f"{file}: is a PyTorch pickle, not safetensors; get the real file, or name it .pt.")
-    if verify:
-        pickles.verify(file)
     tensors = pickles.read_pickle(file, key=key)
-    source = MappedTensors(lambda: pickles.read_pickle(file, key=key).__getitem__)
+    source = MappedTensors(
+        lambda: pickles.read_pickle(file, key=key).__getitem__,
+        verify=lambda on_bytes: pickles.verify(file, on_bytes=on_bytes),
+    )
     shapes = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
     return _checkpoint(file, source, shapes, metadata={})
 
 
-def _open_safetensors(file: Path, *, verify: bool) -> Checkpoint:
+def _open_safetensors(file: Path) -> Checkpoint:
     header = safetensors_header.read_header(file)
-    if verify:
-        safetensors_header.verify(file, header)
-    source = MappedTensors(lambda: safe_open(file, framework="pt", device="cpu").get_tensor)  # a private mapping
+    source = MappedTensors(
+        lambda: safe_open(file, framework="pt", device="cpu").get_tensor,  # a private mapping
+        verify=lambda on_bytes: safetensors_header.verify(file, header, on_bytes=on_bytes),
+    )
     shapes = {name: (span.shape, span.dtype) for name, span in header.spans.items()}
     return _checkpoint(file, source, shapes, metadata=header.metadata)
 
@@ -110,12 +117,12 @@ def _checkpoint(
     return Checkpoint(path=file, entries=entries, metadata=metadata, config=None, files=(file,), sources=(source,))
 
 
-def _open_sharded(index: Path, *, verify: bool) -> Checkpoint:
+def _open_sharded(index: Path) -> Checkpoint:
     weight_map = _weight_map(index)
     shards: dict[str, Checkpoint] = {}
     for name in sorted(set(weight_map.values())):
         file = _shard_path(index, name)
-        shards[name] = _open_file(file, key="module", verify=verify)
+        shards[name] = _open_file(file, key="module")
     entries: dict[str, StoredTensor] = {}
     for name, shard in shards.items():
         for key, entry in shard.entries.items():

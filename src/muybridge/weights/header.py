@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from muybridge.core.errors import WeightsError
+from muybridge.core.files import OnBytes, sha256
 
 MAX_HEADER_BYTES = 100_000_000  # the format's own limit
 ALIGNMENT = 64  # bytes, as torch allocates: mapped weights then give bit for bit what the same weights in memory give
@@ -95,19 +96,16 @@ def is_own(metadata: Mapping[str, str]) -> bool:
     return any(key.startswith(OWN_PREFIX) for key in metadata)
 
 
-def verify(path: Path, header: Header) -> None:
+def verify(path: Path, header: Header, *, on_bytes: OnBytes | None = None) -> None:
     """Compare a file that this package wrote with the digests it carries; other files carry none and pass.
 
-    Raises WeightsError where a digest is missing or differs.
+    on_bytes: told how many bytes more were read. Raises WeightsError where a digest is missing or differs.
     """
     if not is_own(header.metadata):
         return
     if header.metadata.get(HEADER_DIGEST) != header_digest(header.spans, header.metadata):
         raise WeightsError(f"{path}: the header does not match its checksum, so the file is damaged; {_REMEDY}.")
-    with path.open("rb") as file:
-        file.seek(header.data_start)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if header.metadata.get(DATA_DIGEST) != digest:
+    if header.metadata.get(DATA_DIGEST) != sha256(path, start=header.data_start, on_bytes=on_bytes):
         raise WeightsError(f"{path}: the weights do not match their checksum, so the file is damaged; {_REMEDY}.")
 
 

@@ -10,10 +10,16 @@ import torch
 from torch import Tensor
 
 from muybridge.core.errors import WeightsError
+from muybridge.core.files import CHUNK_BYTES, OnBytes
 
 ZIP_MAGIC = b"PK\x03\x04"
 PICKLE_MAGIC = b"\x80"
 WRAPPERS = ("module", "ema", "state_dict")  # as released: transformer (module, ema), VAE (state_dict)
+
+
+def is_pickle(start: bytes) -> bool:
+    """Whether a file that begins so is a PyTorch pickle; the length in front of a safetensors header may look alike."""
+    return start[8:9] != b"{" and start.startswith((ZIP_MAGIC, PICKLE_MAGIC))
 
 
 def read_pickle(path: Path, *, key: str) -> dict[str, Tensor]:
@@ -36,20 +42,29 @@ def read_pickle(path: Path, *, key: str) -> dict[str, Tensor]:
     return dict(state)
 
 
-def verify(path: Path) -> None:
+def verify(path: Path, *, on_bytes: OnBytes | None = None) -> None:
     """Check the archive's CRC-32 sums, which torch.save writes.
 
-    Raises WeightsError where one differs; old pickles without an archive carry none and pass.
+    on_bytes: told how many bytes more were read. Raises WeightsError where one differs; old pickles without an archive
+    carry none and pass.
     """
     if not zipfile.is_zipfile(path):
         return
     try:
         with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
+            for member in archive.infolist():
+                _read_through(archive, member, on_bytes)
     except (zipfile.BadZipFile, EOFError, ValueError, OSError, NotImplementedError) as error:
-        raise WeightsError(f"{path}: the archive is damaged ({_one_line(str(error))}); download it again.") from None
-    if damaged:
-        raise WeightsError(f"{path}: {damaged} does not match its checksum; download it again.")
+        fault = f"does not match its checksums ({_one_line(str(error))})"
+        raise WeightsError(f"{path}: the archive {fault}; download it again.") from None
+
+
+def _read_through(archive: zipfile.ZipFile, member: zipfile.ZipInfo, on_bytes: OnBytes | None) -> None:
+    """To the end, where zipfile compares the checksum."""
+    with archive.open(member) as stream:
+        while count := len(stream.read(CHUNK_BYTES)):
+            if on_bytes is not None:
+                on_bytes(count)
 
 
 def _unwrapped(path: Path, loaded: Any, key: str) -> Mapping[Any, Any]:

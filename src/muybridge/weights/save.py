@@ -2,19 +2,31 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 import torch
 from torch import Tensor
 
 from muybridge.core.config import to_dict
-from muybridge.core.errors import InvalidInput, invalid
-from muybridge.core.files import atomic_path
+from muybridge.core.errors import InvalidInput, WeightsError, invalid
+from muybridge.core.files import OnBytes, atomic_path
 from muybridge.transformer import Transformer, TransformerConfig
 from muybridge.vae import VAEConfig, VideoVAE
 from muybridge.weights.configs import CONFIG_KEY, KIND_KEY
-from muybridge.weights.header import ALIGNMENT, DTYPES, Span, encode_header, with_blank_digests, with_digests
+from muybridge.weights.header import (
+    ALIGNMENT,
+    DATA_DIGEST,
+    DTYPES,
+    Span,
+    encode_header,
+    read_header,
+    with_blank_digests,
+    with_digests,
+)
 from muybridge.weights.layouts import stripped
 from muybridge.weights.stored import StoredTensor, cast, from_tensor
 
@@ -63,14 +75,64 @@ def write_safetensors(path: Path, entries: Mapping[str, StoredTensor], *, metada
     for key, value in metadata.items():
         if not isinstance(value, str):
             raise invalid(f"metadata {key}={value!r}", "safetensors keeps strings only", "write it as a string")
-    spans = _spans(entries)
     with atomic_path(path) as temporary:
-        try:
-            _write(temporary, entries, spans, metadata)
-        except OSError as error:
-            raise InvalidInput(
-                f"{path}: cannot be written ({error.strerror}); free space or choose another folder."
-            ) from None
+        stream_safetensors(temporary, entries, metadata=metadata, name=path)
+
+
+def stream_safetensors(
+    file: Path,
+    entries: Mapping[str, StoredTensor],
+    *,
+    metadata: Mapping[str, str],
+    on_bytes: OnBytes | None = None,
+    name: Path | None = None,
+) -> None:
+    """Write entries into `file`, or continue what an earlier call with the same entries left unfinished there.
+
+    What the file holds already is compared byte by byte and kept as far as it agrees. Digests are known only at the
+    end: their place is kept in the header and filled when the data are on the disk, so that a file with digests is a
+    whole one. name: what errors call the file.
+    """
+    spans = _spans(entries)
+    digest = hashlib.sha256()
+    file.touch()
+    try:
+        with file.open("r+b") as stream, ThreadPoolExecutor(max_workers=1) as beside:
+            _keep_or_write(stream, memoryview(encode_header(spans, with_blank_digests(metadata))))
+            for key in spans:
+                data = _bytes(entries[key].read())
+                hashing = beside.submit(digest.update, data)  # frees the interpreter lock, as writing does
+                _keep_or_write(stream, data)
+                hashing.result()
+                if on_bytes is not None:
+                    on_bytes(len(data))
+            stream.truncate()
+            _to_disk(stream)
+            stream.seek(0)
+            stream.write(encode_header(spans, with_digests(spans, metadata, digest.hexdigest())))
+            _to_disk(stream)
+    except OSError as error:
+        raise InvalidInput(
+            f"{name or file}: cannot be written ({error.strerror}); free space or choose another folder."
+        ) from None
+
+
+def is_finished(file: Path, entries: Mapping[str, StoredTensor], *, metadata: Mapping[str, str]) -> bool:
+    """Whether `stream_safetensors` of these entries and metadata came to its end in this file; reads the header."""
+    try:
+        header = read_header(file)
+    except (FileNotFoundError, WeightsError):
+        return False
+    spans = _spans(entries)
+    return header.spans == spans and header.metadata == with_digests(
+        spans, metadata, header.metadata.get(DATA_DIGEST, "")
+    )
+
+
+def stored_bytes(entries: Mapping[str, StoredTensor], *, metadata: Mapping[str, str]) -> int:
+    """Size of the file that these entries and metadata become."""
+    header = encode_header(_spans(entries), with_blank_digests(metadata))
+    return len(header) + sum(entry.num_bytes for entry in entries.values())
 
 
 def _spans(entries: Mapping[str, StoredTensor]) -> dict[str, Span]:
@@ -90,19 +152,19 @@ def _rank(key: str, entry: StoredTensor) -> tuple[bool, int, str]:
     return entry.num_bytes % ALIGNMENT != 0, -entry.dtype.itemsize, key
 
 
-def _write(
-    file: Path, entries: Mapping[str, StoredTensor], spans: Mapping[str, Span], metadata: Mapping[str, str]
-) -> None:
-    """Digests are known only at the end: their place is kept in the header and filled then."""
-    digest = hashlib.sha256()
-    with file.open("wb") as stream:
-        stream.write(encode_header(spans, with_blank_digests(metadata)))
-        for key in spans:
-            data = _bytes(entries[key].read())
-            digest.update(data)
-            stream.write(data)
-        stream.seek(0)
-        stream.write(encode_header(spans, with_digests(spans, metadata, digest.hexdigest())))
+def _keep_or_write(stream: IO[bytes], data: memoryview) -> None:
+    """Go on behind `data`: over the same bytes if they are there, else writing them and dropping all that follows."""
+    start = stream.tell()
+    if stream.read(len(data)) == data:
+        return
+    stream.seek(start)
+    stream.truncate()
+    stream.write(data)
+
+
+def _to_disk(stream: IO[bytes]) -> None:
+    stream.flush()
+    os.fsync(stream.fileno())
 
 
 def _bytes(tensor: Tensor) -> memoryview:

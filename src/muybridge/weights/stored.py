@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from muybridge.core.errors import WeightsError
+from muybridge.core.files import OnBytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,9 +74,15 @@ class MappedTensors:
     one mapping would end with 25 GB resident.
     """
 
-    def __init__(self, open_file: Callable[[], Callable[[str], Tensor]]) -> None:
-        """`open_file` maps the file and gives its look-up."""
+    def __init__(
+        self,
+        open_file: Callable[[], Callable[[str], Tensor]],
+        *,
+        verify: Callable[[OnBytes | None], None] | None = None,
+    ) -> None:
+        """`open_file` maps the file and gives its look-up; `verify` compares it with checksums that it carries."""
         self._open_file = open_file
+        self._verify = verify
         self._look_up: Callable[[str], Tensor] | None = None
 
     def tensor(self, name: str) -> Tensor:
@@ -83,6 +90,11 @@ class MappedTensors:
         if self._look_up is None:
             self._look_up = self._open_file()
         return self._look_up(name)
+
+    def verify(self, on_bytes: OnBytes | None = None) -> None:
+        """Compare the file with the checksums that it carries, if any; raises WeightsError where one differs."""
+        if self._verify is not None:
+            self._verify(on_bytes)
 
     def release(self) -> None:
         """Let go of the mapping; the last tensor in use unmaps it."""
