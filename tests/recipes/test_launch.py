@@ -9,10 +9,12 @@ import torch
 from muybridge.core.errors import InvalidInput
 from muybridge.data.cache import CacheConfig
 from muybridge.data.clips import ClipsConfig
+from muybridge.data.encoders import vae_identity
 from muybridge.evaluation.accuracy import share_right
 from muybridge.evaluation.motion import flicker
 from muybridge.evaluation.probes import ProbeConfig, judge, load_probe
 from muybridge.pipelines import Components, Defaults, Pipeline, TextSource
+from muybridge.recipes.decoders import decoder_of
 from muybridge.recipes.families import FAMILIES, STAGES
 from muybridge.recipes.family import Family, Stage
 from muybridge.recipes.launch import OwnData, run_all, run_on_data, run_stage
@@ -34,7 +36,7 @@ from muybridge.worlds.camera import CAMERAS
 from muybridge.worlds.drawn import DRAWN_SUBJECTS, drawn_library
 from muybridge.worlds.motion import MOTIONS
 from muybridge.worlds.sprites import SpritesConfig, SpritesWorld
-from tests.data.small import SIZE_PX, small_vae_config
+from tests.data.small import SIZE_PX, small_vae, small_vae_config
 from tests.data.test_encode import make_data, run
 from tests.text.tiny import gallop_language
 
@@ -72,7 +74,8 @@ def pictures() -> FlowStage:
 def films() -> FlowStage:
     films = Scale(size_px=SIZE_PX, num_frames=5, batch_size=2)
     flow = FlowConfig(held_share=0.5, shift_tokens=8, loss_tokens=16)
-    return replace(pictures(), scales=(films, replace(films, num_frames=1, batch_size=4)), flow=flow)
+    scales = (films, replace(films, num_frames=1, batch_size=4))
+    return replace(pictures(), scales=scales, flow=flow, run=replace(TWO_STEPS, sample_every_steps=2))
 
 
 def probe() -> ProbeStage:
@@ -128,6 +131,8 @@ def test_the_whole_system_in_one_sitting(tmp_path: Path) -> None:
     seen = judge(load_probe(result), [film])
     assert film.shape == (5, SIZE_PX, SIZE_PX, 3) and flicker(film) >= 0
     assert share_right([facts_of(scene)], seen, "subject").num == 1
+    assert (tmp_path / "tiny-films" / "samples" / "step-0000002-32x32.png").exists()
+    assert not (tmp_path / "tiny-pictures" / "samples").exists()
     again = run_all(tmp_path, family=TINY, sources=given, say=lines.append, report=lambda *_: None)
     assert again == model and "is finished" in lines[-1]
 
@@ -140,6 +145,17 @@ def test_a_stage_names_the_command_that_must_come_before(tmp_path: Path) -> None
     with pytest.raises(InvalidInput, match="run muybridge train gallop-latents --out"):
         run_stage("gallop-image-mixed", tmp_path, changes={}, report=lambda *_: None, say=lambda _: None)
     assert not (tmp_path / "gallop-image-mixed").exists()
+
+
+def test_latents_of_another_vae_or_of_none_are_not_shown(tmp_path: Path) -> None:
+    lines: list[str] = []
+    save_model(small_vae(), tmp_path / "vae.safetensors")
+    identity = vae_identity(load_vae(tmp_path / "vae.safetensors"))
+    assert decoder_of(identity, tmp_path / "vae.safetensors", say=lines.append) == tmp_path / "vae.safetensors"
+    assert lines == []
+    assert decoder_of("another", tmp_path / "vae.safetensors", say=lines.append) is None
+    assert decoder_of(identity, tmp_path / "none.safetensors", say=lines.append) is None
+    assert ["another VAE" in lines[0], "no VAE can be read" in lines[1]] == [True, True] and len(lines) == 2
 
 
 def test_every_recipe_is_a_valid_config_of_its_own() -> None:

@@ -1,6 +1,7 @@
 """Training on what `encode` wrote: buckets in turns, held-out samples apart, an interrupted run goes on bit for bit."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,14 +9,17 @@ import torch
 
 from muybridge.core.errors import InvalidInput
 from muybridge.data.buckets import BucketsConfig
+from muybridge.data.encoders import vae_identity
 from muybridge.text.encoder import HashEncoder
 from muybridge.training.config import OptimizerConfig, RunConfig
-from muybridge.training.data_stage import HELD_OUT_SET, empty_states, train_flow_on_data
+from muybridge.training.data_stage import HELD_OUT_SET, empty_states, train_flow_on_data, training_set
 from muybridge.training.scales import Scale
 from muybridge.training.stages import FlowStage
 from muybridge.training.tasks.flow_matching import FlowConfig
 from muybridge.transformer import TransformerConfig
 from muybridge.weights.load import load_transformer
+from muybridge.weights.save import save_model
+from tests.data.small import small_vae
 from tests.data.test_encode import make_data, run
 
 TEXT = HashEncoder(text_dim=6, pooled_dim=6)
@@ -59,6 +63,16 @@ def test_the_held_out_set_is_validated_on_and_not_trained_on(tmp_path: Path) -> 
 def figures(folder: Path) -> dict[str, float]:
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     return next(line for line in map(json.loads, lines) if "val" in line)
+
+
+def test_a_run_on_data_shows_what_it_draws_with_the_vae_that_encoded(tmp_path: Path) -> None:
+    data, vae = tmp_path / "encoded", tmp_path / "vae.safetensors"
+    run(make_data(tmp_path / "data", films=1, pictures=1), data)
+    save_model(small_vae(), vae)
+    assert training_set(data).vae_identity() == vae_identity(small_vae())
+    shown = replace(stage(2), run=replace(stage(2).run, sample_every_steps=2))
+    train_flow_on_data(shown, tmp_path / "run", data=data, text=TEXT, vae=vae)
+    assert [path.name for path in (tmp_path / "run" / "samples").iterdir()] == ["step-0000002-32x32.png"]
 
 
 def test_the_empty_caption_is_the_encoders_own() -> None:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,10 @@ class LatentBatch:
     text: Float[Tensor, "b l d"]
     text_mask: Bool[Tensor, "b l"]
     pooled: Float[Tensor, "b p"]
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "LatentBatch":
+        """The batch with every tensor changed."""
+        return LatentBatch(**{field.name: change(getattr(self, field.name)) for field in fields(self)})
 
 
 def build_cache(

@@ -50,6 +50,10 @@ class EncodedLatents:
     def __len__(self) -> int:
         return sum(map(len, self._groups))
 
+    def vae_identity(self) -> str:
+        """What tells the VAE that made the latents from others (data.encoders). Raises DamagedEntry."""
+        return self._latents.made_from(self._groups[0][0].latents)["vae"]
+
     def batch(self, step: int, *, batch_size: int, seed: int) -> LatentBatch:
         """The samples of `step`: `batch_size` of the bucket with the most tokens, of others as many as hold no more
         tokens than those; never more than the bucket has. Raises DamagedEntry.

@@ -12,7 +12,7 @@ from muybridge.data.encoders import Encoders, NamedText, PromptText
 from muybridge.text.encoder import HashEncoder
 from muybridge.text.gallop import GallopEncoder, TextStatistics
 from muybridge.text.released import ReleasedEncoder
-from muybridge.vae.tiling import Tiling
+from muybridge.vae.tiling import released_tiling
 from muybridge.weights.assets import ensure
 from muybridge.weights.catalog import locate, resolve
 from muybridge.weights.load import load_vae
@@ -31,9 +31,8 @@ def open_encoders(vae: str | Path, text: str | Path, *, device: torch.device, sa
     the released one is tiled, as its reference result is. Raises InvalidInput, WeightsError, AssetError.
     """
     network = load_vae(locate(resolve(vae)), dtype=torch.float32).to(device)
-    tiling = Tiling() if network.config.norm == "clip" else None
     film, picture = _text(text, device, say)
-    return Encoders(vae=network, film_text=film, picture_text=picture, tiling=tiling)
+    return Encoders(vae=network, film_text=film, picture_text=picture, tiling=released_tiling(network.config))
 
 
 def open_text(name: str | Path, *, device: torch.device, say: Say) -> NamedText:

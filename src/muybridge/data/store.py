@@ -46,16 +46,14 @@ class Store:
 
     def read(self, key: str) -> dict[str, Tensor]:
         """The entry's tensors. Raises DamagedEntry where it is absent or its checksum differs."""
-        path = self.path(key)
-        try:
-            with safe_open(path, framework="pt") as file:
-                expected = json.loads((file.metadata() or {})[NOTE])["sha256"]
-                tensors = {name: file.get_tensor(name) for name in file.keys()}
-        except (OSError, SafetensorError, ValueError, KeyError) as error:
-            raise DamagedEntry(f"{path}: {error}; run the encode command again, it mends this.") from None
-        if _checksum(tensors) != expected:
-            raise DamagedEntry(f"{path}: its checksum differs; run the encode command again, it mends this.")
+        note, tensors = self._open(key)
+        if _checksum(tensors) != note.get("sha256"):
+            raise DamagedEntry(f"{self.path(key)}: its checksum differs; run the encode command again, it mends this.")
         return tensors
+
+    def made_from(self, key: str) -> dict[str, Any]:
+        """What the entry was made from. Raises DamagedEntry where it is absent or cannot be read."""
+        return self._open(key)[0]["made_from"]
 
     def state(self, key: str) -> str:
         """`absent`, `damaged` or `good`."""
@@ -66,6 +64,16 @@ class Store:
         except DamagedEntry:
             return "damaged"
         return "good"
+
+    def _open(self, key: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """The entry's note and its tensors, unchecked."""
+        path = self.path(key)
+        try:
+            with safe_open(path, framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}
+                return json.loads((file.metadata() or {})[NOTE]), tensors
+        except (OSError, SafetensorError, ValueError, KeyError) as error:
+            raise DamagedEntry(f"{path}: {error}; run the encode command again, it mends this.") from None
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> str:

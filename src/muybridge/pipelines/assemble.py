@@ -22,7 +22,7 @@ from muybridge.text.encoder import TextEncoder
 from muybridge.text.gallop import GallopEncoder, TextStatistics
 from muybridge.text.released import ReleasedEncoder
 from muybridge.vae import VideoVAE
-from muybridge.vae.tiling import Tiling
+from muybridge.vae.tiling import released_tiling
 from muybridge.weights.assets import ensure
 from muybridge.weights.catalog import CatalogueEntry, locate, resolve
 from muybridge.weights.files import Checkpoint, open_checkpoint
@@ -79,7 +79,7 @@ def load(
             text=text,
             defaults=defaults,
             weights={part: _identity(checkpoint) for part, checkpoint in parts.items()},
-            tiling=_tiling(vae),
+            tiling=released_tiling(vae.config),
         )
     )
 
@@ -183,11 +183,6 @@ def _with_scheduler(entry: CatalogueEntry, folder: Path) -> CatalogueEntry:
     if isinstance(shift, bool) or not isinstance(shift, (int, float)) or shift <= 0:
         return entry
     return replace(entry, defaults={**entry.defaults, "shift": float(shift)})
-
-
-def _tiling(vae: VideoVAE) -> Tiling | None:
-    """The released VAE is tiled, which is part of its reference result; a frame-causal one decodes films whole."""
-    return Tiling() if vae.config.norm == "clip" else None
 
 
 def _identity(checkpoint: Checkpoint) -> str:

@@ -74,6 +74,7 @@ def gallop_flow_64() -> FlowStage:
         flow=FlowConfig(shift=2.0),
         run=RunConfig(
             num_steps=900, batch_size=32, ema_decay=0.997, checkpoint_every_steps=100, validate_every_steps=100,
+            sample_every_steps=300,
             optimizer=OptimizerConfig(kind="muon", lr=2e-3, matrix_lr=3e-3, betas=(0.9, 0.95), warmup_steps=60),
         ),
     )  # fmt: skip

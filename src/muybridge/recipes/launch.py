@@ -1,5 +1,6 @@
 """Starting or continuing the stages of a family: what each reads, where it writes, how they hand over."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,13 +13,14 @@ from muybridge.core.errors import invalid
 from muybridge.core.files import sha256
 from muybridge.data.cache import is_complete
 from muybridge.data.open_encoders import open_text
+from muybridge.recipes.decoders import decoder_of
 from muybridge.recipes.families import GALLOP, STAGES
 from muybridge.recipes.family import Family, Recipe, Stage
 from muybridge.recipes.publish import publish
 from muybridge.recipes.sources import Say, Sources
 from muybridge.text.gallop import GallopEncoder, TextStatistics, measure_statistics
 from muybridge.training.checkpoint import latest
-from muybridge.training.data_stage import train_flow_on_data
+from muybridge.training.data_stage import train_flow_on_data, training_set
 from muybridge.training.probe_stage import ProbeStage, train_probe
 from muybridge.training.stages import CacheStage, FlowStage, VAEStage, build_caches, train_flow, train_vae
 from muybridge.vae.lpips import Lpips, LpipsDistance
@@ -83,8 +85,12 @@ def run_on_data(name: str, out: Path, data: OwnData, *, changes: Mapping[str, An
         settings = begun_with(settings, start)
     say(f"{name}: {_standing(out / name)}")
     text = open_text(data.text or data.model or stage.text, device=torch.device("cpu"), say=say)
+    vae = None
+    if settings.run.sample_every_steps:
+        latents = training_set(data.folder, data.name).vae_identity()
+        vae = decoder_of(latents, locate(resolve(data.model or stage.text)), say=say)
     return train_flow_on_data(
-        settings, out / name, data=data.folder, name=data.name, text=text.encoder, start=start,
+        settings, out / name, data=data.folder, name=data.name, text=text.encoder, start=start, vae=vae,
         on_step=lambda done, total, figures: report(name, done, total, figures),
     )  # fmt: skip
 
@@ -177,7 +183,15 @@ class _Launch:
     def _flow(self, settings: FlowStage) -> Path:
         caches, start = self._read(), self._start("transformer")
         text = GallopEncoder(self.sources.language(self.say), TextStatistics.load(caches / TEXT_FILE))
-        return train_flow(settings, self.folder, caches=caches, text=text, start=start, on_step=self._on_step)
+        vae = self._decoder(caches) if settings.run.sample_every_steps else None
+        return train_flow(settings, self.folder, caches=caches, text=text, start=start, vae=vae, on_step=self._on_step)
+
+    def _decoder(self, caches: Path) -> Path | None:
+        """The weights of the VAE stage that made the latents in `caches`."""
+        assert self.stage.reads is not None
+        maker = self.stages[self.stage.reads].reads
+        made_by = json.loads((caches / "train" / "cache.json").read_text())["encoders"].partition("-")[0]
+        return decoder_of(made_by, self.out / f"{maker}" / "vae.safetensors", say=self.say)
 
     def _latents(self, settings: CacheStage) -> Path:
         vae_path, world, file = self._read() / "vae.safetensors", self._world(), self.folder / TEXT_FILE

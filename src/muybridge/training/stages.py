@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -180,23 +181,34 @@ def train_flow(
     caches: Path,
     text: TextEncoder,
     start: Path | None = None,
+    vae: Path | None = None,
     on_step: OnStep | None = None,
 ) -> Path:
-    """Train a transformer afresh, or from the weights at `start`; the file of the averaged weights."""
+    """Train a transformer afresh, or from the weights at `start`; the file of the averaged weights.
+
+    vae: weights that decode the samples; without them none are shown.
+    """
     train, scales = caches / "train", stage.scales
     cache = open_scales(train, scales) if scales else LatentCache(train, size_px=stage.size_px)
     held_out, empty = (_held_out(stage, caches / "held_out"),), text.encode([""], num_frames=1)
-    return fit_flow(stage, folder, task=flow_task(stage, cache, held_out, empty=empty), start=start, on_step=on_step)
+    task = flow_task(stage, cache, held_out, empty=empty, vae=vae)
+    return fit_flow(stage, folder, task=task, start=start, on_step=on_step)
 
 
 def flow_task(
-    stage: FlowStage, cache: LatentSource, held_out: tuple[LatentBatch, ...], *, empty: TextStates
+    stage: FlowStage,
+    cache: LatentSource,
+    held_out: tuple[LatentBatch, ...],
+    *,
+    empty: TextStates,
+    vae: Path | None = None,
 ) -> FlowTask:
-    """The stage's task on given latents."""
+    """The stage's task on given latents; `vae`: weights that decode its samples."""
     return FlowTask(
         cache=cache,
         held_out=held_out,
         empty=empty,
+        open_vae=None if vae is None else partial(load_vae, vae, dtype=torch.float32),
         config=stage.flow,
         seed=stage.run.seed,
         num_micro_batches=stage.run.num_micro_batches,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from muybridge.core.errors import invalid
 from muybridge.core.shapes import SPATIAL_RATIO, TEMPORAL_RATIO
+from muybridge.vae.config import VAEConfig
 from muybridge.vae.latents import Gaussian
 from muybridge.vae.model import VideoVAE, check_pixels
 
@@ -51,6 +52,11 @@ class Tiling:
     def latent_frames(self) -> int:
         """Tile length in latent frames, the extra first one not counted."""
         return self.sample_frames // TEMPORAL_RATIO
+
+
+def released_tiling(config: VAEConfig) -> Tiling | None:
+    """How a VAE of this config codes films: the released one by tiles, part of its reference result; others whole."""
+    return Tiling() if config.norm == "clip" else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

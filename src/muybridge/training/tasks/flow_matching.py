@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -17,6 +18,7 @@ from muybridge.flow.loss import velocity_loss
 from muybridge.flow.path import interpolate, velocity
 from muybridge.flow.timesteps import draw_held, draw_sigmas, tokens_shift
 from muybridge.text.encoder import TextStates
+from muybridge.training.tasks.showing import CFG, OpenVAE, Showing
 from muybridge.transformer.conditions import Conditions
 from muybridge.transformer.model import Transformer
 
@@ -44,6 +46,12 @@ class FlowConfig:
             if getattr(self, name) < 0:
                 raise invalid(f"{name}={getattr(self, name)}", "a number of tokens, or 0", "use 0")
 
+    def shift_of(self, num_tokens: int) -> float:
+        """The shift of clips of so many visual tokens."""
+        if not self.shift_tokens:
+            return self.shift
+        return tokens_shift(num_tokens, shift=self.shift, reference_tokens=self.shift_tokens)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Drawn:
@@ -66,14 +74,14 @@ class Drawn:
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Drawn":
         own = {field.name: change(getattr(self, field.name)) for field in fields(self) if field.name != "batch"}
-        return Drawn(batch=_each(self.batch, change), **own)
+        return Drawn(batch=self.batch.each(change), **own)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FlowTask:
     """Velocity loss on cached latents; noise, sigma, held frames and dropout are functions of (seed, step) and the row.
 
-    held_out: batches of one shape each, never trained on.
+    held_out: batches of one shape each, never trained on. open_vae: opens what made the latents, for samples.
     num_micro_batches: in how many parts the trainer asks for a step's rows. The draws are those of the whole step, so
     the parts' mean is the whole batch's loss.
     """
@@ -83,6 +91,7 @@ class FlowTask:
     empty: TextStates
     config: FlowConfig
     seed: int
+    open_vae: OpenVAE | None = None
     num_micro_batches: int = 1
     critic: None = None
 
@@ -115,10 +124,7 @@ class FlowTask:
         latents = batch.latents[:, :, : 1 if is_image else config.num_latent_frames]
         num, num_frames = latents.shape[0], latents.shape[2]
         is_dropped = torch.rand(num, generator=draw) < config.caption_dropout
-        shift = config.shift
-        if config.shift_tokens:
-            num_tokens = math.prod(latents.shape[2:]) // patch_volume
-            shift = tokens_shift(num_tokens, shift=shift, reference_tokens=config.shift_tokens)
+        shift = config.shift_of(math.prod(latents.shape[2:]) // patch_volume)
         sigma = draw_sigmas(num, generator=draw, method=config.draw, shift=shift)
         noise = torch.randn(latents.shape, generator=draw)
         held = draw_held(num, num_frames, generator=generator(self.seed, step, "held"), share=config.held_share)
@@ -132,7 +138,7 @@ class FlowTask:
         for number, held_out in enumerate(self.held_out):
             words = ("validation", number) if number else ("validation",)
             noise = torch.randn(held_out.latents.shape, generator=generator(self.seed, *words)).to(model.device)
-            batch = _each(held_out, lambda tensor: tensor.to(model.device))
+            batch = held_out.each(lambda tensor: tensor.to(model.device))
             for level, loss in zip(VALIDATION_SIGMAS, self._losses(model, batch, noise), strict=True):
                 losses[f"val_{level}"] += loss * (len(noise) / num)
         return {"val": sum(losses.values()) / len(losses), **losses}
@@ -148,10 +154,18 @@ class FlowTask:
             losses.append(float(velocity_loss(predicted.float(), velocity(batch.latents, noise))))
         return losses
 
-
-def _each(batch: LatentBatch, change: Callable[[Tensor], Tensor]) -> LatentBatch:
-    """The batch with every tensor changed."""
-    return LatentBatch(**{field.name: change(getattr(batch, field.name)) for field in fields(batch)})
+    def samples(self, model: Transformer) -> dict[str, np.ndarray]:
+        """Held-out samples and what is drawn of their captions, by `tasks.showing`; none without a VAE."""
+        if self.open_vae is None:
+            return {}
+        showing = Showing(
+            empty=self.empty,
+            shift_of=self.config.shift_of,
+            cfg=CFG if self.config.caption_dropout else 1.0,
+            gives_frames=self.config.held_share > 0,
+            seed=self.seed,
+        )
+        return showing.films(model, self.held_out, self.open_vae)
 
 
 def _part(drawn: Drawn, micro: int, num_micro_batches: int) -> Drawn:
