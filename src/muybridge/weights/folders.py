@@ -5,7 +5,7 @@ from typing import Literal
 
 from muybridge.core.errors import WeightsError
 
-SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".gguf")
 _PLACES = {  # where a pipeline folder keeps each part: diffusers, the released tree, ours
     "transformer": (
         "transformer", "transformers", "hunyuan-video-t2v-720p/transformers", "hunyuan-video-t2v-720p/transformer",

@@ -1,0 +1,115 @@
+"""GGUF files as checkpoints: city96's HunyuanVideo (`hyvid`, official names) and llama.cpp's language models."""
+
+from collections.abc import Callable, Mapping
+from math import prod
+from pathlib import Path
+
+import numpy
+import torch
+from torch import Tensor
+
+from muybridge.core.errors import WeightsError
+from muybridge.weights.checkpoint import Checkpoint
+from muybridge.weights.storage.companions import REMEDY
+from muybridge.weights.storage.ggml import GgmlType, ggml_types
+from muybridge.weights.storage.gguf_header import GgufHeader, TensorInfo, read_gguf_header
+from muybridge.weights.storage.llama import from_llama_cpp
+from muybridge.weights.storage.scales import COMPUTE
+from muybridge.weights.stored import MappedTensors, Packed, StoredTensor
+
+ORIGINAL_SHAPE = "comfy.gguf.orig_shape."  # before the name of a tensor that had to be flattened
+PATCH_EMBEDDING = "img_in.proj"
+_LANGUAGE_MODELS = ("llama",)  # whose names and rows llama.cpp changes
+
+
+def open_gguf(file: Path) -> Checkpoint:
+    """The checkpoint in a GGUF file, mapped; quantised tensors decode themselves, to bfloat16, when they are read.
+
+    Raises WeightsError on a damaged file, a part of a split one, or a type that the package gguf cannot decode.
+    """
+    header = read_gguf_header(file)
+    if header.metadata.get("split.count", 0) not in (0, 1):
+        raise WeightsError(f"{file}: is one part of a split GGUF; join the parts with llama-gguf-split --merge.")
+    types = {name: _checked_type(file, name, info) for name, info in header.tensors.items()}
+    spans = _spans(file, header.tensors, types)
+    source = MappedTensors(lambda: _look_up(file, spans))
+    entries: dict[str, StoredTensor] = {}
+    for name, info in header.tensors.items():
+        raw = _raw(file, info, types[name], read=lambda name=name: source.tensor(name))
+        entries[name] = _entry(raw, types[name], _shape(file, name, header))
+    if header.metadata.get("general.architecture") in _LANGUAGE_MODELS:
+        entries = from_llama_cpp(entries, header.metadata, file)
+    metadata = {name: str(value) for name, value in header.metadata.items() if isinstance(value, str | int | float)}
+    return Checkpoint(path=file, entries=entries, metadata=metadata, config=None, files=(file,), sources=(source,))
+
+
+def _checked_type(file: Path, name: str, info: TensorInfo) -> GgmlType:
+    found = ggml_types().get(info.type)
+    if found is None:
+        raise WeightsError(f"{file}: {name!r} has the unknown ggml type {info.type}; update the package gguf.")
+    if not found.can_decode():
+        raise WeightsError(f"{file}: {name!r} is {found.name}, which the package gguf cannot decode; use another type.")
+    if found.num_bytes(info.shape) is None:
+        raise WeightsError(f"{file}: {name!r} of {info.shape} does not divide into blocks of {found.name}; {REMEDY}.")
+    return found
+
+
+def _spans(file: Path, tensors: Mapping[str, TensorInfo], types: Mapping[str, GgmlType]) -> dict[str, tuple[int, int]]:
+    """First and last byte of each tensor; none overlaps another or the end of the file."""
+    size, position = file.stat().st_size, 0
+    spans: dict[str, tuple[int, int]] = {}
+    for name, info in sorted(tensors.items(), key=lambda item: item[1].start):
+        stop = info.start + (types[name].num_bytes(info.shape) or 0)
+        if stop > size:
+            raise WeightsError(f"{file}: ends before {name!r} does, so it is truncated; {REMEDY}.")
+        if info.start < position:
+            raise WeightsError(f"{file}: {name!r} overlaps another tensor; {REMEDY}.")
+        spans[name] = (info.start, stop)
+        position = stop
+    return spans
+
+
+def _look_up(file: Path, spans: Mapping[str, tuple[int, int]]) -> Callable[[str], Tensor]:
+    data = numpy.memmap(file, dtype=numpy.uint8, mode="c")  # private: writing to a tensor never reaches the file
+    return lambda name: torch.from_numpy(data[slice(*spans[name])])
+
+
+def _raw(file: Path, info: TensorInfo, kind: GgmlType, *, read: Callable[[], Tensor]) -> StoredTensor:
+    """The tensor's bytes, one row of the first dimension under the other."""
+    rows = (info.shape or (1,))[0] if len(info.shape) > 1 else 1
+    shape = (rows, (kind.num_bytes(info.shape) or 0) // max(1, rows))
+    return StoredTensor(shape=shape, dtype=torch.uint8, file=file, read=lambda: read().reshape(shape))
+
+
+def _entry(raw: StoredTensor, kind: GgmlType, shape: tuple[int, ...]) -> StoredTensor:
+    dtype = kind.dtype
+    if dtype is not None:
+        return StoredTensor(
+            shape=shape, dtype=dtype, file=raw.file, read=lambda: raw.read().flatten().view(dtype).reshape(shape)
+        )
+
+    def decode(read: Mapping[str, Tensor], dtype: torch.dtype) -> Tensor:
+        return kind.decode(read["weight"], dtype).reshape(-1, *shape[1:])
+
+    has_rows = len(shape) > 1 and raw.shape[0] == shape[0]
+    packed = Packed(
+        scheme=kind.name, parts={"weight": raw}, decode=decode, row_parts=frozenset({"weight"} if has_rows else ())
+    )
+    return packed.stored(shape, COMPUTE)
+
+
+def _shape(file: Path, name: str, header: GgufHeader) -> tuple[int, ...]:
+    """The shape before the tensor was flattened: told by the file, or known of the patch embedding."""
+    flat = header.tensors[name].shape
+    told = header.metadata.get(ORIGINAL_SHAPE + name)
+    if told is not None:
+        shape = told if isinstance(told, tuple) else ()
+        if prod(shape) != prod(flat) or not all(type(size) is int and size > 0 for size in shape):
+            raise WeightsError(f"{file}: {ORIGINAL_SHAPE}{name} = {told} does not fit {flat}; {REMEDY}.")
+        return shape
+    if not name.endswith(f"{PATCH_EMBEDDING}.weight") or len(flat) == 5:
+        return flat
+    bias = header.tensors.get(name.removesuffix("weight") + "bias")
+    width = prod(bias.shape) if bias else 0
+    is_known = width and prod(flat) % (width * 4) == 0
+    return (width, prod(flat) // (width * 4), 1, 2, 2) if is_known else flat  # every released patch is (1, 2, 2)

@@ -1,0 +1,81 @@
+"""optimum-quanto: int8 and float8 with a scale per row; int4 and int2 packed, with scale and shift per group.
+
+Source: the state dicts that optimum-quanto 0.2.7 saves. Its map of layers says nothing that the tensors do not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import ceil
+
+import torch
+from torch import Tensor
+
+from muybridge.core.errors import WeightsError
+from muybridge.weights.checkpoint import Checkpoint
+from muybridge.weights.storage.companions import FP8, REMEDY, Entries, by_rows, grouped, required
+from muybridge.weights.storage.scales import scaled_tensor
+from muybridge.weights.stored import Packed, StoredTensor
+
+SUFFIXES = {"._data._data": "packed", "._data": "weight", "._scale": "scale", "._shift": "shift"}
+ACTIVATIONS = (".input_scale", ".output_scale")
+
+
+def fold(checkpoint: Checkpoint) -> Checkpoint:
+    """Every weight in parts as one tensor, in the dtype of its scale; the scales of activations are consumed.
+
+    Raises WeightsError where a part is missing or misshapen.
+    """
+    entries = dict(checkpoint.entries)
+    groups = {key: roles for key, roles in grouped(entries, SUFFIXES).items() if key}
+    if not groups:
+        return checkpoint
+    for key, roles in groups.items():
+        some = next(iter(roles.values()))
+        required(entries, f"{key}._scale", of=some)
+        if "weight" in roles:
+            wanted = "_data"
+            folded = _whole(key, {role: entries[name] for role, name in roles.items()})
+        else:
+            wanted = "_data._data" if "packed" not in roles else "_shift"
+            required(entries, f"{key}.{wanted}", of=some)
+            folded = _grouped(key, {role: entries[name] for role, name in roles.items()}, entries)
+        for name in (*roles.values(), *(key.removesuffix(".weight") + suffix for suffix in ACTIVATIONS)):
+            entries.pop(name, None)
+        entries[key] = folded
+    return replace(checkpoint, entries=entries)
+
+
+def _whole(key: str, parts: Mapping[str, StoredTensor]) -> StoredTensor:
+    dtype = parts["weight"].dtype
+    if dtype != torch.int8 and dtype not in FP8:
+        raise WeightsError(f"{parts['weight'].file}: '{key}._data' is {dtype}, neither int8 nor fp8; {REMEDY}.")
+    return scaled_tensor(
+        key, parts, scheme=f"quanto {'int8' if dtype == torch.int8 else 'fp8'}", dtype=parts["scale"].dtype
+    )
+
+
+def _grouped(key: str, parts: Mapping[str, StoredTensor], entries: Entries) -> StoredTensor:
+    """int4 or int2: each row of the packed matrix is a group of the weight's, 8 / bits of them in one byte."""
+    data, scale, shift = parts["packed"], parts["scale"], parts["shift"]
+    num_groups = scale.num_elements
+    bits = next((bits for bits in (4, 2) if len(data.shape) == 2 and data.shape[0] == ceil(num_groups * bits / 8)), 0)
+    if not bits or data.dtype != torch.uint8 or shift.num_elements != num_groups:
+        raise WeightsError(f"{data.file}: the parts of {key!r} do not fit each other; {REMEDY}.")
+    bias = required(entries, key.removesuffix("weight") + "bias", of=f"{key}._data._data")  # the shape stands nowhere
+    num_rows = bias.num_elements
+    if not num_rows or num_groups % num_rows:
+        raise WeightsError(f"{data.file}: {key!r} has {num_groups} groups for {num_rows} rows; {REMEDY}.")
+    shape = (num_rows, num_groups // num_rows * data.shape[1])
+
+    def decode(read: Mapping[str, Tensor], dtype: torch.dtype) -> Tensor:
+        packed = read["packed"]
+        values = torch.cat([packed >> step & (2**bits - 1) for step in range(0, 8, bits)])[:num_groups]
+        factor, offset = read["scale"].float().reshape(-1, 1), read["shift"].reshape(-1, 1)
+        if not offset.is_floating_point():  # counted in steps
+            offset = factor * offset.to(torch.int8).float()
+        groups = (num_groups, packed.shape[1])
+        return by_rows(
+            groups, dtype, lambda a, b: values[a:b].float() * factor[a:b] - offset[a:b].float()
+        ).reshape(shape)  # fmt: skip
+
+    return Packed(scheme=f"quanto int{bits}", parts=parts, decode=decode).stored(shape, scale.dtype)

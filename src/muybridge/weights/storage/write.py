@@ -1,0 +1,115 @@
+"""Weights quantised on the way to a file: entries to entries, each made when it is written; what is so already stays.
+
+Only the linear layers of the blocks are quantised, as in the released fp8: the first and last layers and the
+embeddings are small, and what they lose is seen.
+"""
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from muybridge.core.errors import invalid
+from muybridge.weights.storage.companions import FP8, Entries
+from muybridge.weights.storage.scaled import MARKER
+from muybridge.weights.stored import StoredTensor, from_tensor
+
+E4M3_MAX = 448.0
+_LAYER = re.compile(r"(?:^|[._])(?:double_blocks|single_blocks|transformer_blocks|layers)\.\d+\..*weight$")
+_CARRIED = {"weight", "scale", "outer_scale", "input_scale"}  # what the names of fp8_scaled can say
+
+
+def is_block_linear(key: str, stored: StoredTensor) -> bool:
+    """Whether an entry is the weight of a linear layer in one of the network's blocks."""
+    return len(stored.shape) == 2 and _LAYER.search(key) is not None
+
+
+def fp8_scaled(entries: Entries, *, per_row: bool = False) -> dict[str, StoredTensor]:
+    """The entries as ComfyUI's fp8_scaled: e4m3 beside `.scale_weight`, one value or one per row, and the marker.
+
+    What is fp8 already, scaled or not, keeps every bit and its own scales.
+    """
+    result: dict[str, StoredTensor] = {}
+    for key, entry in entries.items():
+        parts = _fp8_parts(entry) or (_quantised(entry, per_row=per_row) if is_block_linear(key, entry) else None)
+        result[key] = parts["weight"] if parts else entry
+        layer = key.removesuffix(".weight")
+        for role, suffix in (("scale", "scale_weight"), ("input_scale", "scale_input")):
+            if parts and role in parts:
+                result[f"{layer}.{suffix}"] = parts[role]
+    file = next(iter(entries.values())).file if entries else Path()
+    marker = MARKER if MARKER not in entries else f"{MARKER}.{MARKER}"
+    return {**result, marker: from_tensor(torch.empty(0, dtype=torch.float8_e4m3fn), file)}
+
+
+def fp8_with_map(entries: Entries) -> tuple[dict[str, StoredTensor], dict[str, StoredTensor]]:
+    """The entries as the released fp8, and the map of scales by layer that lies beside it.
+
+    What is e4m3 with one scale already keeps every bit. Raises InvalidInput where a scale is not one for the tensor,
+    which this format cannot keep.
+    """
+    weights: dict[str, StoredTensor] = {}
+    scales: dict[str, StoredTensor] = {}
+    for key, entry in entries.items():
+        parts = (_fp8_parts(entry) or _quantised(entry, per_row=False)) if is_block_linear(key, entry) else None
+        weights[key] = parts["weight"] if parts else entry
+        if parts and parts["scale"].num_elements != 1:
+            given = f"{entry.file}: {key!r} with a scale of shape {parts['scale'].shape}"
+            raise invalid(given, "the released fp8 keeps one scale per tensor", "write fp8_scaled, or from bfloat16")
+        if parts:
+            scales[key.removesuffix(".weight")] = _reshaped(parts["scale"], ())
+    return weights, scales
+
+
+def fp8_cast(entries: Entries, *, dtype: torch.dtype = torch.float8_e4m3fn) -> dict[str, StoredTensor]:
+    """The entries with the blocks' linear layers in fp8, rounded and not scaled; values over the largest are cut off."""
+    largest = torch.finfo(dtype).max
+
+    def rounded(stored: StoredTensor) -> StoredTensor:
+        read = lambda: stored.read().float().clamp(-largest, largest).to(dtype)  # noqa: E731
+        return replace(stored, dtype=dtype, read=read, packed=None)
+
+    return {key: rounded(entry) if is_block_linear(key, entry) else entry for key, entry in entries.items()}
+
+
+def _fp8_parts(stored: StoredTensor) -> Mapping[str, StoredTensor] | None:
+    """Weight and scale of what is fp8 already; None for all else."""
+    packed = stored.packed
+    if packed is None or packed.parts["weight"].dtype not in FP8 or not packed.parts.keys() <= _CARRIED:
+        return None
+    parts = dict(packed.parts)
+    if "scale" not in parts:
+        return parts | {"scale": from_tensor(torch.ones(()), stored.file)}
+    outer = parts.pop("outer_scale", None)
+    if outer is not None:
+        inner = parts["scale"]
+        read = lambda: inner.read().float() * outer.read().float().reshape(())  # noqa: E731
+        parts["scale"] = replace(inner, dtype=torch.float32, read=read)
+    return parts
+
+
+def _quantised(stored: StoredTensor, *, per_row: bool) -> dict[str, StoredTensor]:
+    """Weight and scale, so that the largest value of the tensor or row becomes the largest of e4m3."""
+
+    @functools.cache
+    def scale() -> Tensor:
+        magnitude = stored.read().float().abs()
+        largest = magnitude.amax(dim=1, keepdim=True) if per_row else magnitude.amax()
+        return torch.where(largest > 0, largest / E4M3_MAX, 1.0)
+
+    def weight() -> Tensor:
+        return (stored.read().float() / scale()).clamp(-E4M3_MAX, E4M3_MAX).to(torch.float8_e4m3fn)
+
+    shape = (stored.shape[0], 1) if per_row else ()
+    return {
+        "weight": replace(stored, dtype=torch.float8_e4m3fn, read=weight, packed=None),
+        "scale": StoredTensor(shape=shape, dtype=torch.float32, file=stored.file, read=scale),
+    }
+
+
+def _reshaped(stored: StoredTensor, shape: tuple[int, ...]) -> StoredTensor:
+    return replace(stored, shape=shape, read=lambda: stored.read().reshape(shape), packed=None)

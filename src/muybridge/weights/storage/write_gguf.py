@@ -1,0 +1,102 @@
+"""GGUF files written one tensor at a time, in any type that the package gguf can encode."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy
+import torch
+
+from muybridge.core.errors import invalid
+from muybridge.core.files import atomic_path
+from muybridge.weights.storage.companions import Entries
+from muybridge.weights.storage.ggml import DENSE, GgmlType, ggml_types
+from muybridge.weights.storage.gguf import ORIGINAL_SHAPE
+from muybridge.weights.storage.write import is_block_linear
+from muybridge.weights.stored import StoredTensor
+
+_MAX_DIMS = 4  # ggml's
+_DENSE_NAMES = {dtype: name for name, dtype in DENSE.items()}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Plan:
+    """How a tensor will lie in the file."""
+
+    stored: StoredTensor
+    type: GgmlType
+    shape: tuple[int, ...]
+
+    @property
+    def row_shape(self) -> tuple[int, int]:
+        """Of the bytes: rows and bytes in a row."""
+        rows = prod(self.shape[:-1])
+        return rows, self.shape[-1] // self.type.block * self.type.block_bytes
+
+    def bytes(self) -> numpy.ndarray:
+        """The rows as they are written; blocks that are of the type already keep every bit."""
+        packed = self.stored.packed
+        if packed is not None and packed.scheme == self.type.name:
+            return packed.parts["weight"].read().reshape(self.row_shape).numpy()
+        matrix = self.stored.read().detach().cpu().reshape(self.row_shape[0], self.shape[-1])
+        if self.type.dtype is None:
+            return self.type.encode(matrix).numpy()
+        return matrix.to(self.type.dtype).contiguous().view(torch.uint8).numpy()
+
+
+def write_gguf(
+    path: Path,
+    entries: Entries,
+    *,
+    type_name: str = "Q8_0",
+    architecture: str = "hyvid",
+    metadata: Mapping[str, str | int] | None = None,
+) -> None:
+    """Write entries (official names) as one GGUF file; whole or not at all, one tensor in memory at a time.
+
+    type_name: of the blocks' linear layers, e.g. Q8_0, Q5_1, Q4_0, BF16. Vectors are float32, the rest keeps its dtype.
+    Raises InvalidInput on a type that the package gguf cannot encode.
+    """
+    types = {kind.name: kind for kind in ggml_types().values() if kind.can_encode()}
+    if type_name not in types:
+        raise invalid(f"type {type_name}", f"the package gguf can encode {', '.join(sorted(types))}", "choose one")
+    plans = {key: _plan(key, entry, types, type_name) for key, entry in entries.items()}
+    with atomic_path(path) as temporary:
+        writer = _writer(temporary, architecture, metadata or {}, plans)
+        try:
+            for plan in plans.values():
+                writer.write_tensor_data(plan.bytes())
+        finally:
+            writer.close()
+
+
+def _plan(key: str, stored: StoredTensor, types: Mapping[str, GgmlType], type_name: str) -> _Plan:
+    shape = stored.shape or (1,)
+    if len(shape) > _MAX_DIMS:
+        shape = (shape[0], prod(shape[1:]))
+    is_quantised = is_block_linear(key, stored) and shape[-1] % types[type_name].block == 0
+    dense = "F32" if len(shape) == 1 else _DENSE_NAMES.get(stored.dtype, "F32")
+    return _Plan(stored=stored, type=types[type_name if is_quantised else dense], shape=shape)
+
+
+def _writer(path: Path, architecture: str, metadata: Mapping[str, str | int], plans: Mapping[str, _Plan]) -> Any:
+    """The package's writer, its header written."""
+    package = importlib.import_module("gguf")
+    writer = package.GGUFWriter(path, architecture)
+    writer.add_quantization_version(package.GGML_QUANT_VERSION)
+    for name, value in metadata.items():
+        writer.add_string(name, value) if isinstance(value, str) else writer.add_uint32(name, value)
+    for key, plan in plans.items():
+        if plan.stored.shape != plan.shape and plan.stored.shape:
+            writer.add_array(ORIGINAL_SHAPE + key, list(plan.stored.shape))
+        rows, row_bytes = plan.row_shape
+        shape = (*plan.shape[:-1], row_bytes)
+        kind = package.GGMLQuantizationType(plan.type.number)
+        writer.add_tensor_info(key, shape, numpy.dtype(numpy.uint8), rows * row_bytes, kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    return writer
