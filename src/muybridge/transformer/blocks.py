@@ -1,4 +1,6 @@
-"""The two kinds of block and the final layer. Paper 4.2: dual-stream, then single-stream."""
+"""The kinds of block and the final layer. Paper 4.2: dual-stream, then single-stream."""
+
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +14,11 @@ from muybridge.ops.norm import RMSNorm
 from muybridge.ops.rope import rotate
 from muybridge.ops.rows import few_rows
 from muybridge.transformer.conditions import Signals
+
+Stream = Literal["img", "txt"]
+Heads = tuple[  # queries, keys, values
+    Float[Tensor, "b heads s d"], Float[Tensor, "b heads s d"], Float[Tensor, "b heads s d"]
+]
 
 
 class Modulation(nn.Module):
@@ -48,13 +55,13 @@ class DoubleBlock(nn.Module):
         self.num_heads = num_heads
         head_dim = hidden_size // num_heads
         self.img_mod = Modulation(hidden_size, 6)
-        self.img_attn_qkv = nn.Linear(hidden_size, 3 * hidden_size)
+        self._add_projection("img", hidden_size)
         self.img_attn_q_norm = RMSNorm(head_dim)
         self.img_attn_k_norm = RMSNorm(head_dim)
         self.img_attn_proj = nn.Linear(hidden_size, hidden_size)
         self.img_mlp = MLP(hidden_size, mlp_dim)
         self.txt_mod = Modulation(hidden_size, 6)
-        self.txt_attn_qkv = nn.Linear(hidden_size, 3 * hidden_size)
+        self._add_projection("txt", hidden_size)
         self.txt_attn_q_norm = RMSNorm(head_dim)
         self.txt_attn_k_norm = RMSNorm(head_dim)
         self.txt_attn_proj = nn.Linear(hidden_size, hidden_size)
@@ -66,20 +73,25 @@ class DoubleBlock(nn.Module):
         """Both streams after attention and feed-forward."""
         img_shift1, img_scale1, img_gate1, img_shift2, img_scale2, img_gate2 = self.img_mod(signals.frames)
         txt_shift1, txt_scale1, txt_gate1, txt_shift2, txt_scale2, txt_gate2 = self.txt_mod(signals.clip)
-        img_qkv = self.img_attn_qkv(norm_and_modulate(img, img_shift1, img_scale1))
-        txt_qkv = self.txt_attn_qkv(norm_and_modulate(txt, txt_shift1, txt_scale1))
-        img_attended, txt_attended = self._attend(img_qkv, txt_qkv, signals)
+        img_heads = self._project("img", norm_and_modulate(img, img_shift1, img_scale1))
+        txt_heads = self._project("txt", norm_and_modulate(txt, txt_shift1, txt_scale1))
+        img_attended, txt_attended = self._attend(img_heads, txt_heads, signals)
         img = add_gated(img, img_gate1, self.img_attn_proj(img_attended))
         txt = add_gated(txt, txt_gate1, self.txt_attn_proj(txt_attended))
         img = add_gated(img, img_gate2, self.img_mlp(norm_and_modulate(img, img_shift2, img_scale2)))
         txt = add_gated(txt, txt_gate2, self.txt_mlp(norm_and_modulate(txt, txt_shift2, txt_scale2)))
         return img, txt
 
+    def _add_projection(self, stream: Stream, width: int) -> None:
+        self.add_module(f"{stream}_attn_qkv", nn.Linear(width, 3 * width))
+
+    def _project(self, stream: Stream, x: Float[Tensor, "b s d"]) -> Heads:
+        return split_heads(self.get_submodule(f"{stream}_attn_qkv")(x), self.num_heads)
+
     def _attend(
-        self, img_qkv: Float[Tensor, "b n qkv"], txt_qkv: Float[Tensor, "b l qkv"], signals: Signals
+        self, img: Heads, txt: Heads, signals: Signals
     ) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b l d"]]:
-        img_q, img_k, img_v = split_heads(img_qkv, self.num_heads)
-        txt_q, txt_k, txt_v = split_heads(txt_qkv, self.num_heads)
+        (img_q, img_k, img_v), (txt_q, txt_k, txt_v) = img, txt
         rope = signals.rope[: signals.num_visual]
         img_q, img_k = rotate(self.img_attn_q_norm(img_q), rope), rotate(self.img_attn_k_norm(img_k), rope)
         txt_q, txt_k = self.txt_attn_q_norm(txt_q), self.txt_attn_k_norm(txt_k)
@@ -88,6 +100,23 @@ class DoubleBlock(nn.Module):
         k = torch.cat([img_k.to(dtype), txt_k.to(dtype)], 2)
         attended = join_heads(attend(q, k, torch.cat([img_v, txt_v], 2), lengths=signals.lengths))
         return attended[:, : signals.num_visual].contiguous(), attended[:, signals.num_visual :].contiguous()
+
+
+class SplitDoubleBlock(DoubleBlock):
+    """A double block with a layer each for queries, keys and values, as HunyuanVideo-1.5 keeps them."""
+
+    def _add_projection(self, stream: Stream, width: int) -> None:
+        for part in "qkv":
+            self.add_module(f"{stream}_attn_{part}", nn.Linear(width, width))
+
+    def _project(self, stream: Stream, x: Float[Tensor, "b s d"]) -> Heads:
+        q, k, v = (
+            rearrange(
+                self.get_submodule(f"{stream}_attn_{part}")(x), "b s (heads d) -> b heads s d", heads=self.num_heads
+            )
+            for part in "qkv"
+        )
+        return q, k, v
 
 
 class SingleBlock(nn.Module):
@@ -165,9 +194,7 @@ def gelu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     return torch.ops.aten.gelu_(x, approximate="tanh")
 
 
-def split_heads(
-    qkv: Float[Tensor, "b s qkv"], num_heads: int
-) -> tuple[Float[Tensor, "b heads s d"], Float[Tensor, "b heads s d"], Float[Tensor, "b heads s d"]]:
+def split_heads(qkv: Float[Tensor, "b s qkv"], num_heads: int) -> Heads:
     """Queries, keys and values (views) of a fused projection whose rows are all q, all k, all v."""
     q, k, v = rearrange(qkv, "b s (three heads d) -> three b heads s d", three=3, heads=num_heads)
     return q, k, v

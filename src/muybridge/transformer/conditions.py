@@ -8,21 +8,30 @@ from jaxtyping import Bool, Complex, Float, Integer
 from torch import Tensor
 
 from muybridge.core.errors import invalid
+from muybridge.transformer.config import TransformerConfig
+
+Mask = Bool[Tensor, "b l"] | Integer[Tensor, "b l"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conditions:
-    """The prompt as the network takes it.
+    """What a network takes beside the latents; what it has no use for (`TransformerConfig` tells) is not given.
 
     text: states of the language model; text_mask: True (or 1, as tokenizers give it) where a token is part of the
     prompt, right-padded, None when all are; pooled: the pooled embedding; guidance: the embedded guidance scale such as
-    6.0, for networks that have it.
+    6.0; end_sigma: where the step ends, for networks that predict its mean velocity. glyphs, vision: states of quoted
+    words and of the condition's picture, None where there are none; their masks are like the text's, and may be empty.
     """
 
     text: Float[Tensor, "b l text_dim"]
-    pooled: Float[Tensor, "b pooled_dim"]
+    pooled: Float[Tensor, "b pooled_dim"] | None = None
     text_mask: Bool[Tensor, "b l"] | Integer[Tensor, "b l"] | None = None
     guidance: Float[Tensor, " b"] | None = None
+    glyphs: Float[Tensor, "b g glyph_dim"] | None = None
+    glyph_mask: Bool[Tensor, "b g"] | Integer[Tensor, "b g"] | None = None
+    vision: Float[Tensor, "b v vision_dim"] | None = None
+    vision_mask: Bool[Tensor, "b v"] | Integer[Tensor, "b v"] | None = None
+    end_sigma: Float[Tensor, " b"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,21 +50,71 @@ class Signals:
     lengths: Sequence[int] | None
 
 
-def text_lengths(mask: Bool[Tensor, "b l"] | Integer[Tensor, "b l"]) -> list[int]:
-    """Valid tokens of each prompt. Reads the mask back to the host.
+def check_conditions(conditions: Conditions, config: TransformerConfig, num_samples: int) -> None:
+    """Raises InvalidInput where an input is missing, is not for this network, or has another shape than it needs."""
+    given, b = conditions, num_samples
+    _check_states("text", given.text, given.text_mask, shape=(b, config.text_dim))
+    for name, states, mask, dim in (
+        ("glyphs", given.glyphs, given.glyph_mask, config.glyph_dim),
+        ("vision", given.vision, given.vision_mask, config.vision_dim),
+    ):
+        if states is not None and not dim:
+            raise invalid(f"{name} {tuple(states.shape)}", "this network takes none", "leave them out")
+        if states is not None:
+            _check_states(name, states, mask, shape=(b, dim))
+    if config.pooled_dim or given.pooled is not None:
+        shape = None if given.pooled is None else tuple(given.pooled.shape)
+        if shape != (b, config.pooled_dim):
+            rule = f"must be ({b}, {config.pooled_dim})"
+            raise invalid(f"pooled {shape}", rule, "use this model's text encoder")
+    if config.has_guidance:
+        _check_scalars("guidance", given.guidance, b, rule="this network embeds the guidance scale", example="6.0")
+    if config.has_end_sigma:
+        _check_scalars("end_sigma", given.end_sigma, b, rule="this network embeds where a step ends", example="0.0")
 
-    Raises InvalidInput unless every row is some True (or 1) and then only False (or 0).
+
+def valid_lengths(states: Float[Tensor, "b l d"], mask: Mask | None, name: str) -> list[int]:
+    """Valid tokens of each sample: all where there is no mask. Text alone (`text_mask`) may not be empty.
+
+    Raises InvalidInput as `mask_lengths`.
+    """
+    if mask is None:
+        return [states.shape[1]] * len(states)
+    return mask_lengths(mask, name, may_be_empty=name != "text_mask")
+
+
+def mask_lengths(mask: Mask, name: str = "text_mask", *, may_be_empty: bool = False) -> list[int]:
+    """Valid tokens of each sample. Reads the mask back to the host.
+
+    Raises InvalidInput, with `name`, unless every row is some True (or 1) and then only False (or 0).
     """
     if mask.is_floating_point() or mask.is_complex():
-        raise invalid(f"text_mask of {mask.dtype}", "must be bool, or whole numbers 0 and 1", "pass mask.bool()")
+        raise invalid(f"{name} of {mask.dtype}", "must be bool, or whole numbers 0 and 1", "pass mask.bool()")
     if mask.dtype != torch.bool and not bool(((mask == 0) | (mask == 1)).all()):
-        raise invalid("text_mask", "holds numbers other than 0 and 1", "give 1 for prompt, 0 for padding")
+        raise invalid(name, "holds numbers other than 0 and 1", "give 1 for prompt, 0 for padding")
     mask = mask.bool()
     lengths = mask.sum(1)
     is_prefix = (mask == (torch.arange(mask.shape[1], device=mask.device) < lengths[:, None])).all(1)
     for sample, (length, fits) in enumerate(torch.stack([lengths, is_prefix.long()], 1).tolist()):
-        if length == 0:
-            raise invalid(f"text_mask[{sample}]", "has no valid token", "keep at least one, also for an empty prompt")
+        if length == 0 and not may_be_empty:
+            raise invalid(f"{name}[{sample}]", "has no valid token", "keep at least one, also for an empty prompt")
         if not fits:
-            raise invalid(f"text_mask[{sample}]", "has a hole", "put the valid tokens first, padding after")
+            raise invalid(f"{name}[{sample}]", "has a hole", "put the valid tokens first, padding after")
     return [int(length) for length in lengths.tolist()]
+
+
+def _check_states(name: str, states: Tensor, mask: Mask | None, *, shape: tuple[int, int]) -> None:
+    b, dim = shape
+    if states.ndim != 3 or states.shape[0] != b or states.shape[2] != dim or states.shape[1] == 0:
+        rule = f"must be ({b}, l, {dim}) with l > 0"
+        raise invalid(f"{name} {tuple(states.shape)}", rule, "use this model's text encoder")
+    if mask is not None and mask.shape != states.shape[:2]:
+        given = f"{name}_mask" if name == "text" else f"mask of {name}"
+        raise invalid(f"{given} {tuple(mask.shape)}", f"must be {tuple(states.shape[:2])}", "one bool per token")
+
+
+def _check_scalars(name: str, values: Tensor | None, num_samples: int, *, rule: str, example: str) -> None:
+    if values is None:
+        raise invalid(f"{name}=None", rule, f"give one per clip, such as {example}")
+    if tuple(values.shape) != (num_samples,):
+        raise invalid(f"{name} {tuple(values.shape)}", f"must be ({num_samples},)", "give one per clip")

@@ -10,6 +10,11 @@ from muybridge.core.errors import invalid
 class TransformerConfig:
     """Sizes of a `Transformer`. The defaults give 12,821,012,544 parameters in 856 tensors (HYVideo-T/2-cfgdistill).
 
+    HunyuanVideo-1.5 (`HUNYUANVIDEO_15`) differs in the last four and in `pooled_dim=0`; a dimension of 0 stands for no
+    such input. has_split_qkv: queries, keys and values of the double blocks come from a layer each. glyph_dim,
+    vision_dim: width of the states of quoted words and of a picture; both or neither. has_end_sigma: predicts the mean
+    velocity down to a noise level that it is told (arXiv 2505.13447).
+
     Raises InvalidInput where the numbers do not fit together.
     """
 
@@ -25,20 +30,24 @@ class TransformerConfig:
     rope_axes_dim: tuple[int, int, int] = (16, 56, 56)  # channels of a head that carry t, h, w
     rope_theta: float = 256.0
     text_dim: int = 4096
-    pooled_dim: int = 768
+    pooled_dim: int = 768  # 0: no pooled text
     has_guidance: bool = True
+    has_split_qkv: bool = False
+    glyph_dim: int = 0
+    vision_dim: int = 0
+    has_end_sigma: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
         for name, released in (("mlp_ratio", 4.0), ("rope_theta", 256.0)):
             if not 0 < getattr(self, name) < math.inf:
                 raise invalid(f"{name}={getattr(self, name)}", "must be positive and finite", f"use {released}")
-        for name in ("in_channels", "out_channels", "hidden_size", "num_heads", "text_dim", "pooled_dim", "mlp_dim"):
+        for name in ("in_channels", "out_channels", "hidden_size", "num_heads", "text_dim", "mlp_dim"):
             if getattr(self, name) < 1:
                 raise invalid(f"{name}={getattr(self, name)}", "sizes are positive", "use 1 or more")
-        for name in ("num_double_blocks", "num_single_blocks", "num_refiner_blocks"):
+        for name in _MAY_BE_ZERO:
             if getattr(self, name) < 0:
-                raise invalid(f"{name}={getattr(self, name)}", "a count is not negative", "use 0 or more")
+                raise invalid(f"{name}={getattr(self, name)}", "is not negative", "use 0 or more")
         if len(self.patch_size) != 3 or min(self.patch_size) < 1:
             raise invalid(f"patch_size={self.patch_size}", "needs three positive sizes (t, h, w)", "use (1, 2, 2)")
         if self.hidden_size % self.num_heads:
@@ -48,6 +57,7 @@ class TransformerConfig:
                 f"use {self.hidden_size // self.num_heads * self.num_heads or self.num_heads}",
             )
         self._check_rope()
+        self._check_sources()
 
     def _check_rope(self) -> None:
         axes = self.rope_axes_dim
@@ -56,6 +66,14 @@ class TransformerConfig:
         if sum(axes) != self.head_dim:
             rule = f"must sum to the head's {self.head_dim} channels, not {sum(axes)}"
             raise invalid(f"rope_axes_dim={axes}", rule, "change them, hidden_size or num_heads")
+
+    def _check_sources(self) -> None:
+        if bool(self.glyph_dim) is not bool(self.vision_dim):
+            given = f"glyph_dim={self.glyph_dim}, vision_dim={self.vision_dim}"
+            raise invalid(given, "come together", "give both, such as 1472 and 1152, or neither")
+        if self.has_split_qkv and self.num_single_blocks:
+            given = f"num_single_blocks={self.num_single_blocks}"
+            raise invalid(given, "single blocks have fused projections only", "use 0, or has_split_qkv=False")
 
     @property
     def head_dim(self) -> int:
@@ -72,3 +90,23 @@ class TransformerConfig:
         """Outputs of one token: out_channels times the patch volume."""
         t, h, w = self.patch_size
         return self.out_channels * t * h * w
+
+
+_MAY_BE_ZERO = (
+    "num_double_blocks", "num_single_blocks", "num_refiner_blocks", "pooled_dim", "glyph_dim", "vision_dim",
+)  # fmt: skip
+HUNYUANVIDEO_15 = TransformerConfig(  # 8,326,608,160 parameters in 1,793 tensors
+    in_channels=65,  # noisy latents, latents of the condition, and its mask
+    out_channels=32,
+    patch_size=(1, 1, 1),
+    hidden_size=2048,
+    num_heads=16,
+    num_double_blocks=54,
+    num_single_blocks=0,
+    text_dim=3584,
+    pooled_dim=0,
+    has_guidance=False,
+    has_split_qkv=True,
+    glyph_dim=1472,
+    vision_dim=1152,
+)

@@ -6,13 +6,18 @@ from muybridge.core.counting import Layer, attention_flops, total_flops, total_p
 from muybridge.ops.rows import MIN_ROWS
 from muybridge.transformer.config import TransformerConfig
 from muybridge.transformer.embed import NUM_FREQUENCIES
+from muybridge.transformer.sources import GLYPH_WIDTH
+
+NUM_SOURCES = 3  # text, glyphs, vision: what marks a token's source
 
 
 def num_parameters(config: TransformerConfig) -> int:
     """Parameters of `Transformer(config)`, without building it."""
     norms = config.head_dim * (4 * config.num_double_blocks + 2 * config.num_single_blocks)
     norms += 4 * config.hidden_size * config.num_refiner_blocks  # two layer norms, weight and bias
-    return total_parameters(_layers(config, visual=0, text=0, batch=1, signals=1)) + norms
+    if config.glyph_dim:  # three more, and a vector for each source
+        norms += 2 * (config.glyph_dim + config.vision_dim + config.hidden_size) + NUM_SOURCES * config.hidden_size
+    return total_parameters(_layers(config, visual=0, sources=(1, 1, 1), batch=1, signals=1)) + norms
 
 
 def forward_flops(
@@ -20,6 +25,8 @@ def forward_flops(
     *,
     num_visual_tokens: int,
     num_text_tokens: int,
+    num_glyph_tokens: int = 0,
+    num_vision_tokens: int = 0,
     batch_size: int = 1,
     num_signals: int = 1,
 ) -> int:
@@ -28,9 +35,9 @@ def forward_flops(
     num_signals: 1 where a clip has one sigma, else its latent frames. Counts what `torch.utils.flop_counter` counts:
     matrix products and attention. Training takes about three times as many.
     """
-    padded_text = max(num_text_tokens, MIN_ROWS)  # as the network pads; attention leaves the padding out
-    layers = _layers(config, visual=num_visual_tokens, text=padded_text, batch=batch_size, signals=num_signals)
-    tokens, width = num_visual_tokens + num_text_tokens, config.hidden_size
+    sources = (num_text_tokens, num_glyph_tokens, num_vision_tokens)
+    layers = _layers(config, visual=num_visual_tokens, sources=sources, batch=batch_size, signals=num_signals)
+    tokens, width = num_visual_tokens + sum(sources), config.hidden_size
     num_joint = config.num_double_blocks + config.num_single_blocks
     attention = num_joint * attention_flops(tokens, tokens, width=width)
     attention += config.num_refiner_blocks * attention_flops(num_text_tokens, num_text_tokens, width=width)
@@ -38,16 +45,23 @@ def forward_flops(
     return total_flops(layers) + total_flops(frames) + batch_size * attention
 
 
-def _layers(config: TransformerConfig, *, visual: int, text: int, batch: int, signals: int) -> Iterator[Layer]:
-    """Every linear layer with the rows it sees."""
-    width = config.hidden_size
+def _layers(
+    config: TransformerConfig, *, visual: int, sources: tuple[int, int, int], batch: int, signals: int
+) -> Iterator[Layer]:
+    """Every linear layer with the rows it sees; sources: tokens of text, glyphs and vision, padded as the network does.
+
+    Attention alone leaves the padding out.
+    """
+    width, text = config.hidden_size, _padded(sum(sources))
     patch_inputs = config.patch_dim // config.out_channels * config.in_channels
     yield _linear(patch_inputs, width, batch * visual)
     yield from _scalar_embed(width, batch)
-    if config.has_guidance:
+    for _ in range(config.has_guidance + config.has_end_sigma):
         yield from _scalar_embed(width, batch)
-    yield from _perceptron((config.pooled_dim, width, width), _padded(batch))
-    yield from _refiner(config, text, batch)
+    if config.pooled_dim:
+        yield from _perceptron((config.pooled_dim, width, width), _padded(batch))
+    yield from _refiner(config, _padded(sources[0]), batch)
+    yield from _further_sources(config, sources, batch)
     for _ in range(config.num_double_blocks):
         yield from _stream(config, batch * visual, num_signals=batch * signals)
         yield from _stream(config, batch * text, num_signals=batch)
@@ -67,6 +81,16 @@ def _refiner(config: TransformerConfig, text: int, batch: int) -> Iterator[Layer
     for _ in range(config.num_refiner_blocks):
         yield _linear(width, 2 * width, _padded(batch))
         yield from _attention_and_mlp(config, rows)
+
+
+def _further_sources(config: TransformerConfig, sources: tuple[int, int, int], batch: int) -> Iterator[Layer]:
+    """Embeddings of glyphs and of what a picture shows."""
+    _, glyphs, vision = sources
+    if config.glyph_dim and glyphs:
+        yield from _perceptron((config.glyph_dim, GLYPH_WIDTH, GLYPH_WIDTH), batch * _padded(glyphs))
+        yield _linear(GLYPH_WIDTH, config.hidden_size, batch * _padded(glyphs))
+    if config.vision_dim and vision:
+        yield from _perceptron((config.vision_dim, config.vision_dim, config.hidden_size), batch * _padded(vision))
 
 
 def _stream(config: TransformerConfig, rows: int, *, num_signals: int) -> Iterator[Layer]:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -12,12 +11,12 @@ from muybridge.core.errors import invalid
 from muybridge.core.shapes import token_grid
 from muybridge.ops.patch import unpatchify
 from muybridge.ops.rope import rope_table
-from muybridge.ops.rows import MIN_ROWS
-from muybridge.transformer.blocks import DoubleBlock, FinalLayer, SingleBlock
-from muybridge.transformer.conditions import Conditions, Signals, text_lengths
+from muybridge.transformer.blocks import DoubleBlock, FinalLayer, SingleBlock, SplitDoubleBlock
+from muybridge.transformer.conditions import Conditions, Signals, check_conditions, valid_lengths
 from muybridge.transformer.config import TransformerConfig
 from muybridge.transformer.embed import PatchEmbed, PooledEmbed, ScalarEmbed
 from muybridge.transformer.refiner import TextRefiner
+from muybridge.transformer.sources import GLYPHS, TEXT, VISION, GlyphEmbed, VisionEmbed, joined, trimmed
 
 TIME_SCALE = 1000.0  # released: noise levels and guidance are embedded on the 0..1000 scale
 
@@ -25,7 +24,8 @@ TIME_SCALE = 1000.0  # released: noise levels and guidance are embedded on the 0
 class Transformer(nn.Module):
     """Dual-stream then single-stream diffusion transformer with 3D rotary positions.
 
-    Names are those of the released checkpoints, so `load_state_dict(released, strict=True)` needs no map.
+    Names are those of the released checkpoints, so `load_state_dict(released, strict=True)` needs no map. The config
+    tells HunyuanVideo from HunyuanVideo-1.5, whose inputs and names differ and whose mathematics is the same.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
@@ -37,9 +37,14 @@ class Transformer(nn.Module):
             config.text_dim, width, num_heads=heads, mlp_dim=mlp_dim, num_blocks=config.num_refiner_blocks
         )
         self.time_in = ScalarEmbed(width)
-        self.vector_in = PooledEmbed(config.pooled_dim, width)
+        self.vector_in = PooledEmbed(config.pooled_dim, width) if config.pooled_dim else None
         self.guidance_in = ScalarEmbed(width) if config.has_guidance else None
-        self.double_blocks = nn.ModuleList(DoubleBlock(width, heads, mlp_dim) for _ in range(config.num_double_blocks))
+        self.time_r_in = ScalarEmbed(width) if config.has_end_sigma else None
+        self.byt5_in = GlyphEmbed(config.glyph_dim, width) if config.glyph_dim else None
+        self.vision_in = VisionEmbed(config.vision_dim, width) if config.vision_dim else None
+        self.cond_type_embedding = nn.Embedding(3, width) if config.glyph_dim else None
+        block = SplitDoubleBlock if config.has_split_qkv else DoubleBlock
+        self.double_blocks = nn.ModuleList(block(width, heads, mlp_dim) for _ in range(config.num_double_blocks))
         self.single_blocks = nn.ModuleList(SingleBlock(width, heads, mlp_dim) for _ in range(config.num_single_blocks))
         self.final_layer = FinalLayer(width, config.patch_dim)
 
@@ -74,8 +79,7 @@ class Transformer(nn.Module):
         t, h, w = latents.shape[2:]
         grid = token_grid((t, h, w), self.config.patch_size)
         frames, clip, clip_sigma = self._vectors(sigma, conditions)
-        text, lengths = self._trimmed_text(conditions)
-        txt = self.txt_in(text, clip_sigma * TIME_SCALE, lengths=lengths)
+        txt, lengths = self._text(conditions, clip_sigma)
         img = self.img_in(latents.to(self.dtype))
         if img.dtype != self.dtype:  # under autocast the streams stay float32: they are sums over all blocks
             img, txt = img.to(self.dtype), txt.to(self.dtype)
@@ -92,8 +96,7 @@ class Transformer(nn.Module):
         """Conditioning vectors (b, g, d) of the frames and (b, 1, d) of the clip, and the clip's sigma (b,) float32."""
         sigma = sigma.float()
         clip_sigma = sigma if sigma.ndim == 1 else sigma.amax(1)
-        pooled = self.vector_in(conditions.pooled.to(self.dtype))[:, None]
-        guidance = self._guidance(conditions)
+        pooled, guidance = self._pooled(conditions), self._guidance(conditions)
         clip = self.time_in(clip_sigma[:, None] * TIME_SCALE, dtype=self.dtype) + pooled + guidance
         if sigma.ndim == 1:
             return clip, clip, clip_sigma
@@ -101,25 +104,44 @@ class Transformer(nn.Module):
         frames = self.time_in(sigma * TIME_SCALE, dtype=self.dtype) + pooled + guidance * ~is_held[..., None]
         return frames, clip, clip_sigma
 
+    def _pooled(self, conditions: Conditions) -> Tensor:
+        """What every frame's vector contains beside its sigma (b, 1, d): pooled text, and where the step ends."""
+        total = self._nothing()
+        if self.vector_in is not None and conditions.pooled is not None:
+            total = self.vector_in(conditions.pooled.to(self.dtype))[:, None]
+        if self.time_r_in is not None and conditions.end_sigma is not None:
+            total = total + self.time_r_in(conditions.end_sigma.float()[:, None] * TIME_SCALE, dtype=self.dtype)
+        return total
+
     def _guidance(self, conditions: Conditions) -> Tensor:
         """Embedding (b, 1, d) of the guidance scale, or a zero for networks without it.
 
         The scale is rounded to the network's dtype and multiplied by 1000 in it, as released: 6.0 is 6016 in bfloat16.
         """
         if self.guidance_in is None or conditions.guidance is None:
-            return torch.zeros((), dtype=self.dtype, device=self.device)
+            return self._nothing()
         return self.guidance_in((conditions.guidance.to(self.dtype) * TIME_SCALE)[:, None], dtype=self.dtype)
 
-    def _trimmed_text(self, conditions: Conditions) -> tuple[Tensor, list[int] | None]:
-        """Text cut to the longest prompt, and the prompts' lengths: None where all tokens are valid.
+    def _nothing(self) -> Tensor:
+        return torch.zeros((), dtype=self.dtype, device=self.device)
 
-        Short prompts are padded to `MIN_ROWS` tokens, for the reason that `ops.rows` gives.
-        """
-        text, mask = conditions.text.to(self.dtype), conditions.text_mask
-        lengths = [text.shape[1]] * len(text) if mask is None else text_lengths(mask)
-        width = max(*lengths, MIN_ROWS)
-        text = F.pad(text[:, :width], (0, 0, 0, max(0, width - text.shape[1])))
-        return text, None if min(lengths) == width else lengths
+    def _text(self, conditions: Conditions, clip_sigma: Tensor) -> tuple[Tensor, list[int] | None]:
+        """Tokens of the text stream, and how many of each sample are valid: None where all are."""
+        num_valid = valid_lengths(conditions.text, conditions.text_mask, "text_mask")
+        text, lengths = trimmed(conditions.text.to(self.dtype), num_valid)
+        txt = self.txt_in(text, clip_sigma * TIME_SCALE, lengths=lengths)
+        if self.cond_type_embedding is None:
+            return txt, lengths
+        kinds = self.cond_type_embedding.weight
+        sources = [(txt + kinds[TEXT], num_valid)]
+        for embed, states, mask, kind in (
+            (self.byt5_in, conditions.glyphs, conditions.glyph_mask, GLYPHS),
+            (self.vision_in, conditions.vision, conditions.vision_mask, VISION),
+        ):
+            if embed is not None and states is not None:
+                num_valid = valid_lengths(states, mask, "glyph_mask" if kind == GLYPHS else "vision_mask")
+                sources.insert(0, (embed(trimmed(states.to(self.dtype), num_valid)[0]) + kinds[kind], num_valid))
+        return joined(sources)
 
     def _signals(
         self, frames: Tensor, clip: Tensor, *, grid: tuple[int, int, int], num_text: int, lengths: list[int] | None
@@ -144,21 +166,4 @@ class Transformer(nn.Module):
             raise invalid(f"sigma {tuple(sigma.shape)}", f"must be ({b},) or ({b}, {t})", "one per clip or per frame")
         if sigma.ndim == 2 and self.config.patch_size[0] != 1:
             raise invalid(f"sigma {tuple(sigma.shape)}", "patches span frames here", f"give one per clip: ({b},)")
-        self._check_conditions(conditions, b)
-
-    def _check_conditions(self, conditions: Conditions, b: int) -> None:
-        text, mask = conditions.text, conditions.text_mask
-        if text.ndim != 3 or text.shape[0] != b or text.shape[2] != self.config.text_dim or text.shape[1] == 0:
-            rule = f"must be ({b}, l, {self.config.text_dim}) with l > 0"
-            raise invalid(f"text {tuple(text.shape)}", rule, "use this model's text encoder")
-        if mask is not None and mask.shape != text.shape[:2]:
-            raise invalid(f"text_mask {tuple(mask.shape)}", f"must be {tuple(text.shape[:2])}", "one bool per token")
-        if tuple(conditions.pooled.shape) != (b, self.config.pooled_dim):
-            rule = f"must be ({b}, {self.config.pooled_dim})"
-            raise invalid(f"pooled {tuple(conditions.pooled.shape)}", rule, "use this model's text encoder")
-        if not self.config.has_guidance:
-            return
-        if conditions.guidance is None:
-            raise invalid("guidance=None", "this network embeds the guidance scale", "give one per clip, such as 6.0")
-        if tuple(conditions.guidance.shape) != (b,):
-            raise invalid(f"guidance {tuple(conditions.guidance.shape)}", f"must be ({b},)", "give one per clip")
+        check_conditions(conditions, self.config, b)
