@@ -19,6 +19,11 @@ TINY = TransformerConfig(
     pooled_dim=10,
 )
 
+TINY_15 = replace(
+    TINY, in_channels=9, patch_size=(1, 1, 1), num_single_blocks=0, pooled_dim=0, has_guidance=False,
+    has_split_qkv=True, glyph_dim=8, vision_dim=6,
+)  # fmt: skip
+
 
 def network(config: TransformerConfig = TINY, *, seed: int = 0) -> Transformer:
     """Every parameter drawn, modulation included, so that every path shows in the output."""
