@@ -133,7 +133,7 @@ def rows(stored: StoredTensor, start: int, stop: int) -> StoredTensor:
 
 
 def joined(parts: Sequence[StoredTensor], key: str) -> StoredTensor:
-    """The parts one under the other along the first dimension.
+    """The parts one under the other along the first dimension; still quantised where the scheme has rows.
 
     Raises WeightsError where their dtypes differ, since joining would change values.
     """
@@ -145,6 +145,9 @@ def joined(parts: Sequence[StoredTensor], key: str) -> StoredTensor:
                 "save them in one dtype."
             )  # fmt: skip
     shape = (sum(part.shape[0] for part in parts), *first.shape[1:])
+    packed = _joined_packed([part.packed for part in parts], key)
+    if packed is not None:
+        return packed.stored(shape, first.dtype)
     return replace(first, shape=shape, read=lambda: torch.cat([part.read() for part in parts]), packed=None)
 
 
@@ -168,3 +171,26 @@ def cast(stored: StoredTensor, dtype: torch.dtype) -> StoredTensor:
 def _taken(packed: Packed, name: str, span: tuple[int, int]) -> StoredTensor:
     part = packed.parts[name]
     return rows(part, *span) if name in packed.row_parts else part
+
+
+def _joined_packed(parts: Sequence[Packed | None], key: str) -> Packed | None:
+    """Rows of blocks one under the other; one scale for all rows of a part becomes one per row. None where they differ.
+
+    A scheme's `decode` takes its parts whatever their number of rows, so the first part's does for all.
+    """
+    packs = [part for part in parts if part is not None and part.row_parts and part.parts.keys() <= {"weight", "scale"}]
+    first = packs[0] if packs else None
+    if first is None or len(packs) < len(parts) or len({(pack.scheme, *sorted(pack.parts)) for pack in packs}) > 1:
+        return None
+    rowwise = [{name: _rowwise(pack, name) for name in first.parts} for pack in packs]
+    if any(pack[name].shape[1:] != rowwise[0][name].shape[1:] for pack in rowwise for name in first.parts):
+        return None
+    stacked = {name: joined([pack[name] for pack in rowwise], f"{key} ({name})") for name in first.parts}
+    return replace(first, parts=stacked, row_parts=frozenset(first.parts))
+
+
+def _rowwise(packed: Packed, name: str) -> StoredTensor:
+    part, num_rows = packed.parts[name], packed.parts["weight"].shape[0]
+    if name in packed.row_parts:
+        return part
+    return replace(part, shape=(num_rows, 1), read=lambda: part.read().reshape(1, 1).expand(num_rows, 1), packed=None)

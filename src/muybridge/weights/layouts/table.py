@@ -230,4 +230,4 @@ def _united(entries: Entries, place: _Place, official: str) -> StoredTensor:
 
 
 def _reshaped(stored: StoredTensor, shape: tuple[int, ...]) -> StoredTensor:
-    return replace(stored, shape=shape, read=lambda: stored.read().reshape(shape))
+    return replace(stored, shape=shape, read=lambda: stored.read().reshape(shape), packed=None)

@@ -66,11 +66,13 @@ def fp8_with_map(entries: Entries) -> tuple[dict[str, StoredTensor], dict[str, S
 
 
 def fp8_cast(entries: Entries, *, dtype: torch.dtype = torch.float8_e4m3fn) -> dict[str, StoredTensor]:
-    """The entries with the blocks' linear layers in fp8, rounded and not scaled; values over the largest are cut off."""
+    """The entries with the blocks' linear layers in fp8, rounded, not scaled; what is over the largest is cut off."""
     largest = torch.finfo(dtype).max
 
     def rounded(stored: StoredTensor) -> StoredTensor:
-        read = lambda: stored.read().float().clamp(-largest, largest).to(dtype)  # noqa: E731
+        def read() -> Tensor:
+            return stored.read().float().clamp(-largest, largest).to(dtype)
+
         return replace(stored, dtype=dtype, read=read, packed=None)
 
     return {key: rounded(entry) if is_block_linear(key, entry) else entry for key, entry in entries.items()}
@@ -84,12 +86,14 @@ def _fp8_parts(stored: StoredTensor) -> Mapping[str, StoredTensor] | None:
     parts = dict(packed.parts)
     if "scale" not in parts:
         return parts | {"scale": from_tensor(torch.ones(()), stored.file)}
-    outer = parts.pop("outer_scale", None)
-    if outer is not None:
-        inner = parts["scale"]
-        read = lambda: inner.read().float() * outer.read().float().reshape(())  # noqa: E731
-        parts["scale"] = replace(inner, dtype=torch.float32, read=read)
-    return parts
+    inner, outer = parts["scale"], parts.pop("outer_scale", None)
+    if outer is None:
+        return parts
+
+    def product() -> Tensor:
+        return inner.read().float() * outer.read().float().reshape(())
+
+    return parts | {"scale": replace(inner, dtype=torch.float32, read=product)}
 
 
 def _quantised(stored: StoredTensor, *, per_row: bool) -> dict[str, StoredTensor]:
