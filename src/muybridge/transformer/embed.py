@@ -14,17 +14,24 @@ NUM_FREQUENCIES = 128  # released: 256-wide sinusoids
 MAX_PERIOD = 10000.0  # released; arXiv 1706.03762
 
 
-class PatchEmbed(nn.Module):
+class PatchProjection(nn.Conv3d):
     """A linear layer over patches, kept as in the released checkpoints: a convolution whose stride is its kernel."""
-
-    def __init__(self, in_channels: int, hidden_size: int, patch_size: tuple[int, int, int]) -> None:
-        super().__init__()
-        self.patch_size = patch_size
-        self.proj = nn.Conv3d(in_channels, hidden_size, kernel_size=patch_size, stride=patch_size)
 
     def forward(self, latents: Float[Tensor, "b c t h w"]) -> Float[Tensor, "b n d"]:
         """Tokens in t, h, w order. A matrix product, because a strided convolution is slower at the same result."""
-        return F.linear(patchify(latents, self.patch_size), self.proj.weight.flatten(1), self.proj.bias)
+        return F.linear(patchify(latents, self.stride), self.weight.flatten(1), self.bias)
+
+
+class PatchEmbed(nn.Module):
+    """Tokens of the latents' patches."""
+
+    def __init__(self, in_channels: int, hidden_size: int, patch_size: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.proj = PatchProjection(in_channels, hidden_size, kernel_size=patch_size, stride=patch_size)
+
+    def forward(self, latents: Float[Tensor, "b c t h w"]) -> Float[Tensor, "b n d"]:
+        """Tokens in t, h, w order."""
+        return self.proj(latents)
 
 
 class ScalarEmbed(nn.Module):

@@ -1,0 +1,131 @@
+"""Layers with changes of their weights beside them, put in place of the plain ones from outside (DESIGN law 5)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from muybridge.ops.lora import Delta
+from muybridge.ops.patch import patchify
+
+IDENTITY_ROWS = 1024  # of the identity at a time: bounds the memory that reading a quantised weight takes
+_BASE, _DELTAS = "base.", "deltas."
+
+
+class Dial:
+    """How strongly a set of changes acts, for many layers at once; 0 leaves them out."""
+
+    def __init__(self, strength: float) -> None:
+        self.strength = strength
+
+
+class Shift(nn.Module):
+    """A plain change of the parameters of a layer that is no matrix, such as a norm."""
+
+    def __init__(self, changes: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.changes = nn.ParameterDict({name: nn.Parameter(t, requires_grad=False) for name, t in changes.items()})
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Shift":
+        """The same shift of changed tensors."""
+        return Shift({name: change(tensor) for name, tensor in self.changes.items()})
+
+
+class Adapted(nn.Module):
+    """A layer and what is added to it. It has the names of the plain layer: its state dict shows the base alone."""
+
+    def __init__(self, base: nn.Module) -> None:
+        super().__init__()
+        self.base = base
+        self.deltas = nn.ModuleList()
+        self.dials: list[Dial] = []
+        self.register_state_dict_post_hook(_only_base)
+        self.register_load_state_dict_pre_hook(_into_base)
+
+    @property
+    def weight(self) -> Tensor:
+        """The base's."""
+        return self.base.weight  # type: ignore[return-value]
+
+    @property
+    def bias(self) -> Tensor | None:
+        """The base's."""
+        return getattr(self.base, "bias", None)  # type: ignore[return-value]
+
+    def add(self, delta: Delta | Shift, dial: Dial) -> None:
+        """One more change, as strong as the dial says."""
+        self.deltas.append(delta)
+        self.dials.append(dial)
+
+    def remove(self, dial: Dial) -> None:
+        """All changes of that dial."""
+        kept = [(delta, own) for delta, own in zip(self.deltas, self.dials, strict=True) if own is not dial]
+        self.deltas = nn.ModuleList(delta for delta, _ in kept)
+        self.dials = [own for _, own in kept]
+
+    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*out"]:
+        """The base's output with the changes that are on, in the dtype of both."""
+        active = [(d, dial.strength) for d, dial in zip(self.deltas, self.dials, strict=True) if dial.strength != 0]
+        shifts = [(delta, strength) for delta, strength in active if isinstance(delta, Shift)]
+        y = functional_call(self.base, self._shifted(shifts), (x,)) if shifts else self.base(x)
+        linear = [(delta, strength) for delta, strength in active if isinstance(delta, Delta)]
+        if not linear:
+            return y
+        rows = x if not isinstance(self.base, nn.Conv3d) else patchify(x, self.base.stride)
+        needs_plain = any(delta.gain is not None for delta, _ in linear)
+        total = y.clone() if needs_plain else y
+        for delta, strength in linear:
+            change = delta(rows, y, layer=self._on_rows)
+            part = total if delta.first_row is None else total.narrow(-1, delta.first_row, delta.num_rows)
+            part.add_(change, alpha=strength)
+        return total
+
+    def _on_rows(self, rows: Tensor) -> Tensor:
+        """The base, and a patch convolution as the matrix that it is."""
+        if isinstance(self.base, nn.Conv3d):
+            return F.linear(rows, self.base.weight.flatten(1), self.base.bias)
+        return self.base(rows)
+
+    def _shifted(self, shifts: list[tuple[Shift, float]]) -> dict[str, Tensor]:
+        parameters: dict[str, Tensor] = dict(self.base.named_parameters())
+        for shift, strength in shifts:
+            for name, change in shift.changes.items():
+                parameters[name] = parameters[name] + strength * change
+        return parameters
+
+
+@torch.no_grad()
+def dense_weight(layer: nn.Module, num_columns: int) -> Float[Tensor, "o i"]:
+    """The matrix (o, i) of a linear layer, at least float32; of a quantised one from what it makes of the identity."""
+    weight = getattr(layer, "weight", None)
+    if is_plain(layer) and weight is not None:
+        return weight.detach().flatten(1).to(torch.promote_types(weight.dtype, torch.float32))
+    tensor = next(iter([*layer.parameters(), *layer.buffers()]))
+    columns = []
+    for start in range(0, num_columns, IDENTITY_ROWS):
+        identity = torch.eye(num_columns, device=tensor.device)[start : start + IDENTITY_ROWS]
+        columns.append(layer(identity).float() - layer(torch.zeros_like(identity[:1])).float())
+    return torch.cat(columns).T.contiguous()
+
+
+def is_plain(layer: nn.Module) -> bool:
+    """Whether the layer keeps its weight as numbers that can be added to."""
+    weight = getattr(layer, "weight", None)
+    return isinstance(weight, Tensor) and weight.is_floating_point() and weight.element_size() >= 2
+
+
+def _only_base(module: nn.Module, state: dict[str, Any], prefix: str, _metadata: dict[str, Any]) -> None:
+    for key in [key for key in state if key.startswith((prefix + _BASE, prefix + _DELTAS))]:
+        tensor = state.pop(key)
+        if key.startswith(prefix + _BASE):
+            state[prefix + key[len(prefix + _BASE) :]] = tensor
+
+
+def _into_base(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    for key in [key for key in state if key.startswith(prefix)]:
+        state[prefix + _BASE + key[len(prefix) :]] = state.pop(key)
+    state.update({prefix + name: own for name, own in module.named_parameters() if name.startswith(_DELTAS)})
