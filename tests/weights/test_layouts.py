@@ -1,74 +1,178 @@
-"""The tables lose nothing: official to diffusers and back is the identity, and every key has one place."""
+"""Every layout of every network: there and back loses nothing, every key has one place, and errors use its names."""
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 import torch
-from torch import Tensor
 
 from muybridge.core.errors import WeightsError
+from muybridge.text.config import LanguageConfig, PooledConfig
 from muybridge.transformer import TransformerConfig
-from muybridge.weights.accounting import expected_entries
-from muybridge.weights.layouts import PREFIXES, TRANSFORMER, from_official, name_in, stripped, to_official
+from muybridge.vae import VAEConfig
+from muybridge.weights.checkpoint import Checkpoint
+from muybridge.weights.layouts import (
+    INFIXES,
+    PREFIXES,
+    Entries,
+    Table,
+    from_official,
+    name_in,
+    part,
+    stripped,
+    to_official,
+)
 from muybridge.weights.layouts.transformer import DIFFUSERS
-from muybridge.weights.recognise import build
-from muybridge.weights.registry import detect
+from muybridge.weights.recognise import recognise
+from muybridge.weights.registry import NETWORKS, Network, detect
 from muybridge.weights.stored import StoredTensor, TensorMap, cast, from_tensor
-from tests.weights.small import TRANSFORMER as SMALL
-from tests.weights.small import small_transformer, small_vae
+from tests.weights.small import (
+    BESIDE,
+    CARRIED,
+    FILE,
+    LAYOUT_NAMES,
+    LAYOUTS,
+    SMALL,
+    entries_of,
+    in_layout,
+    small_state,
+    small_transformer,
+)
 
-FILE = Path("model.safetensors")
-
-
-def entries_of(state: dict[str, Tensor]) -> dict[str, StoredTensor]:
-    return {key: from_tensor(tensor, FILE) for key, tensor in state.items()}
-
-
-def found(entries: dict[str, StoredTensor]) -> tuple[str, str] | None:
-    result = detect(entries)
-    return result and (result[0].kind, result[1].layout)
-
-
-def test_every_name_stands_once_in_the_table():
-    official = [row.official for row in TRANSFORMER]
-    diffusers = [name for row in TRANSFORMER for name in row.theirs]
-    assert len(set(official)) == len(official) and len(set(diffusers)) == len(diffusers)
-
-
-def test_there_and_back_is_the_identity():
-    state = small_transformer().state_dict()
-    there = from_official(entries_of(state), DIFFUSERS, hidden_size=SMALL.hidden_size)
-    back = TensorMap(to_official(there, DIFFUSERS))
-    assert set(back) == set(state)
-    assert all(torch.equal(back[key], state[key]) for key in state)
+every_layout = pytest.mark.parametrize(("network", "table"), LAYOUTS, ids=LAYOUT_NAMES)
+RELEASED = {
+    "hunyuanvideo": (TransformerConfig(), {"diffusers": 1264, "comfy": 856, "comfy-scale": 856, "fastvideo": 856}),
+    "hunyuanvideo-vae": (VAEConfig(), {"diffusers": 248, "comfy": 248}),
+    "language-model": (LanguageConfig(), {"causal-lm": 290, "llava": 290, "llava-2025": 290}),
+    "clip-text": (PooledConfig(), {"clip": 196}),
+}
+NUM_PARAMETERS = {
+    "hunyuanvideo": 12_821_012_544, "hunyuanvideo-vae": 246_478_803,
+    "language-model": 7_505_186_816, "clip-text": 123_060_480,
+}  # fmt: skip
 
 
-def test_shapes_are_known_without_reading():
-    state = small_transformer().state_dict()
-    there = from_official(entries_of(state), DIFFUSERS, hidden_size=SMALL.hidden_size)
-    for entries in (there, to_official(there, DIFFUSERS)):
-        assert all(entry.shape == tuple(entry.read().shape) for entry in entries.values())
+def checkpoint_of(network: Network, entries: Entries) -> Checkpoint:
+    config = BESIDE.get(network.name)
+    return Checkpoint(path=FILE, entries=entries, metadata={}, config=config, files=(FILE,))
 
 
-def test_the_released_model_has_856_tensors_and_1264_in_diffusers():
-    entries = expected_entries(build(TransformerConfig()), FILE)
-    there = from_official(entries, DIFFUSERS, hidden_size=3072)
-    assert (len(entries), len(there)) == (856, 1264)
-    assert sum(entry.num_elements for entry in there.values()) == 12_821_012_544
-    assert to_official(there, DIFFUSERS).keys() == entries.keys()
+def refusal(network: Network, entries: Entries) -> str:
+    with pytest.raises(WeightsError) as caught:
+        recognise(checkpoint_of(network, entries))
+    message = str(caught.value)
+    assert "\n" not in message and FILE.name in message
+    return message
+
+
+def shape_only(shapes: dict[str, tuple[int, ...]]) -> Entries:
+    return {key: from_tensor(torch.empty(shape, device="meta"), FILE) for key, shape in shapes.items()}
+
+
+@every_layout
+def test_every_name_stands_once_in_its_table(network: Network, table: Table):
+    official = [row.official for row in table.rows]
+    theirs = [name for row in table.rows for name in row.theirs]
+    assert len(set(official)) == len(official) and len(set(theirs)) == len(theirs)
+
+
+@every_layout
+def test_there_and_back_keeps_every_bit_and_every_key(network: Network, table: Table):
+    state = small_state(network)
+    there = in_layout(state, table)
+    assert all(entry.shape == tuple(entry.read().shape) for entry in there.values())
+    back = to_official(there, table)
+    assert back.keys() == state.keys()
+    for key, entry in back.items():
+        assert entry.shape == tuple(state[key].shape)
+        assert torch.equal(entry.read(), state[key])
+
+
+@every_layout
+def test_nothing_is_copied_but_what_must_be_joined(network: Network, table: Table):
+    state = small_state(network)
+    shared = {tensor.untyped_storage().data_ptr() for tensor in state.values()}
+    rows = {row.official for row in table.rows if row.parts == "swapped"}
+    copied = [
+        key for key, entry in in_layout(state, table).items() if entry.read().untyped_storage().data_ptr() not in shared
+    ]
+    assert len(copied) == 2 * len(rows)  # weight and bias
+
+
+@every_layout
+def test_a_file_is_recognised_by_its_keys_alone(network: Network, table: Table):
+    found = recognise(checkpoint_of(network, in_layout(small_state(network), table)))
+    is_named_alike = network.kind == "vae" and table.layout == "diffusers"
+    assert (found.network, found.layout) == (network, "official" if is_named_alike else table.layout)
+    assert found.entries.keys() == small_state(network).keys()
+    assert found.in_layout(found.layout) is found.stored
+
+
+@every_layout
+def test_a_missing_key_is_named_as_the_file_has_it(network: Network, table: Table):
+    there = dict(in_layout(small_state(network), table))
+    lost = name_in(table, list(network.shapes(SMALL[network.name]))[-1])[0]
+    del there[lost]
+    assert lost in refusal(network, there)
+
+
+@every_layout
+def test_a_misspelt_key_is_named_with_the_nearest(network: Network, table: Table):
+    there = dict(in_layout(small_state(network), table))
+    right = next(key for key in there if key.endswith(".weight"))
+    wrong = right.removesuffix("weight") + "wieght"
+    message = refusal(network, {wrong if key == right else key: entry for key, entry in there.items()})
+    assert wrong in message and right in message and "nearest" in message
+
+
+@every_layout
+def test_an_unexpected_key_is_named(network: Network, table: Table):
+    there = dict(in_layout(small_state(network), table))
+    assert "'stranger.bias'" in refusal(network, there | entries_of({"stranger.bias": torch.ones(1)}))
+
+
+@every_layout
+def test_a_wrong_shape_is_named(network: Network, table: Table):
+    there = dict(in_layout(small_state(network), table))
+    official = next(key for key in network.shapes(SMALL[network.name]) if "norm" in key)
+    key = name_in(table, official)[0]
+    there[key] = from_tensor(torch.ones(3), FILE)
+    assert f"'{key}' has shape (3,)" in refusal(network, there)
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_the_released_models_have_their_released_keys(name: str):
+    network = next(network for network in NETWORKS if network.name == name)
+    config, counts = RELEASED[name]
+    shapes = network.shapes(config)
+    entries = shape_only(shapes)
+    assert sum(entry.num_elements for entry in entries.values()) == NUM_PARAMETERS[name]
+    for layout, count in counts.items():
+        table = network.table(layout)
+        assert table is not None
+        there = from_official(entries, table, hidden_size=3072)
+        assert len(there) == count
+        assert sum(entry.num_elements for entry in there.values()) == NUM_PARAMETERS[name]
+        assert {key: entry.shape for key, entry in to_official(there, table).items()} == shapes
+
+
+def test_every_network_has_a_small_one_to_test():
+    assert {network.name for network in NETWORKS} >= SMALL.keys() >= BESIDE.keys() >= CARRIED.keys()
 
 
 def test_splitting_a_projection_copies_nothing():
     weight = torch.randn(9, 3)
-    there = from_official(entries_of({"double_blocks.7.img_attn_qkv.weight": weight}), DIFFUSERS, hidden_size=3)
+    there = in_layout({"double_blocks.7.img_attn_qkv.weight": weight}, DIFFUSERS)
     assert there["transformer_blocks.7.attn.to_k.weight"].read().data_ptr() == weight[3].data_ptr()
 
 
-def test_the_halves_of_the_last_modulation_change_places():
-    there = from_official(
-        entries_of({"final_layer.adaLN_modulation.1.bias": torch.arange(4.0)}), DIFFUSERS, hidden_size=2
-    )
-    assert there["norm_out.linear.bias"].read().tolist() == [2, 3, 0, 1]
+@pytest.mark.parametrize(("layout", "key"), [
+    ("diffusers", "norm_out.linear.bias"), ("fastvideo", "final_layer.adaLN_modulation.linear.bias"),
+])  # fmt: skip
+def test_the_halves_of_the_last_modulation_change_places(layout: str, key: str):
+    table = NETWORKS[0].table(layout)
+    assert table is not None
+    there = in_layout({"final_layer.adaLN_modulation.1.bias": torch.arange(4.0)}, table)
+    assert there[key].read().tolist() == [2, 3, 0, 1]
 
 
 def test_a_fused_parameter_has_a_name_for_each_part():
@@ -78,26 +182,30 @@ def test_a_fused_parameter_has_a_name_for_each_part():
         "single_transformer_blocks.3.attn.to_v.bias",
         "single_transformer_blocks.3.proj_mlp.bias",
     )
+    assert name_in(DIFFUSERS, "single_blocks.3.linear9.bias") == ()
 
 
 def test_parts_of_different_dtypes_are_not_joined():
-    state = small_transformer().state_dict()
-    there = from_official(entries_of(state), DIFFUSERS, hidden_size=SMALL.hidden_size)
+    there = dict(in_layout(small_transformer().state_dict(), DIFFUSERS))
     key = "transformer_blocks.0.attn.to_q.weight"
     with pytest.raises(WeightsError, match="img_attn_qkv.weight"):
         to_official({**there, key: cast(there[key], torch.bfloat16)}, DIFFUSERS)
 
 
-def test_a_missing_part_is_named():
-    there = from_official(entries_of(small_transformer().state_dict()), DIFFUSERS, hidden_size=SMALL.hidden_size)
-    del there["transformer_blocks.1.attn.to_v.bias"]
-    with pytest.raises(WeightsError, match="'transformer_blocks.1.attn.to_v.bias'"):
-        to_official(there, DIFFUSERS)
+def test_a_key_without_a_place_in_a_layout_is_refused():
+    with pytest.raises(WeightsError, match="'linear_in.bias' has no place in the layout comfy"):
+        in_layout(
+            {"linear_in.bias": torch.ones(1)}, next(t for n, t in LAYOUTS if (n.kind, t.layout) == ("vae", "comfy"))
+        )
 
 
-@pytest.mark.parametrize(
-    "prefix", [*PREFIXES, "module._orig_mod.", "model.diffusion_model.module.", "_fsdp_wrapped_module."]
-)
+def chains() -> Iterator[str]:
+    yield from (prefix for prefix in (*PREFIXES, *INFIXES))
+    yield from (first + second for first in ("module.", *INFIXES) for second in (*PREFIXES, *INFIXES))
+    yield "module._orig_mod._forward_module.model.diffusion_model._fsdp_wrapped_module."
+
+
+@pytest.mark.parametrize("prefix", list(chains()))
 def test_prefixes_are_stripped_however_many(prefix: str):
     state = {f"{prefix}double_blocks.0._orig_mod.img_mod.linear.bias": torch.ones(1)}
     assert list(stripped(entries_of(state))) == ["double_blocks.0.img_mod.linear.bias"]
@@ -108,9 +216,39 @@ def test_two_models_in_one_file_are_not_merged():
         stripped(entries_of({"a": torch.ones(1), "module.a": torch.ones(1)}))
 
 
-def test_kind_and_layout_are_told_from_the_keys():
-    state = entries_of(small_transformer().state_dict())
-    assert found(state) == ("transformer", "official")
-    assert found(from_official(state, DIFFUSERS, hidden_size=SMALL.hidden_size)) == ("transformer", "diffusers")
-    assert found(entries_of(small_vae().state_dict())) == ("vae", "official")
-    assert found(entries_of({"model.embed_tokens.weight": torch.ones(1)})) is None
+def system() -> Entries:
+    """A whole system in one file, as ComfyUI saves it."""
+    layouts = {
+        "model.diffusion_model.": ("hunyuanvideo", "comfy"),
+        "vae.": ("hunyuanvideo-vae", "comfy"),
+        "text_encoders.llama.transformer.": ("language-model", "causal-lm"),
+        "text_encoders.clip_l.transformer.": ("clip-text", "clip"),
+    }
+    whole: dict[str, StoredTensor] = {}
+    for prefix, wanted in layouts.items():
+        network, table = next((n, t) for n, t in LAYOUTS if (n.name, t.layout) == wanted)
+        whole |= {prefix + key: entry for key, entry in in_layout(small_state(network), table).items()}
+    return whole
+
+
+@pytest.mark.parametrize("network", NETWORKS[:4], ids=[network.name for network in NETWORKS[:4]])
+def test_a_file_with_a_whole_system_gives_each_of_its_models(network: Network):
+    found = recognise(checkpoint_of(network, system()), kind=network.kind)
+    state = TensorMap(found.entries)
+    assert found.network is network and all(
+        torch.equal(state[key], value) for key, value in small_state(network).items()
+    )
+
+
+def test_a_file_with_a_whole_system_is_not_guessed_at():
+    with pytest.raises(WeightsError, match="holds several models; say which of transformer, vae"):
+        part(system(), None, file=FILE)
+    with pytest.raises(WeightsError, match="'stranger' is of none of its models"):
+        part({**system(), "stranger": from_tensor(torch.ones(1), FILE)}, "vae", file=FILE)
+    without = {key: entry for key, entry in system().items() if not key.startswith("vae.")}
+    with pytest.raises(WeightsError, match="holds no vae; say which of transformer, text-encoder"):
+        part(without, "vae", file=FILE)
+
+
+def test_strangers_are_of_no_network():
+    assert detect(entries_of({"blocks.0.attn.weight": torch.ones(1), "img_in.proj.weight": torch.ones(1)})) is None

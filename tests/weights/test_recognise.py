@@ -119,14 +119,13 @@ def test_nonsense_in_the_shapes_that_tell_the_config_is_refused(change: Tensor, 
     damaged(tmp_path, {"img_in.proj.weight": change})
 
 
-@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.int8])
-def test_quantised_weights_are_refused_rather_than_misread(dtype: torch.dtype, tmp_path: Path):
-    message = damaged(tmp_path, {"single_blocks.0.linear2.weight": torch.zeros(256, 640).to(dtype)})
+def test_integers_without_their_scales_are_refused_rather_than_misread(tmp_path: Path):
+    message = damaged(tmp_path, {"single_blocks.0.linear2.weight": torch.zeros(256, 640, dtype=torch.int8)})
     assert "'single_blocks.0.linear2.weight' is quantised" in message
 
 
 def test_a_stranger_is_refused(tmp_path: Path):
-    assert "'lm_head.weight'" in refusal(plain(tmp_path / "a.safetensors", {"lm_head.weight": torch.ones(1)}))
+    assert "'blocks.0.weight'" in refusal(plain(tmp_path / "a.safetensors", {"blocks.0.weight": torch.ones(1)}))
     assert "no tensors" in refusal(plain(tmp_path / "b.safetensors", {}))
 
 

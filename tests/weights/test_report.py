@@ -37,10 +37,10 @@ def test_an_incomplete_or_strange_model_is_described_with_its_problem(tmp_path: 
     state = small_transformer().state_dict()
     del state["img_in.proj.bias"]
     save_file(state, tmp_path / "a.safetensors")
-    save_file({"lm_head.weight": torch.ones(2, 3)}, tmp_path / "b.safetensors")
+    save_file({"blocks.0.weight": torch.ones(2, 3)}, tmp_path / "b.safetensors")
     incomplete, strange = (describe(tmp_path / name) for name in ("a.safetensors", "b.safetensors"))
     assert incomplete.kind == "transformer" and incomplete.problem and incomplete.config is None
-    assert strange.kind is None and "lm_head.weight" in (strange.problem or "") and strange.num_parameters == 6
+    assert strange.kind is None and "blocks.0.weight" in (strange.problem or "") and strange.num_parameters == 6
 
 
 def test_a_damaged_file_is_not_described(tmp_path: Path):

@@ -4,29 +4,22 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from torch import nn
-
 from muybridge.core.errors import WeightsError
-from muybridge.weights.stored import StoredTensor, from_tensor
+from muybridge.weights.stored import StoredTensor
 
 _REMEDY = "use a complete checkpoint of this model"
 
 
-def expected_entries(model: nn.Module, file: Path) -> dict[str, StoredTensor]:
-    """Keys and shapes that a model needs; the model may be on the meta device."""
-    return {key: from_tensor(tensor, file) for key, tensor in model.state_dict().items()}
-
-
 def check_entries(
     entries: Mapping[str, StoredTensor],
-    expected: Mapping[str, StoredTensor],
+    expected: Mapping[str, tuple[int, ...]],
     *,
     path: Path,
     called: Callable[[str], str],
 ) -> None:
     """Raises WeightsError, with file, key and nearest match, unless keys, shapes and kinds of number agree exactly.
 
-    called: what the file itself calls a key.
+    expected: the shape of every key that the model needs. called: what the file itself calls a key.
     """
     missing = [key for key in expected if key not in entries]
     unexpected = [key for key in entries if key not in expected]
@@ -39,8 +32,8 @@ def check_entries(
         raise WeightsError(f"{file}: {name!r}{_more(unexpected)} is no key of this model; {near}{_REMEDY}.")
     for official, entry in entries.items():
         key = called(official)
-        if entry.shape != expected[official].shape:
-            wanted = tuple(expected[official].shape)
+        if entry.shape != expected[official]:
+            wanted = expected[official]
             raise WeightsError(f"{entry.file}: {key!r} has shape {entry.shape}, the model needs {wanted}; {_REMEDY}.")
         if not entry.dtype.is_floating_point or entry.dtype.itemsize < 2:
             name = str(entry.dtype).removeprefix("torch.")

@@ -11,8 +11,8 @@ from torch import nn
 from muybridge.core.errors import WeightsError
 from muybridge.transformer import Transformer, TransformerConfig
 from muybridge.vae import VAEConfig, VideoVAE
-from muybridge.weights.files import open_checkpoint
-from muybridge.weights.layouts import Entries, Kind
+from muybridge.weights.files import Component, open_checkpoint
+from muybridge.weights.layouts import Entries
 from muybridge.weights.recognise import Config, build, recognise
 from muybridge.weights.stored import cast
 
@@ -45,10 +45,10 @@ def load_vae(
 
 
 def _load(
-    path: Path, kind: Kind, *, dtype: torch.dtype | None, config: Config | None, key: str, verify: bool
+    path: Path, kind: Component, *, dtype: torch.dtype | None, config: Config | None, key: str, verify: bool
 ) -> nn.Module:
     checkpoint = open_checkpoint(path, component=kind, key=key, verify=verify)
-    found = recognise(checkpoint, config=config)
+    found = recognise(checkpoint, kind=kind, config=config)
     if found.kind != kind:
         raise WeightsError(f"{checkpoint.path}: holds a {found.kind}, not a {kind}; give the {kind}'s file.")
     entries = found.official()

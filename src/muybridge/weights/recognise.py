@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from muybridge.core.errors import WeightsError, invalid
-from muybridge.weights.accounting import check_entries, expected_entries
+from muybridge.weights.accounting import check_entries
 from muybridge.weights.configs import Shapes, own_config
 from muybridge.weights.files import Checkpoint
 from muybridge.weights.layouts import (
@@ -18,17 +17,22 @@ from muybridge.weights.layouts import (
     Table,
     from_official,
     name_in,
+    part,
     stripped,
     to_official,
 )
 from muybridge.weights.registry import NETWORKS, Config, Network, detect
+from muybridge.weights.storage import Quantisation, plain
 
 _KINDS = "a transformer, a VAE or a text encoder"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recognised:
-    """A checkpoint whose every key is known. entries: under the official names; stored: under its own layout's."""
+    """A checkpoint whose every key is known. entries: under the official names; stored: under its own layout's.
+
+    quantisation: what of the file is quantised, by the file's own keys; the entries decode themselves when read.
+    """
 
     path: Path
     network: Network
@@ -36,6 +40,7 @@ class Recognised:
     config: Config
     entries: Entries
     stored: Entries
+    quantisation: Quantisation | None = None
 
     @property
     def kind(self) -> Kind:
@@ -70,12 +75,14 @@ class Recognised:
         return self.entries if layout == "official" else from_official(self.entries, table, hidden_size=hidden_size)
 
 
-def recognise(checkpoint: Checkpoint, *, config: Config | None = None) -> Recognised:
+def recognise(checkpoint: Checkpoint, *, kind: Kind | None = None, config: Config | None = None) -> Recognised:
     """Network, layout and config of a checkpoint, every key, shape and dtype checked.
 
-    config: used instead of what the file says. Raises WeightsError with file, key and nearest match.
+    kind: which model to take where one file holds a whole system. config: used instead of what the file says.
+    Raises WeightsError with file, key and nearest match.
     """
-    path, stored = checkpoint.path, stripped(checkpoint.entries)
+    checkpoint, quantisation = plain(checkpoint)
+    path, stored = checkpoint.path, stripped(part(checkpoint.entries, kind, file=checkpoint.path))
     network, table = identify(checkpoint, stored)
     called = _namer(table)
     entries = stored if table.layout == "official" else to_official(stored, table)
@@ -89,8 +96,16 @@ def recognise(checkpoint: Checkpoint, *, config: Config | None = None) -> Recogn
             f"{path}: holds a {network.kind}, which {type(chosen).__name__} does not describe; give its own config."
         )
     needed = {key: entry for key, entry in entries.items() if not key.startswith(network.carried)}
-    check_entries(needed, expected_entries(on_meta(network, chosen), path), path=path, called=called)
-    return Recognised(path=path, network=network, layout=table.layout, config=chosen, entries=entries, stored=stored)
+    check_entries(needed, network.shapes(chosen), path=path, called=called)
+    return Recognised(
+        path=path,
+        network=network,
+        layout=table.layout,
+        config=chosen,
+        entries=entries,
+        stored=stored,
+        quantisation=quantisation,
+    )
 
 
 def identify(checkpoint: Checkpoint, entries: Entries) -> tuple[Network, Table]:
@@ -109,13 +124,7 @@ def identify(checkpoint: Checkpoint, entries: Entries) -> tuple[Network, Table]:
 
 def build(config: Config) -> nn.Module:
     """The module of a config on the meta device: shapes without memory."""
-    return on_meta(next(network for network in NETWORKS if isinstance(config, network.config_type)), config)
-
-
-def on_meta(network: Network, config: Config) -> nn.Module:
-    """The module of a network's config on the meta device: shapes without memory."""
-    with torch.device("meta"):
-        return network.build(config)
+    return next(network for network in NETWORKS if isinstance(config, network.config_type)).on_meta(config)
 
 
 def _namer(table: Table) -> Callable[[str], str]:

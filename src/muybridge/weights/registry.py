@@ -13,14 +13,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
+from muybridge.text.config import LanguageConfig, PooledConfig
 from muybridge.transformer import Transformer, TransformerConfig
 from muybridge.vae import VAEConfig, VideoVAE
 from muybridge.weights.configs import Shapes, transformer_config, vae_config
-from muybridge.weights.layouts import Entries, Kind, Table, transformer, vae
+from muybridge.weights.layouts import Entries, Kind, Table, text, transformer, vae
+from muybridge.weights.text_configs import language_config, pooled_config
 
-Config = TransformerConfig | VAEConfig
+Config = TransformerConfig | VAEConfig | LanguageConfig | PooledConfig
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -28,7 +31,8 @@ class Network:
     """One network. tables: its layouts, the official one first.
 
     read_config: (shapes of the official entries, the config.json beside the file if any) -> config.
-    build: the module of a config. variants: what a config with these fields is called, first match; the last has none.
+    build: the module of a config; None where transformers has it, and the config's own `shapes` say what it needs.
+    variants: what a config with these fields is called, the first that matches; the last has none.
     carried: beginnings of official keys that may come along and that the module does not have.
     """
 
@@ -37,9 +41,22 @@ class Network:
     tables: tuple[Table, ...]
     config_type: type[Any]
     read_config: Callable[[Shapes, Mapping[str, Any] | None], Any]
-    build: Callable[[Any], nn.Module]
+    build: Callable[[Any], nn.Module] | None
     variants: tuple[tuple[Mapping[str, Any], str], ...]
     carried: tuple[str, ...] = ()
+
+    def on_meta(self, config: Any) -> nn.Module:
+        """The module of a config on the meta device: shapes without memory."""
+        if self.build is None:
+            raise AssertionError(f"{self.name} is built by transformers")
+        with torch.device("meta"):
+            return self.build(config)
+
+    def shapes(self, config: Any) -> dict[str, tuple[int, ...]]:
+        """Every parameter that a model of this config needs, and its shape."""
+        if self.build is None:
+            return config.shapes()
+        return {key: tuple(tensor.shape) for key, tensor in self.on_meta(config).state_dict().items()}
 
     def table(self, layout: str) -> Table | None:
         """The table of a layout; None where this network has no such layout."""
@@ -83,6 +100,33 @@ NETWORKS: tuple[Network, ...] = (
             ({"block_channels": (128, 256, 512, 512), "norm": "clip"}, "HunyuanVideo VAE, 4x8x8"),
             ({}, "causal 3D VAE, 4x8x8, {latent_channels} channels"),
         ),
+    ),
+    Network(
+        name="language-model",
+        kind="text-encoder",
+        tables=text.LANGUAGE_TABLES,
+        config_type=LanguageConfig,
+        read_config=language_config,
+        build=None,
+        variants=(
+            ({"hidden_size": 4096, "num_layers": 32, "vocab_size": 128_320}, "LLaVA-Llama-3-8B language model"),
+            ({"hidden_size": 4096, "num_layers": 32, "vocab_size": 128_256}, "Llama-3-8B"),
+            ({}, "Llama-like language model of width {hidden_size}, {num_layers} layers"),
+        ),
+        carried=text.LANGUAGE_CARRIED,
+    ),
+    Network(
+        name="clip-text",
+        kind="pooled-text-encoder",
+        tables=text.POOLED_TABLES,
+        config_type=PooledConfig,
+        read_config=pooled_config,
+        build=None,
+        variants=(
+            ({"hidden_size": 768, "num_layers": 12}, "CLIP ViT-L/14 text model"),
+            ({}, "CLIP text model of width {hidden_size}, {num_layers} layers"),
+        ),
+        carried=text.POOLED_CARRIED,
     ),
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ module, the official name, theirs, and how the official rows are shared among th
 A new layout of a known network is one more table in its file here; `weights.registry` says which network has which.
 """
 
-from muybridge.weights.layouts.prefixes import INFIXES, PREFIXES, stripped
+from muybridge.weights.layouts.prefixes import INFIXES, PARTS, PREFIXES, part, stripped
 from muybridge.weights.layouts.table import (
     Entries,
     Kind,
@@ -24,6 +24,7 @@ from muybridge.weights.layouts.transformer import TRANSFORMER
 
 __all__ = [
     "INFIXES",
+    "PARTS",
     "PREFIXES",
     "TRANSFORMER",
     "Entries",
@@ -35,6 +36,7 @@ __all__ = [
     "from_official",
     "identity",
     "name_in",
+    "part",
     "renamed",
     "same",
     "stripped",
