@@ -16,7 +16,7 @@ from muybridge.weights.storage.companions import FP8, REMEDY, Entries, by_rows, 
 from muybridge.weights.storage.scales import scaled_tensor
 from muybridge.weights.stored import Packed, StoredTensor
 
-SUFFIXES = {"._data._data": "packed", "._data": "weight", "._scale": "scale", "._shift": "shift"}
+SUFFIXES = {"._data._data": "grouped", "._data": "whole", "._scale": "scale", "._shift": "shift"}
 ACTIVATIONS = (".input_scale", ".output_scale")
 
 
@@ -30,15 +30,11 @@ def fold(checkpoint: Checkpoint) -> Checkpoint:
     if not groups:
         return checkpoint
     for key, roles in groups.items():
-        some = next(iter(roles.values()))
-        required(entries, f"{key}._scale", of=some)
-        if "weight" in roles:
-            wanted = "_data"
-            folded = _whole(key, {role: entries[name] for role, name in roles.items()})
-        else:
-            wanted = "_data._data" if "packed" not in roles else "_shift"
-            required(entries, f"{key}.{wanted}", of=some)
-            folded = _grouped(key, {role: entries[name] for role, name in roles.items()}, entries)
+        is_whole = "whole" in roles
+        for suffix in ("._data", "._scale") if is_whole else ("._data._data", "._scale", "._shift"):
+            required(entries, key + suffix, of=next(iter(roles.values())))
+        parts = {"weight" if role in ("whole", "grouped") else role: entries[name] for role, name in roles.items()}
+        folded = _whole(key, parts) if is_whole else _grouped(key, parts, entries)
         for name in (*roles.values(), *(key.removesuffix(".weight") + suffix for suffix in ACTIVATIONS)):
             entries.pop(name, None)
         entries[key] = folded
@@ -56,7 +52,7 @@ def _whole(key: str, parts: Mapping[str, StoredTensor]) -> StoredTensor:
 
 def _grouped(key: str, parts: Mapping[str, StoredTensor], entries: Entries) -> StoredTensor:
     """int4 or int2: each row of the packed matrix is a group of the weight's, 8 / bits of them in one byte."""
-    data, scale, shift = parts["packed"], parts["scale"], parts["shift"]
+    data, scale, shift = parts["weight"], parts["scale"], parts["shift"]
     num_groups = scale.num_elements
     bits = next((bits for bits in (4, 2) if len(data.shape) == 2 and data.shape[0] == ceil(num_groups * bits / 8)), 0)
     if not bits or data.dtype != torch.uint8 or shift.num_elements != num_groups:
@@ -68,7 +64,7 @@ def _grouped(key: str, parts: Mapping[str, StoredTensor], entries: Entries) -> S
     shape = (num_rows, num_groups // num_rows * data.shape[1])
 
     def decode(read: Mapping[str, Tensor], dtype: torch.dtype) -> Tensor:
-        packed = read["packed"]
+        packed = read["weight"]
         values = torch.cat([packed >> step & (2**bits - 1) for step in range(0, 8, bits)])[:num_groups]
         factor, offset = read["scale"].float().reshape(-1, 1), read["shift"].reshape(-1, 1)
         if not offset.is_floating_point():  # counted in steps

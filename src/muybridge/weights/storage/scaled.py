@@ -50,17 +50,14 @@ def fold(checkpoint: Checkpoint) -> Checkpoint:
     recipes = _recipes(checkpoint, groups)
     if not (groups or markers or recipes):
         return checkpoint
-    for layer, roles in groups.items():
-        key = f"{layer}.weight"
-        weight = required(entries, key, of=next(iter(roles.values())))
-        parts = {role: entries.pop(name) for role, name in roles.items()}
-        parts.pop("recipe", None)
-        parts["weight"] = _typed(key, weight, recipes.get(layer))
-        if "scale" in parts:
-            entries[key] = scaled_tensor(key, parts, scheme=_scheme(parts["weight"].dtype))
-    for key in markers:
-        del entries[key]
+    for layer in {**groups, **recipes}:
+        key, roles = f"{layer}.weight", groups.get(layer, {})
+        weight = _typed(key, required(entries, key, of=next(iter(roles.values()), key)), recipes.get(layer))
+        parts = {role: entries.pop(name) for role, name in roles.items() if role != "recipe"} | {"weight": weight}
+        entries[key] = scaled_tensor(key, parts, scheme=_scheme(weight.dtype)) if "scale" in parts else weight
     _check_scales(entries, groups)
+    for key in (*markers, *(roles["recipe"] for roles in groups.values() if "recipe" in roles)):
+        del entries[key]
     metadata = {name: value for name, value in checkpoint.metadata.items() if name != METADATA}
     return replace(checkpoint, entries=entries, metadata=metadata)
 
