@@ -23,10 +23,18 @@ def test_convert_and_back_keeps_every_tensor(run, model, folder):
 def test_a_bad_conversion_is_one_line(run, model, folder):
     (folder / "taken").mkdir()
     (folder / "taken" / "file").write_text("")
-    for words in (["missing", "new"], [f"{model}/vae", "taken"], [f"{model}/vae", "new", "--layout", "comfy"]):
+    for words in (["missing", "new"], [f"{model}/vae", "taken"], [f"{model}/vae", "new", "--layout", "comfi"]):
         outcome = run("convert", *words)
         assert outcome.code == 2 and outcome.err.count("\n") == 1 and outcome.err.startswith("error: ")
     assert not (folder / "new").exists()
+
+
+def test_convert_says_what_it_would_write(run, model, folder):
+    words = ["convert", f"{model}/transformers", "peer", "--layout", "diffusers", "--max-shard", "100kB", "--dry-run"]
+    outcome = run(*words)
+    assert outcome.code == 0 and "would write" in outcome.out and "peer/config.json" in outcome.out
+    assert run(*words, "--json").json()["is_dry_run"] and list(folder.iterdir()) == []
+    assert "max-shard='many'" in run("convert", model, "new", "--max-shard", "many").err
 
 
 def test_bad_sheets_and_data_sets_are_refused_before_anything_is_fetched(run, folder):

@@ -28,7 +28,7 @@ def saved(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("max_shard_bytes", [10**9, 50_000, 1])
+@pytest.mark.parametrize("max_shard_bytes", [10**9, 100_000])
 def test_there_and_back_keeps_every_bit(max_shard_bytes: int, saved: Path, tmp_path: Path):
     there = convert(saved, tmp_path / "d", layout="diffusers", max_shard_bytes=max_shard_bytes)
     assert (there.source_layout, there.layout, there.kind) == ("official", "diffusers", "transformer")
@@ -85,7 +85,7 @@ def test_a_taken_destination_is_refused(saved: Path, tmp_path: Path):
     (tmp_path / "d" / "mine.txt").write_text("")
     with pytest.raises(InvalidInput, match="there already"):
         convert(saved, tmp_path / "d", layout="diffusers")
-    with pytest.raises(InvalidInput, match="is a folder"):
+    with pytest.raises(InvalidInput, match="layout is a folder"):
         convert(saved, tmp_path / "d.safetensors", layout="diffusers")
     with pytest.raises(InvalidInput, match="max_shard_bytes"):
         convert(saved, tmp_path / "e", layout="official", max_shard_bytes=0)

@@ -15,6 +15,7 @@ import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from typing import cast as typed
 
 import torch
 import typer
@@ -22,14 +23,8 @@ from rich.console import Console
 
 from muybridge.cli.progress import ByteBars
 from muybridge.pipelines.memory import parse_bytes
-from muybridge.weights.convert import MAX_SHARD_BYTES, Conversion, convert
-
-
-class LayoutName(StrEnum):
-    """The layouts that can be written."""
-
-    official = "official"
-    diffusers = "diffusers"
+from muybridge.weights.convert import LAYOUTS, MAX_SHARD_BYTES, Conversion, convert
+from muybridge.weights.layouts import Layout
 
 
 class DtypeName(StrEnum):
@@ -51,7 +46,9 @@ def command(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A checkpoint file or folder.")],
     destination: Annotated[Path, typer.Argument(metavar="DESTINATION", help="A new folder, or a .safetensors file.")],
     *,
-    layout: Annotated[LayoutName, typer.Option(help="The names of the tensors.")] = LayoutName.official,
+    layout: Annotated[
+        str, typer.Option(metavar="NAME", help=f"How the tensors are named: {', '.join(LAYOUTS)}.")
+    ] = "official",
     dtype: Annotated[DtypeName | None, typer.Option(help="Left out, every tensor keeps its own.")] = None,
     part: Annotated[Part | None, typer.Option(help="Which network, where the folder holds several.")] = None,
     key: Annotated[str, typer.Option(help="The entry of a released .pt to read: module or ema.")] = "module",
@@ -66,7 +63,7 @@ def command(
         done = convert(
             source,
             destination,
-            layout=layout.value,
+            layout=typed(Layout, layout),
             dtype=None if dtype is None else getattr(torch, dtype.value),
             max_shard_bytes=parse_bytes(max_shard, name="max-shard"),
             component=None if part is None else part.value,

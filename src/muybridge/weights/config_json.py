@@ -17,6 +17,8 @@ def diffusers_config(config: Config, source_config: Mapping[str, Any] | None = N
     """
     if isinstance(config, VAEConfig):
         return _diffusers_vae(config)
+    if not isinstance(config, TransformerConfig):
+        raise invalid(type(config).__name__, "diffusers has no config for it", "use layout official")
     t, h, w = config.patch_size
     if h != w:
         raise invalid(f"patch_size={config.patch_size}", "diffusers has square patches only", "use layout official")

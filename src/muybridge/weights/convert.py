@@ -1,6 +1,7 @@
 """One layout into another, lossless both ways, one tensor in memory at a time; an interrupted conversion continues."""
 
 import json
+import typing
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from muybridge.weights.stored import cast
 
 MAX_SHARD_BYTES = 5 * 2**30  # what diffusers and the hub use
 RELEASE_BYTES = 2**28  # of the source's pages at most stay mapped; measured: unmapping this often costs nothing
-_STEMS: dict[Layout, str] = {"official": "model", "diffusers": "diffusion_pytorch_model"}
+LAYOUTS: tuple[Layout, ...] = typing.get_args(Layout)
 
 OnProgress = Callable[[str, int, int], None]  # stage (checking, writing, reading back), bytes done, bytes in all
 
@@ -88,7 +89,7 @@ def convert(
 ) -> Conversion:
     """Write the model at `source` to `destination` in a layout, every key accounted for, and read it back.
 
-    destination: a name ending in .safetensors gives that one file (official layout only); anything else a new folder,
+    destination: a name ending in .safetensors gives that one file (not for diffusers); anything else a new folder,
     in shards of at most `max_shard_bytes` with an index, for diffusers with its config.json. It appears when it is
     whole. Until then the work is in DESTINATION.partial, and the same call continues there.
     dtype: None keeps every tensor's own, bit for bit. component, key: as `open_checkpoint`.
@@ -136,11 +137,11 @@ def convert(
 
 
 def _check_request(destination: Path, layout: str, max_shard_bytes: int) -> None:
-    if layout not in _STEMS:
-        raise invalid(f"layout={layout!r}", f"known are {', '.join(_STEMS)}", "choose one")
+    if layout not in LAYOUTS:
+        raise invalid(f"layout={layout!r}", f"known are {', '.join(LAYOUTS)}", "choose one")
     if max_shard_bytes < 1:
         raise invalid(f"max_shard_bytes={max_shard_bytes}", "must be positive", f"use {MAX_SHARD_BYTES}")
-    if destination.suffix == ".safetensors" and layout != "official":
+    if destination.suffix == ".safetensors" and layout == "diffusers":
         raise invalid(f"{destination}", "the diffusers layout is a folder", "name a new folder")
     is_empty = destination.is_dir() and not any(destination.iterdir()) and destination.suffix != ".safetensors"
     if destination.exists() and not is_empty:
@@ -151,19 +152,22 @@ def _planned(
     checkpoint: Checkpoint, destination: Path, *, layout: Layout, dtype: torch.dtype | None, max_shard_bytes: int
 ) -> _Plan:
     found = recognise(checkpoint)
+    entries = found.in_layout(layout)
     texts: dict[str, str] = {}
     if layout == "diffusers":
         texts["config.json"] = json.dumps(diffusers_config(found.config, checkpoint.config), indent=2) + "\n"
-    entries = found.diffusers() if layout == "diffusers" else found.official()
     if dtype is not None:
         entries = {name: cast(entry, dtype) for name, entry in entries.items()}
+    stem = "diffusion_pytorch_model" if layout == "diffusers" else "model"  # what each one's readers look for
     if destination.suffix == ".safetensors":
         shards = {destination.name: entries}
     else:
-        shards = _sharded(entries, _STEMS[layout], max_shard_bytes)
+        shards = _sharded(entries, stem, max_shard_bytes)
     if len(shards) > 1:
-        texts[f"{_STEMS[layout]}.safetensors.index.json"] = _index(shards)
-    return _Plan(checkpoint=checkpoint, found=found, shards=shards, texts=texts, metadata=own_metadata(found.config))
+        texts[f"{stem}.safetensors.index.json"] = _index(shards)
+    return _Plan(
+        checkpoint=checkpoint, found=found, shards=shards, texts=texts, metadata=own_metadata(found.config, found.kind)
+    )
 
 
 def _write(plan: _Plan, folder: Path, *, finished: set[str], say: OnProgress) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import torch
 from torch import Tensor
@@ -14,8 +14,8 @@ from torch import Tensor
 from muybridge.core.config import to_dict
 from muybridge.core.errors import InvalidInput, WeightsError, invalid
 from muybridge.core.files import OnBytes, atomic_path
-from muybridge.transformer import Transformer, TransformerConfig
-from muybridge.vae import VAEConfig, VideoVAE
+from muybridge.transformer import Transformer
+from muybridge.vae import VideoVAE
 from muybridge.weights.configs import CONFIG_KEY, KIND_KEY
 from muybridge.weights.header import (
     ALIGNMENT,
@@ -47,7 +47,8 @@ def save_model(
     entries = stripped({key: from_tensor(tensor, path) for key, tensor in model.state_dict().items()})
     if dtype is not None:
         entries = {key: cast(entry, dtype) for key, entry in entries.items()}
-    write_safetensors(path, entries, metadata={**(metadata or {}), **own_metadata(model.config)})
+    kind = "vae" if isinstance(model, VideoVAE) else "transformer"
+    write_safetensors(path, entries, metadata={**(metadata or {}), **own_metadata(model.config, kind)})
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: str | Path, *, metadata: Mapping[str, str] | None = None) -> None:
@@ -61,9 +62,8 @@ def save_tensors(tensors: Mapping[str, Tensor], path: str | Path, *, metadata: M
     )
 
 
-def own_metadata(config: TransformerConfig | VAEConfig) -> dict[str, str]:
+def own_metadata(config: Any, kind: str) -> dict[str, str]:
     """What our files say about themselves beside their checksums."""
-    kind = "vae" if isinstance(config, VAEConfig) else "transformer"
     return {"format": "pt", KIND_KEY: kind, CONFIG_KEY: json.dumps(to_dict(config))}
 
 
@@ -90,8 +90,8 @@ def stream_safetensors(
     """Write entries into `file`, or continue what an earlier call with the same entries left unfinished there.
 
     What the file holds already is compared byte by byte and kept as far as it agrees. Digests are known only at the
-    end: their place is kept in the header and filled when the data are on the disk, so that a file with digests is a
-    whole one. name: what errors call the file.
+    end: their place is kept in the header and filled then, so a file without them is unfinished. name: what errors
+    call the file.
     """
     spans = _spans(entries)
     digest = hashlib.sha256()
@@ -107,10 +107,10 @@ def stream_safetensors(
                 if on_bytes is not None:
                     on_bytes(len(data))
             stream.truncate()
-            _to_disk(stream)
             stream.seek(0)
             stream.write(encode_header(spans, with_digests(spans, metadata, digest.hexdigest())))
-            _to_disk(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
     except OSError as error:
         raise InvalidInput(
             f"{name or file}: cannot be written ({error.strerror}); free space or choose another folder."
@@ -160,11 +160,6 @@ def _keep_or_write(stream: IO[bytes], data: memoryview) -> None:
     stream.seek(start)
     stream.truncate()
     stream.write(data)
-
-
-def _to_disk(stream: IO[bytes]) -> None:
-    stream.flush()
-    os.fsync(stream.fileno())
 
 
 def _bytes(tensor: Tensor) -> memoryview:
