@@ -96,7 +96,7 @@ def test_the_released_vae_is_tiled_and_a_frame_causal_one_is_not(released, tmp_p
 
 @pytest.mark.parametrize(
     ("missing", "message"),
-    [("text_encoder", "text_encoder folder"), ("text_encoder_2", "text_encoder_2"), ("vae", "no vae"),
+    [("text_encoder", "no text-encoder; put"), ("text_encoder_2", "text_encoder_2"), ("vae", "no vae"),
      ("transformers", "no transformer")],
 )  # fmt: skip
 def test_a_missing_part_is_named(released, tmp_path, missing, message):

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import torch
 
-from muybridge.core.errors import WeightsError
 from muybridge.core.files import sha256
 from muybridge.data.encoders import Encoders, NamedText, PromptText
 from muybridge.text.encoder import HashEncoder
 from muybridge.text.gallop import GallopEncoder, TextStatistics
-from muybridge.text.released import ReleasedEncoder
 from muybridge.vae.tiling import released_tiling
 from muybridge.weights.assets import ensure
 from muybridge.weights.catalog import locate, resolve
 from muybridge.weights.load import load_vae
+from muybridge.weights.text_encoders import find_text_encoders, load_released_text
 
 WORDS = "words"  # names the text encoder without weights
 GALLOP_TEXT = "text.safetensors"
@@ -52,13 +51,11 @@ def _text(name: str | Path, device: torch.device, say: Say) -> tuple[NamedText, 
         encoder.raw.language.model.to(device)  # type: ignore[arg-type]
         gallop = NamedText(encoder=encoder, identity=f"smollm2-{sha256(statistics)[:16]}")
         return gallop, gallop
-    places = [folder / part for part in ("text_encoder", "text_encoder_2")]
-    if missing := next((place for place in places if not place.is_dir()), None):
-        raise WeightsError(f"{folder}: has no {missing.name} folder; name a model that has, such as gallop.")
-    released = ReleasedEncoder.from_folders(*places, dtype=torch.bfloat16 if device.type == "cuda" else torch.float32)
+    places = find_text_encoders(folder)
+    released = load_released_text(places, dtype=torch.bfloat16 if device.type == "cuda" else torch.float32)
     for model in (released.language.model, released.clip.model):
         model.to(device)  # type: ignore[arg-type]
-    identity = _identity(file for place in places for file in sorted(place.glob("*.safetensors")))
+    identity = _identity(places.files())
     return (
         NamedText(encoder=PromptText(released, num_frames=2), identity=f"{identity}-film"),
         NamedText(encoder=PromptText(released, num_frames=1), identity=f"{identity}-picture"),

@@ -3,14 +3,12 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import nn
-from transformers.utils import logging as transformers_logging
 
 from muybridge.core.errors import DoesNotFit, WeightsError, invalid
 from muybridge.core.files import sha256
@@ -20,13 +18,12 @@ from muybridge.pipelines.settings import Defaults
 from muybridge.pipelines.text_to_video import Pipeline
 from muybridge.text.encoder import TextEncoder
 from muybridge.text.gallop import GallopEncoder, TextStatistics
-from muybridge.text.released import ReleasedEncoder
-from muybridge.vae import VideoVAE
 from muybridge.vae.tiling import released_tiling
 from muybridge.weights.assets import ensure
 from muybridge.weights.catalog import CatalogueEntry, locate, resolve
 from muybridge.weights.files import Checkpoint, open_checkpoint
 from muybridge.weights.load import load_transformer, load_vae
+from muybridge.weights.text_encoders import find_text_encoders, load_released_text
 
 _LOG = logging.getLogger(__name__)
 
@@ -141,34 +138,16 @@ def _gallop_text(folder: Path, say: OnMessage) -> TextSource:
 
 
 def _released_text(folder: Path, dtype: torch.dtype, device: torch.device) -> TextSource:
-    """Llama and CLIP from the folders beside the networks, which diffusers and the released tree name alike."""
-    root = next((place for place in (folder, folder.parent) if (place / "text_encoder").is_dir()), None)
-    if root is None or not (root / "text_encoder_2").is_dir():
-        missing = "text_encoder_2" if root is not None else "text_encoder"
-        raise WeightsError(f"{folder}: has no {missing} folder; put the released text encoders beside the networks.")
+    """Llama and CLIP from the folders or single files beside the networks, loaded when the first prompt comes."""
+    places = find_text_encoders(folder)
 
     def encoder() -> TextEncoder:
-        with _without_foreign_bars():
-            found = ReleasedEncoder.from_folders(root / "text_encoder", root / "text_encoder_2", dtype=dtype)
+        found = load_released_text(places, dtype=dtype)
         for model in (found.language.model, found.clip.model):
             nn.Module.to(model, device)
         return found
 
-    files = [file for part in ("text_encoder", "text_encoder_2") for file in (root / part).glob("*.safetensors")]
-    growth = dtype.itemsize / torch.float16.itemsize  # released in float16
-    return TextSource(encoder, num_bytes=int(growth * sum(file.stat().st_size for file in files)))
-
-
-@contextmanager
-def _without_foreign_bars() -> Iterator[None]:
-    """transformers draws a bar of its own for every model it loads."""
-    was_enabled = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            transformers_logging.enable_progress_bar()
+    return TextSource(encoder, num_bytes=places.num_parameters() * dtype.itemsize)
 
 
 def _with_scheduler(entry: CatalogueEntry, folder: Path) -> CatalogueEntry:

@@ -1,19 +1,11 @@
 """The released text encoders: states of Llama-3 (from LLaVA) in the released templates, and CLIP's pooled output."""
 
 import logging
-import pickle
-import textwrap
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
-from torch import Tensor, nn
+from torch import Tensor
 from transformers.modeling_utils import PreTrainedModel
-from transformers.models.auto.modeling_auto import AutoModel
-from transformers.models.auto.tokenization_auto import AutoTokenizer
 from transformers.models.clip.modeling_clip import CLIPTextModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
@@ -57,21 +49,6 @@ class ReleasedEncoder:
         self._max_length = max_tokens + self._crops[RELEASED_VIDEO]  # for pictures too, as released
         self._check_llama3(llm_tokenizer)
 
-    @classmethod
-    def from_folders(cls, llm_folder: Path, clip_folder: Path, *, dtype: torch.dtype) -> "ReleasedEncoder":
-        """The encoders from Hugging Face folders, with the tokenizers inside them or, as diffusers has it, beside them
-        (`text_encoder` and `tokenizer`, `text_encoder_2` and `tokenizer_2`).
-
-        Raises WeightsError where a folder lacks something, its weights do not fit, or it holds another kind of model.
-        """
-        llm = _load(AutoModel, llm_folder, dtype)
-        if not isinstance(getattr(llm, "layers", None), nn.ModuleList):
-            raise WeightsError(
-                f"{llm_folder}: a {type(llm).__name__}; give a decoder-only language model such as Llama."
-            )
-        clip = _load(CLIPTextModel, clip_folder, dtype)
-        return cls(llm, _load_tokenizer(llm_folder), clip=clip, clip_tokenizer=_load_tokenizer(clip_folder))
-
     @property
     def text_dim(self) -> int:
         """4096 in the released system."""
@@ -104,36 +81,3 @@ class ReleasedEncoder:
             if crop != template.released_crop:
                 rule = f"splits a released template into {crop} tokens, not {template.released_crop}"
                 raise WeightsError(f"tokenizer {tokenizer.name_or_path}: {rule}; use tokenizer.json of the release.")
-
-
-def _load(kind: Any, folder: Path, dtype: torch.dtype) -> Any:
-    """A transformers model whose every parameter was in the folder's safetensors."""
-    if not (folder / "config.json").is_file():
-        raise WeightsError(f"{folder}: has no config.json; give a folder that transformers saved.")
-    try:
-        model, report = kind.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
-        reason = textwrap.shorten(str(error), 200)
-        raise WeightsError(f"{folder}: cannot be loaded ({reason}); fetch it again.") from None
-    if report["missing_keys"]:
-        missing = sorted(report["missing_keys"])[0]
-        raise WeightsError(f"{folder}: its weights lack {missing}; give the folder of a {kind.__name__}.")
-    return model.eval().requires_grad_(False)
-
-
-def _load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    beside = folder.with_name(folder.name.replace("text_encoder", "tokenizer"))
-    for place in (folder, beside):
-        if (place / "tokenizer_config.json").is_file():
-            return _opened_tokenizer(place)
-    raise WeightsError(f"{folder}: has no tokenizer, nor has {beside}; put the tokenizer's files into either.")
-
-
-def _opened_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # the tokenizers package raises nothing more precise
-        reason = textwrap.shorten(str(error), 200)
-        raise WeightsError(f"{folder}: not a tokenizer ({reason}); fetch it again.") from None

@@ -78,8 +78,10 @@ def _language_fields(shapes: Shapes, said: Mapping[str, Any], *, query_rows: int
             f"{shapes.path}: config.json asks for rotary embedding {kind!r}; use a Llama-3 or other plain model."
         )
     head_dim = said.get("head_dim") or query_rows // said["num_attention_heads"]
+    if not isinstance(head_dim, int) or head_dim < 1:
+        raise WeightsError(f"{shapes.path}: head_dim={head_dim!r} in config.json is no size; use the model's own.")
     return {
-        "head_dim": head_dim if isinstance(head_dim, int) and head_dim > 0 else 1,
+        "head_dim": head_dim,
         "rope_theta": rope.get("rope_theta", said.get("rope_theta", 10_000.0)),
         "norm_eps": said.get("rms_norm_eps", 1e-6),
     }
