@@ -11,10 +11,12 @@ from muybridge import recipes
 from muybridge.cli.progress import StepBars, duration
 from muybridge.core.errors import Stopped
 from muybridge.recipes.families import FAMILIES, STAGES
-from muybridge.recipes.names import SUMMARIES
+from muybridge.recipes.names import FAMILY_NAMES, SUMMARIES
+from tests.data.test_encode import make_data
+from tests.data.test_encode import run as encoded
 
 WRONG = [
-    (["gallop-vea", "--out", "new"], "recipe 'gallop-vea': no such stage; choose from gallop, gallop-vae"),
+    (["gallop-vea", "--out", "new"], "recipe 'gallop-vea': no such recipe; did you mean gallop-vae? families are "),
     (["gallop-vae"], "--out"),
     (["gallop-vae", "--out", "new", "--set", "run.num_step=5"], "no such field; did you mean num_steps."),
     (["gallop-vae", "--out", "new", "--set", "run.num_steps=few"], "write it like 100"),
@@ -25,7 +27,10 @@ WRONG = [
     (["gallop", "--out", "new", "--set", "run.num_steps=4"], "set them on one stage"),
     (["finetune", "--out", "new"], "encode some and give them with --data"),
     (["finetune", "--out", "new", "--model", "gallop"], "go with --data"),
-    (["gallop-vae", "--out", "new", "--data", "encoded"], "does not train a transformer on data"),
+    (["gallop-vae", "--out", "new", "--data", "encoded"], "no such file or folder; check the path"),
+    (["gallop-vae", "--out", "new", "--data", "encoded", "--model", "gallop"], "a VAE learns from films as they are"),
+    (["gallop-latents", "--out", "new", "--data", "encoded"], "trains neither a VAE nor a transformer"),
+    (["gallop", "--out", "new", "--data", "encoded"], "it learns from a world"),
 ]  # fmt: skip
 
 
@@ -58,7 +63,7 @@ def test_being_told_to_stop_is_exit_code_0(run, monkeypatch):
 
 
 def test_help_names_every_recipe_and_waits_for_no_torch():
-    assert SUMMARIES.keys() == {*FAMILIES, *STAGES}
+    assert SUMMARIES.keys() == {*FAMILIES, *STAGES} and set(FAMILY_NAMES) == set(FAMILIES)
     code = "import sys; from muybridge.cli import main; main(['train', '--help']); print('torch' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     squeezed = "".join(found.split())  # long names are cut at their hyphens
@@ -99,6 +104,16 @@ def test_without_a_terminal_the_end_is_a_line():
     assert text.getvalue().splitlines() == ["latents 1/1", "latents 20/20 loss 0.5000"]
 
 
-def test_a_dry_run_on_own_data_plans_the_model_that_is_given(run, folder):
-    outcome = run("train", "finetune", "--data", "encoded", "--model", "gallop", "--out", "new", "--dry-run", "--json")
-    assert outcome.json()[0]["plan"]["num_parameters"] == 12_574_272
+def test_a_dry_run_on_own_data_plans_the_model_that_is_given_and_counts_the_set_s_buckets(run, folder):
+    encoded(make_data(folder / "data", films=6, pictures=2), folder / "encoded")
+    words = ["train", "finetune", "--data", "encoded", "--out", "new", "--dry-run"]
+    (stage,) = run(*words, "--model", "gallop", "--json").json()
+    assert stage["plan"]["num_parameters"] == 12_574_272
+    found = [(line["name"], line["num_samples"], line["batch_size"]) for line in stage["buckets"]]
+    assert found == [("5x32x32", 6, 6), ("1x32x32", 2, 2)]
+    lines = run(*words, "--set", "run.batch_size=2").out.splitlines()
+    assert lines[-2:] == [
+        "          5x32x32: 6 samples (75%) of 8 tokens, 2 a step",
+        "          1x32x32: 2 samples (25%) of 4 tokens, 2 a step",
+    ]
+    assert "no such encoded set" in run(*words, "--name", "other").err and not (folder / "new").exists()

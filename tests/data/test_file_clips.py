@@ -8,7 +8,7 @@ import torch
 
 from muybridge.core.errors import InvalidInput, RunFailed
 from muybridge.data.clips import ClipsConfig
-from muybridge.data.file_clips import FileClips, open_clips
+from muybridge.data.file_clips import Clip, FileClips, FileFootage, open_footage
 from muybridge.data.probes import ProbeCache
 from muybridge.data.sources import open_source
 from tests.data.films import levels, write_film, write_film_damaged_inside, write_picture
@@ -18,7 +18,18 @@ CODING = 5  # grey levels
 
 
 def clips(folder: Path, *, seed: int = 0, config: ClipsConfig = CONFIG, max_interval: int = 8) -> FileClips:
-    return open_clips(open_source(folder), config, seed=seed, probes=ProbeCache(None), max_interval=max_interval)[0]
+    source = FileFootage(clips=every(folder, config.num_frames), held_out_films=(), max_interval=max_interval)
+    return source.stream(config, seed=seed)
+
+
+def every(folder: Path, num_frames: int) -> tuple[Clip, ...]:
+    """All films and pictures, held out or not."""
+    found = footage(folder, num_frames)
+    return tuple(sorted((*found.clips, *found.held_out_films), key=lambda clip: clip.record.id))
+
+
+def footage(folder: Path, num_frames: int = 5) -> FileFootage:
+    return open_footage(open_source(folder), size_px=16, num_frames=num_frames, probes=ProbeCache(None))[0]
 
 
 @pytest.fixture
@@ -76,7 +87,8 @@ def test_the_ranks_batches_are_the_batch(folder: Path) -> None:
 
 
 def test_films_stand_in_for_pictures_where_there_are_none(tmp_path: Path) -> None:
-    write_film(tmp_path / "a.mp4", 24)
+    for name in ("a", "b"):
+        write_film(tmp_path / f"{name}.mp4", 24)
     assert clips(tmp_path).batch(4, batch_size=1).shape == (2, 3, 1, 16, 16)
 
 
@@ -89,14 +101,27 @@ def test_a_file_that_turns_out_bad_is_replaced_and_named(folder: Path, caplog: p
 
 
 def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
-    path = write_film(tmp_path / "a.mp4")
+    paths = [write_film(tmp_path / f"{name}.mp4") for name in ("a", "b")]
     source = clips(tmp_path)
-    path.unlink()
+    for path in paths:
+        path.unlink()
     with pytest.raises(RunFailed, match="cannot be read"):
         source.batch(0, batch_size=1)
 
 
-def test_a_data_set_without_films_is_refused(tmp_path: Path) -> None:
+def test_held_out_films_are_never_trained_on_and_always_the_same(folder: Path) -> None:
+    found = footage(folder)
+    trained, apart = ({clip.record.id for clip in part} for part in (found.clips, found.held_out_films))
+    assert len(apart) == 1 and not apart & trained and trained | apart == {path.name for path in folder.iterdir()}
+    held_out = found.held_out(4, size_px=16, num_frames=17)
+    assert held_out.shape == (1, 3, 17, 16, 16)
+    numbers = frame_numbers(held_out[0])
+    assert numbers == list(range(numbers[0], numbers[0] + 17))
+    assert torch.equal(footage(folder).held_out(4, size_px=16, num_frames=17), held_out)
+
+
+def test_a_data_set_without_films_to_spare_is_refused(tmp_path: Path) -> None:
     write_picture(tmp_path / "p.png")
-    with pytest.raises(InvalidInput, match="without films"):
+    write_film(tmp_path / "a.mp4", 24)
+    with pytest.raises(InvalidInput, match="1 of 2 inputs: are films of use; two are needed"):
         clips(tmp_path)

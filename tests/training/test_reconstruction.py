@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from muybridge.core.errors import InvalidInput
-from muybridge.data.clips import ClipsConfig, ClipStream
+from muybridge.data.clips import ClipsConfig, ClipStream, WorldFootage
 from muybridge.training.config import OptimizerConfig, RunConfig
 from muybridge.training.settings import settings_of
 from muybridge.training.stages import VAEStage, train_vae
@@ -33,6 +33,7 @@ from muybridge.weights.load import load_vae
 from tests.data.small import SIZE_PX, small_vae_config, small_world
 from tests.vae.small import clip, small_vae
 
+FOOTAGE = WorldFootage(world=small_world())
 ADVERSARY = AdversaryConfig(channels=(8, 16), norm_groups=4, ramp_steps=0)
 SHARE = 0.02  # of the gradient's length at the decoder's last layer, below which a term would do nothing
 
@@ -167,15 +168,15 @@ def stage(num_steps: int, **changes: Any) -> VAEStage:
 
 def test_a_run_with_a_critic_resumes_bit_for_bit(tmp_path: Path) -> None:
     adversary = replace(ADVERSARY, start_step=1)
-    train_vae(stage(2, adversary=adversary), tmp_path / "cut", world=small_world())
-    cut = load_vae(train_vae(stage(4, adversary=adversary), tmp_path / "cut", world=small_world()))
-    whole = load_vae(train_vae(stage(4, adversary=adversary), tmp_path / "whole", world=small_world()))
+    train_vae(stage(2, adversary=adversary), tmp_path / "cut", footage=FOOTAGE)
+    cut = load_vae(train_vae(stage(4, adversary=adversary), tmp_path / "cut", footage=FOOTAGE))
+    whole = load_vae(train_vae(stage(4, adversary=adversary), tmp_path / "whole", footage=FOOTAGE))
     assert all(torch.equal(a, b) for a, b in zip(cut.parameters(), whole.parameters(), strict=True))
 
 
 def test_a_vae_without_a_linear_path_starts_from_scratch(tmp_path: Path) -> None:
     config = replace(small_vae_config(), has_linear_path=False)
-    path = train_vae(stage(2, vae=config, is_from_patches=False), tmp_path, world=small_world())
+    path = train_vae(stage(2, vae=config, is_from_patches=False), tmp_path, footage=FOOTAGE)
     assert load_vae(path).config.has_linear_path is False
 
 
@@ -209,10 +210,10 @@ def test_windows_are_busy_and_on_the_grid_of_cells() -> None:
 
 def test_a_new_decoder_learns_on_windows_of_the_latents_that_there_are(tmp_path: Path) -> None:
     weights = replace(ReconstructionWeights(), latent_noise=0.0)
-    first = train_vae(stage(2, weights=weights), tmp_path / "first", world=small_world())
+    first = train_vae(stage(2, weights=weights), tmp_path / "first", footage=FOOTAGE)
     config = replace(small_vae_config(), decoder_channels=(16,), decoder_stem_patch=(4, 8, 8), decoder_norm="cell")
     settings = {"vae": config, "weights": weights, "is_encoder_frozen": True, "has_new_decoder": True, "window_px": 16}
-    second = train_vae(stage(2, **settings), tmp_path / "second", world=small_world(), start=first)
+    second = train_vae(stage(2, **settings), tmp_path / "second", footage=FOOTAGE, start=first)
     before, after, pixels = load_vae(first), load_vae(second), clip(5, 32, 32)
     assert torch.equal(before.encode(pixels).mean, after.encode(pixels).mean)
     assert after.config == replace(config, scaling_factor=before.config.scaling_factor)

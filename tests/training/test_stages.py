@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from muybridge.data.cache import CacheConfig
-from muybridge.data.clips import ClipsConfig
+from muybridge.data.clips import ClipsConfig, WorldFootage
 from muybridge.text.encoder import HashEncoder
 from muybridge.training.config import OptimizerConfig, RunConfig
 from muybridge.training.stages import CacheStage, FlowStage, VAEStage, build_caches, train_flow, train_vae
@@ -15,6 +15,7 @@ from muybridge.weights.load import load_transformer, load_vae
 from tests.data.small import SIZE_PX, small_vae_config, small_world
 
 TEXT = HashEncoder(text_dim=6, pooled_dim=6)
+FOOTAGE = WorldFootage(world=small_world())
 
 
 def run(num_steps: int) -> RunConfig:
@@ -38,7 +39,7 @@ def flow_stage(num_steps: int) -> FlowStage:
 
 
 def caches(folder: Path) -> Path:
-    vae = train_vae(vae_stage(), folder / "vae", world=small_world())
+    vae = train_vae(vae_stage(), folder / "vae", footage=FOOTAGE)
     cache = CacheConfig(num_scenes=16, sizes_px=(SIZE_PX,), num_frames=5)
     build_caches(
         CacheStage(cache=cache, num_held_out=4), folder / "caches", world=small_world(), vae_path=vae, text=TEXT,
@@ -65,7 +66,7 @@ def test_a_longer_run_continues_a_shorter_one_bit_for_bit(tmp_path: Path) -> Non
 
 
 def test_the_saved_vae_scales_its_latents_to_unit_size(tmp_path: Path) -> None:
-    vae = load_vae(train_vae(vae_stage(), tmp_path, world=small_world()))
+    vae = load_vae(train_vae(vae_stage(), tmp_path, footage=FOOTAGE))
     pixels = torch.rand(1, 3, 5, SIZE_PX, SIZE_PX) * 2 - 1
     assert vae.config.scaling_factor > 0
     assert vae.decode(vae.encode(pixels).mode()).shape == pixels.shape

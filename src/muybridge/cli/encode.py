@@ -31,11 +31,9 @@ from muybridge.data.buckets import BucketsConfig
 from muybridge.data.encode import EncodeConfig, encode, set_path
 from muybridge.data.open_encoders import open_encoders
 from muybridge.data.planning import DataConfig, Plan, plan
-from muybridge.data.probes import ProbeCache
+from muybridge.data.probes import PROBES_FILE, ProbeCache
 from muybridge.data.report import Report
 from muybridge.data.sources import open_source
-
-PROBES_FILE = "probes.jsonl"  # in the cache folder
 
 
 class Extract(StrEnum):

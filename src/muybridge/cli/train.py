@@ -3,7 +3,7 @@
 A family such as `gallop` runs all its stages in order. Each stage keeps its checkpoints, metrics.jsonl, sample sheets
 and averaged weights under OUT/STAGE. SIGTERM and the first Ctrl-C save before they stop; a second Ctrl-C does not.
 --data trains a transformer on films and pictures of your own, as `muybridge encode` wrote them; a set there called
-held-out is validated on.
+held-out is validated on. A VAE takes the films as they are, at every 1st to 8th of their frames, a twentieth held out.
 
 Examples:
 
@@ -11,6 +11,7 @@ Examples:
   muybridge train gallop --out runs/gallop --dry-run
   muybridge train gallop-vae --out runs/small --set run.num_steps=200 --set run.batch_size=2
   muybridge train finetune --data encoded --model gallop --out runs/mine
+  muybridge train gallop-vae-curriculum --data clips --out runs/vae
 """
 
 import json
@@ -46,7 +47,9 @@ def command(
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a setting, as run.num_steps=100.")
     ] = None,
-    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where muybridge encode put your data.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where muybridge encode put your data; for VAEs, your films.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="The encoded set, where DIR holds several.")] = None,
     model: Annotated[
         str | None, typer.Option(metavar="MODEL", help="With --data: catalogue name or folder to start from.")
@@ -65,17 +68,18 @@ def command(
         raise invalid(f"--set with {recipe}", rule, "set them on one stage, by its name")
     if data is None and (name or model):
         raise invalid("--name or --model", "go with --data", "say where your encoded data are")
+    own = None if data is None else recipes.OwnData(folder=data, name=name, model=model)
     if is_dry:
-        _print_plans(recipes.plan_stages(recipe, out, changes=overrides, model=model), is_json=is_json)
+        _print_plans(recipes.plan_stages(recipe, out, changes=overrides, data=own), is_json=is_json)
         return
     check_writable(out / recipe / "metrics.jsonl")
     try:
         with _stops_on_sigterm(), StepBars(Console(stderr=True)) as bars:
-            if data is not None:
-                own = recipes.OwnData(folder=data, name=name, model=model)
+            if is_family:
+                family = recipes.FAMILIES[recipe]
+                result = recipes.run_all(out, report=bars.show, say=_say, family=family, data=own)
+            elif own is not None:
                 result = recipes.run_on_data(recipe, out, own, changes=overrides, report=bars.show, say=_say)
-            elif is_family:
-                result = recipes.run_all(out, report=bars.show, say=_say, family=recipes.FAMILIES[recipe])
             else:
                 result = recipes.run_stage(recipe, out, changes=overrides, report=bars.show, say=_say)
     except Stopped as stopped:  # no failure: whoever scheduled this run may start the same command again
@@ -131,6 +135,10 @@ def _lines(stage: "StagePlan") -> Iterator[str]:
     else:
         yield f"  work    {stage.work}"
     yield f"  data    {stage.data}"
+    num_samples = sum(bucket.num_samples for bucket in stage.buckets)
+    for bucket in stage.buckets:
+        share = f"{bucket.num_samples:,} samples ({bucket.num_samples / num_samples:.0%})"
+        yield f"          {bucket.name}: {share} of {bucket.num_tokens:,} tokens, {bucket.batch_size} a step"
 
 
 def _gigabytes(count: int) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from muybridge.core.errors import invalid
-from muybridge.core.shapes import check_num_frames, check_size, latent_frames
+from muybridge.core.shapes import check_num_frames, check_size, latent_shape, token_grid
 
 MULTIPLE_PX = 16  # a latent cell is 8 px and a token two cells wide
 Extraction = Literal["head", "middle", "chunk", "slide", "uniform", "full"]
@@ -78,9 +78,14 @@ class Bucket:
         return f"{self.num_frames}x{self.width_px}x{self.height_px}"
 
     @property
+    def latent_thw(self) -> tuple[int, int, int]:
+        """Latent frames, rows and columns of one sample."""
+        return latent_shape(self.num_frames, self.height_px, self.width_px)[1:]
+
+    @property
     def num_tokens(self) -> int:
         """What the transformer sees of one sample, patches of (1, 2, 2) latent cells.   Paper 4.2."""
-        return latent_frames(self.num_frames) * (self.width_px // MULTIPLE_PX) * (self.height_px // MULTIPLE_PX)
+        return math.prod(token_grid(self.latent_thw, (1, 2, 2)))
 
 
 def sizes(config: BucketsConfig) -> tuple[tuple[tuple[int, int], ...], ...]:

@@ -45,6 +45,18 @@ class PixelSource(Protocol):
         ...
 
 
+class Footage(Protocol):
+    """What a VAE learns from, and clips that it never learns from."""
+
+    def stream(self, config: ClipsConfig, *, seed: int) -> PixelSource:
+        """Batches of training pixels."""
+        ...
+
+    def held_out(self, num_clips: int, *, size_px: int, num_frames: int) -> Float[Tensor, "b 3 f y x"]:
+        """At most `num_clips` clips, always the same."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipStream:
     """Batches of training pixels from a world."""
@@ -63,6 +75,21 @@ class ClipStream:
         frames = 1 if is_images else config.num_frames
         scenes = [self.world.scene(index) for index in indices]
         return _drawn(self.world, scenes, size_px=config.size_px, num_frames=frames)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorldFootage:
+    """A world's clips, drawn as they are asked for; held out are combinations that training never sees."""
+
+    world: World
+
+    def stream(self, config: ClipsConfig, *, seed: int) -> ClipStream:
+        """Batches of training pixels, rendered."""
+        return ClipStream(world=self.world, config=config, seed=seed)
+
+    def held_out(self, num_clips: int, *, size_px: int, num_frames: int) -> Float[Tensor, "b 3 f y x"]:
+        """The first `num_clips` clips of the held-out split."""
+        return held_out_clips(self.world, num_clips, size_px=size_px, num_frames=num_frames)
 
 
 def to_pixels(frames: np.ndarray) -> Float[Tensor, "3 f y x"]:

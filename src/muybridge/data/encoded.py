@@ -16,6 +16,7 @@ from muybridge.data.buckets import Bucket, batch_sizes
 from muybridge.data.cache import LatentBatch
 from muybridge.data.encode import INDEX_VERSION, LATENTS, SETS, TEXT, set_path
 from muybridge.data.order import Draw, Order
+from muybridge.data.report import BucketLine
 from muybridge.data.store import Store
 
 
@@ -64,11 +65,20 @@ class EncodedLatents:
         """Which samples `step` has; `share` of it gives a rank's."""
         key = batch_size, seed
         if self._order is None or self._order[0] != key:
-            counts = [len(group) for group in self._groups]
-            budget = batch_size * max(bucket.num_tokens for bucket in self.buckets)
-            rows = batch_sizes(self.buckets, counts, budget_tokens=budget, multiple=self._multiple)
+            lines = self.lines(batch_size)
+            counts, rows = [line.num_samples for line in lines], [line.batch_size for line in lines]
             self._order = key, Order(counts, rows, seed=seed)
         return self._order[1].at(step)
+
+    def lines(self, batch_size: int) -> tuple[BucketLine, ...]:
+        """Every bucket with its samples, repeats counted, and its batches' rows where the largest has `batch_size`."""
+        counts = [len(group) for group in self._groups]
+        budget = batch_size * max(bucket.num_tokens for bucket in self.buckets)
+        rows = batch_sizes(self.buckets, counts, budget_tokens=budget, multiple=self._multiple)
+        return tuple(
+            BucketLine(name=bucket.name, num_tokens=bucket.num_tokens, num_samples=count, batch_size=size)
+            for bucket, count, size in zip(self.buckets, counts, rows, strict=True)
+        )
 
     def ids(self, draw: Draw) -> list[str]:
         """The records that a draw's samples come from."""

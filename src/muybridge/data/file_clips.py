@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from muybridge.core.errors import MediaError, RunFailed, invalid
-from muybridge.core.seeding import generator
+from muybridge.core.seeding import generator, mix
 from muybridge.data.buckets import Bucket, BucketsConfig
 from muybridge.data.clips import ClipsConfig
 from muybridge.data.order import Draw, Order
@@ -27,6 +27,7 @@ from muybridge.media.sampling import read_at
 log = logging.getLogger(__name__)
 
 MAX_INTERVAL = 8  # paper 4.1: every 1st to 8th frame, drawn at random
+HELD_OUT_EVERY, MAX_HELD_OUT = 20, 16  # convention: one film in twenty, while that is not many
 MAX_SUBSTITUTES = 8  # unreadable samples in a row before the data is called bad
 
 
@@ -121,29 +122,54 @@ class FileClips:
         return from_uint8(read_at(media.name, times, fit=fit, data=media.data()))
 
 
-def open_clips(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileFootage:
+    """Films and pictures of a data set; of the films, some are held out, chosen by their names."""
+
+    clips: tuple[Clip, ...]
+    held_out_films: tuple[Clip, ...]
+    max_interval: int = MAX_INTERVAL
+
+    def stream(self, config: ClipsConfig, *, seed: int) -> FileClips:
+        """Batches of training pixels, at frame intervals from 1 to `max_interval`."""
+        return FileClips(self.clips, config, seed=seed, max_interval=self.max_interval)
+
+    def held_out(self, num_clips: int, *, size_px: int, num_frames: int) -> Float[Tensor, "b 3 f y x"]:
+        """One clip of each of the first held-out films, every frame of a stretch."""
+        config = ClipsConfig(size_px=size_px, num_frames=num_frames, images_every=0)
+        clips = FileClips(self.held_out_films[:num_clips], config, seed=0, max_interval=1)
+        return clips.batch(0, batch_size=min(num_clips, len(self.held_out_films)))
+
+
+def open_footage(
     source: Source,
-    config: ClipsConfig,
     *,
-    seed: int,
+    size_px: int,
+    num_frames: int,
     probes: ProbeCache,
     max_interval: int = MAX_INTERVAL,
     on_progress: OnProgress | None = None,
-) -> tuple[FileClips, Report]:
+) -> tuple[FileFootage, Report]:
     """The films and pictures of a source that are large and long enough, and the report of all its inputs.
 
-    Captions play no part. Raises InvalidInput where no film is left.
+    Captions play no part. A twentieth of the films, but one at least and MAX_HELD_OUT at most, is held out. Raises
+    InvalidInput where fewer than two films are left.
     """
-    buckets = BucketsConfig(
-        resolutions=((config.size_px, config.size_px),), num_aspects=1, frames=(1, config.num_frames)
-    )
+    buckets = BucketsConfig(resolutions=((size_px, size_px),), num_aspects=1, frames=(1, num_frames))
     planned = plan(source, DataConfig(buckets=buckets, needs_captions=False), probes=probes, on_progress=on_progress)
     clips = []
     for sample in planned.samples:
         facts = probes.facts(sample.record.media)
         if isinstance(facts, Facts):
             clips.append(Clip(record=sample.record, facts=facts))
-    return FileClips(clips, config, seed=seed, max_interval=max_interval), planned.report
+    films = sorted((clip for clip in clips if not clip.facts.is_picture), key=lambda clip: mix(0, clip.record.id))
+    if len(films) < 2:
+        given, remedy = f"{len(films)} of {len(planned.report.rows)} inputs", f"{size_px} px and {num_frames} frames"
+        raise invalid(given, "are films of use; two are needed, one of them held out", f"add some of {remedy} or more")
+    apart = films[: min(MAX_HELD_OUT, max(1, len(films) // HELD_OUT_EVERY))]
+    names = {clip.record.id for clip in apart}
+    train = tuple(clip for clip in clips if clip.record.id not in names)
+    return FileFootage(clips=train, held_out_films=tuple(apart), max_interval=max_interval), planned.report
 
 
 def _integer(draw: torch.Generator, low: int, high: int) -> int:

@@ -14,6 +14,7 @@ from muybridge.data.report import Reason
 from muybridge.media.probe import EmptyFile, Facts, probe
 from muybridge.media.video import CutShort, NoVideo
 
+PROBES_FILE = "probes.jsonl"  # in the cache folder
 VERSION = 1  # of what a probe finds; raise it when `Facts` or its rules change
 
 

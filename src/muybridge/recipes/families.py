@@ -116,25 +116,33 @@ _OWN_DATA: Mapping[str, Stage] = MappingProxyType({  # the released size; each l
     "finetune": Stage(recipe=progressive.finetune, summary=SUMMARIES["finetune"]),
 })  # fmt: skip
 
-_VAE_STAGES: Mapping[str, Stage] = MappingProxyType({  # the paper's curriculum; latents are computed anew after it
+GALLOP_VAE = Family(  # the paper's curriculum; latents are computed anew after it
+    name="gallop-vae-curriculum",
+    summary=SUMMARIES["gallop-vae-curriculum"],
+    stages={
+        "gallop-vae-low-short": Stage(
+            recipe=gallop_vae.gallop_vae_low_short, world=gallop.vae_world, summary=SUMMARIES["gallop-vae-low-short"]
+        ),
+        "gallop-vae-high-long": Stage(
+            recipe=gallop_vae.gallop_vae_high_long, world=gallop.vae_world, summary=SUMMARIES["gallop-vae-high-long"],
+            start="gallop-vae-low-short",
+        ),
+        "gallop-vae-adversarial": Stage(
+            recipe=gallop_vae.gallop_vae_adversarial, world=gallop.vae_world,
+            summary=SUMMARIES["gallop-vae-adversarial"], start="gallop-vae-high-long",
+        ),
+        "gallop-vae-tiled": Stage(
+            recipe=gallop_vae.gallop_vae_tiled, world=gallop.vae_world, summary=SUMMARIES["gallop-vae-tiled"],
+            start="gallop-vae-adversarial",
+        ),
+    },
+    about=None,
+)  # fmt: skip
+
+_VAE_STAGES: Mapping[str, Stage] = MappingProxyType({
     "gallop-decoder": Stage(
         recipe=gallop_vae.gallop_decoder, world=gallop.vae_world, summary=SUMMARIES["gallop-decoder"],
         start="gallop-vae",
-    ),
-    "gallop-vae-low-short": Stage(
-        recipe=gallop_vae.gallop_vae_low_short, world=gallop.vae_world, summary=SUMMARIES["gallop-vae-low-short"]
-    ),
-    "gallop-vae-high-long": Stage(
-        recipe=gallop_vae.gallop_vae_high_long, world=gallop.vae_world, summary=SUMMARIES["gallop-vae-high-long"],
-        start="gallop-vae-low-short",
-    ),
-    "gallop-vae-adversarial": Stage(
-        recipe=gallop_vae.gallop_vae_adversarial, world=gallop.vae_world, summary=SUMMARIES["gallop-vae-adversarial"],
-        start="gallop-vae-high-long",
-    ),
-    "gallop-vae-tiled": Stage(
-        recipe=gallop_vae.gallop_vae_tiled, world=gallop.vae_world, summary=SUMMARIES["gallop-vae-tiled"],
-        start="gallop-vae-adversarial",
     ),
     "vae-from-scratch": Stage(
         recipe=gallop_vae.vae_from_scratch, world=gallop.vae_world, summary=SUMMARIES["vae-from-scratch"]
@@ -142,7 +150,7 @@ _VAE_STAGES: Mapping[str, Stage] = MappingProxyType({  # the paper's curriculum;
 })  # fmt: skip
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
-    {family.name: family for family in (GALLOP, GALLOP_PROGRESSIVE, SKETCH)}
+    {family.name: family for family in (GALLOP, GALLOP_PROGRESSIVE, GALLOP_VAE, SKETCH)}
 )
 STAGES: Mapping[str, Stage] = MappingProxyType(
     {name: stage for family in FAMILIES.values() for name, stage in family.stages.items()}

@@ -30,7 +30,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Family:
-    """The stages of one model in order, and what its published folder says of itself.
+    """The stages of one model in order, and what its published folder says of itself: None for VAEs, which have none.
 
     Raises InvalidInput where a stage needs one that does not come before it.
     """
@@ -38,7 +38,7 @@ class Family:
     name: str
     summary: str
     stages: Mapping[str, Stage]
-    about: Callable[[], dict[str, Any]]
+    about: Callable[[], dict[str, Any]] | None
 
     def __post_init__(self) -> None:
         known: set[str] = set()

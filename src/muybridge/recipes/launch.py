@@ -12,10 +12,13 @@ from muybridge.core.config import override
 from muybridge.core.errors import invalid
 from muybridge.core.files import sha256
 from muybridge.data.cache import is_complete
+from muybridge.data.clips import Footage, WorldFootage
 from muybridge.data.open_encoders import open_text
 from muybridge.recipes.decoders import decoder_of
 from muybridge.recipes.families import GALLOP, STAGES
 from muybridge.recipes.family import Family, Recipe, Stage
+from muybridge.recipes.films import open_films
+from muybridge.recipes.names import unknown_recipe
 from muybridge.recipes.publish import publish
 from muybridge.recipes.sources import Say, Sources
 from muybridge.text.gallop import GallopEncoder, TextStatistics, measure_statistics
@@ -44,15 +47,18 @@ def run_stage(
     say: Say,
     stages: Mapping[str, Stage] = STAGES,
     sources: Sources = FETCHED,
+    films: Path | None = None,
 ) -> Path:
     """Run or continue one stage in `out`/NAME; where its result lies.
 
-    Raises InvalidInput on an unknown name, an unknown setting, or a stage whose predecessor has not run.
+    films: a data set that a VAE's stage learns from in place of its world. Raises InvalidInput on an unknown name, an
+    unknown setting, or a stage whose predecessor has not run.
     """
     _check_known(name, stages)
     settings = override(stages[name].recipe(), changes)
     say(f"{name}: {_standing(out / name)}")
-    return _Launch(name=name, out=out, report=report, say=say, stages=stages, sources=sources).run(settings)
+    launch = _Launch(name=name, out=out, report=report, say=say, stages=stages, sources=sources, films=films)
+    return launch.run(settings)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,14 +77,17 @@ class OwnData:
 
 
 def run_on_data(name: str, out: Path, data: OwnData, *, changes: Mapping[str, Any], report: Report, say: Say) -> Path:
-    """Run or continue a transformer's stage on encoded data in `out`/NAME; where its result lies.
+    """Run or continue in `out`/NAME a transformer's stage on encoded data, or a VAE's on films as they are; where its
+    result lies.
 
-    Raises InvalidInput on a stage that trains no transformer, or data that are not there.
+    Raises InvalidInput on a stage of another kind, or data that are not there.
     """
     _check_known(name, STAGES)
     stage, settings = STAGES[name], override(STAGES[name].recipe(), changes)
+    if isinstance(settings, VAEStage):
+        return run_stage(name, out, changes=changes, report=report, say=say, films=films_of(data, name))
     if not isinstance(settings, FlowStage):
-        raise invalid(name, "does not train a transformer on data", "use finetune, or a flow stage")
+        raise invalid(name, "trains neither a VAE nor a transformer on data", "use finetune, or gallop-vae-low-short")
     start = None if stage.start is None else finished(out, stage.start) / "transformer.safetensors"
     if data.model is not None:
         start = locate(resolve(data.model))
@@ -95,18 +104,43 @@ def run_on_data(name: str, out: Path, data: OwnData, *, changes: Mapping[str, An
     )  # fmt: skip
 
 
-def run_all(out: Path, *, report: Report, say: Say, family: Family = GALLOP, sources: Sources = FETCHED) -> Path:
-    """All stages in order, each handing over to the next, then the model folder; finished stages are passed quickly.
+def films_of(data: OwnData, name: str) -> Path:
+    """The data set that VAEs learn from. Raises InvalidInput where the data are said to be encoded."""
+    if data.name or data.model:
+        raise invalid(f"--name or --model with {name}", "a VAE learns from films as they are", "leave them out")
+    return data.folder
 
-    A model folder that is there already is left as it is.
+
+def films_for(family: Family, data: OwnData) -> Path:
+    """The data set that a family of VAE stages learns from. Raises InvalidInput on a family with other stages."""
+    if family.about is not None:
+        raise invalid(f"--data with {family.name}", "it learns from a world", "name one of its stages, or finetune")
+    return films_of(data, family.name)
+
+
+def run_all(
+    out: Path,
+    *,
+    report: Report,
+    say: Say,
+    family: Family = GALLOP,
+    sources: Sources = FETCHED,
+    data: OwnData | None = None,
+) -> Path:
+    """All stages in order, each handing over to the next; the model folder, or the last weights of a family without.
+
+    data: films that a family of VAE stages learns from. A model folder that is there already is left as it is. Raises
+    InvalidInput on data for a family that learns from more than films.
     """
-    target = out / family.name
+    films, target = None if data is None else films_for(family, data), out / family.name
     if target.exists():
         say(f"{target} is finished; move it away to publish the stages anew")
         return target
-    for name in family.stages:
-        run_stage(name, out, changes={}, report=report, say=say, stages=family.stages, sources=sources)
-    return publish_family(out, family)
+    results = [
+        run_stage(name, out, changes={}, report=report, say=say, stages=family.stages, sources=sources, films=films)
+        for name in family.stages
+    ]
+    return results[-1] if family.about is None else publish_family(out, family)
 
 
 def publish_family(out: Path, family: Family = GALLOP) -> Path:
@@ -117,6 +151,7 @@ def publish_family(out: Path, family: Family = GALLOP) -> Path:
         "vae": finished(out, vae, stages=family.stages) / "vae.safetensors",
     }
     text = finished(out, latents, stages=family.stages) / TEXT_FILE
+    assert family.about is not None
     return publish(parts, text, out / family.name, about=family.about())
 
 
@@ -152,6 +187,7 @@ class _Launch:
     say: Say
     stages: Mapping[str, Stage]
     sources: Sources
+    films: Path | None
 
     @property
     def stage(self) -> Stage:
@@ -169,8 +205,8 @@ class _Launch:
             return self._latents(settings)
         if isinstance(settings, ProbeStage):
             return train_probe(settings, self.folder, world=self._world(), on_step=self._on_step)
-        features, start, world = self._features(settings), self._start("vae"), self._world()
-        return train_vae(settings, self.folder, world=world, start=start, features=features, on_step=self._on_step)
+        features, start, footage = self._features(settings), self._start("vae"), self._footage(settings)
+        return train_vae(settings, self.folder, footage=footage, start=start, features=features, on_step=self._on_step)
 
     def _features(self, settings: VAEStage) -> FeatureDistance | None:
         """LPIPS where its trunk is given, else the stand-in, else nothing where the loss asks for nothing."""
@@ -205,6 +241,12 @@ class _Launch:
     def _on_step(self, done: int, total: int, figures: dict[str, float]) -> None:
         self.report(self.name, done, total, figures)
 
+    def _footage(self, settings: VAEStage) -> Footage:
+        """The films of the user's own where they are given, else the stage's world."""
+        if self.films is None:
+            return WorldFootage(world=self._world())
+        return open_films(self.films, settings, folder=self.folder, say=self.say)
+
     def _world(self) -> SpritesWorld:
         if self.stage.world is None:
             raise invalid(self.name, "learns from no world", "give it data of your own")
@@ -234,7 +276,7 @@ class _Launch:
 
 def _check_known(name: str, stages: Mapping[str, Stage]) -> None:
     if name not in stages:
-        raise invalid(f"recipe {name!r}", "no such stage", f"choose from gallop, {', '.join(stages)}")
+        raise unknown_recipe(name, stages)
 
 
 def _standing(folder: Path) -> str:

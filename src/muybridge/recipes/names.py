@@ -1,9 +1,16 @@
 """What can be trained, by name, without importing what trains it: help is answered at once."""
 
-# A family stands for all of its stages, in order; the others are stages.
+import difflib
+from collections.abc import Iterable
+
+from muybridge.core.errors import InvalidInput, invalid
+
+# A family stands for all of its stages, in order.
+FAMILY_NAMES = ("gallop", "gallop-progressive", "gallop-vae-curriculum", "sketch")
 SUMMARIES = {
     "gallop": "the embedded model",
     "gallop-progressive": "the same model by the paper's six stages",
+    "gallop-vae-curriculum": "the VAE by the paper's four stages",
     "sketch": "all of the system in minutes",
     "sketch-vae": "VAE of 64 px films",
     "sketch-latents": "latents of four subjects",
@@ -35,3 +42,11 @@ SUMMARIES = {
     "hunyuan-video-high-long": "13B: 129 frames of 720p",
     "hunyuan-finetune": "13B: the last steps, on curated films",
 }
+
+
+def unknown_recipe(name: str, stages: Iterable[str] = ()) -> InvalidInput:
+    """The error that names the recipe that may have been meant, among `stages` and all that are known."""
+    close = difflib.get_close_matches(name, {**SUMMARIES, **dict.fromkeys(stages)}, n=1)
+    meant = f"did you mean {close[0]}? " if close else ""
+    families = ", ".join(FAMILY_NAMES)
+    return invalid(f"recipe {name!r}", "no such recipe", f"{meant}families are {families}; train --help lists stages")

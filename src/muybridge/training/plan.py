@@ -51,6 +51,11 @@ class Plan:
         return self.step_s * self.num_steps
 
 
+def scaled(plan: Plan, step_flops: int) -> Plan:
+    """The plan with steps of other operations at the same speed and no more memory."""
+    return replace(plan, step_flops=step_flops, step_s=plan.step_s * step_flops / plan.step_flops)
+
+
 def mixed(plans: Sequence[Plan], turns: Sequence[int]) -> Plan:
     """Of batches that take turns: the mean operations and seconds of a step, the largest of the memory."""
     shares = [turn / sum(turns) for turn in turns]

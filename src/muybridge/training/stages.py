@@ -15,7 +15,7 @@ from muybridge.core.seeding import generator
 from muybridge.core.shapes import latent_frames, latent_shape
 from muybridge.data.buckets import BucketsConfig, sizes
 from muybridge.data.cache import CacheConfig, LatentBatch, LatentCache, OnShard, build_cache
-from muybridge.data.clips import ClipsConfig, ClipStream, PixelSource, held_out_clips
+from muybridge.data.clips import ClipsConfig, Footage
 from muybridge.data.encoders import ENCODER_SIDE, vae_identity
 from muybridge.data.latents import LatentSource
 from muybridge.data.world import World
@@ -113,23 +113,18 @@ def train_vae(
     stage: VAEStage,
     folder: Path,
     *,
-    world: World,
+    footage: Footage,
     start: Path | None = None,
     features: FeatureDistance | None = None,
-    clips: PixelSource | None = None,
     on_step: OnStep | None = None,
 ) -> Path:
-    """Train a VAE afresh, or from the weights at `start`; the file of the averaged weights.
-
-    clips: what to train on instead of the world's clips, such as films at random frame intervals; the world still
-    gives the patches that a fresh linear path is fitted to, and the held-out clips.
-    """
+    """Train a VAE afresh, or from the weights at `start`; the file of the averaged weights."""
     size_px, frames = stage.clips.size_px, stage.held_out_frames
     critic = seeded(stage.run.seed, lambda: PatchDiscriminator(stage.adversary)) if stage.weights.adversarial else None
     task = ReconstructionTask(
-        clips=clips or ClipStream(world=world, config=stage.clips, seed=stage.run.seed),
+        clips=footage.stream(stage.clips, seed=stage.run.seed),
         weights=stage.weights,
-        held_out=held_out_clips(world, stage.num_held_out, size_px=size_px, num_frames=frames),
+        held_out=footage.held_out(stage.num_held_out, size_px=size_px, num_frames=frames),
         features=features,
         critic=None if critic is None else critic.to(_device()),
         adversary=stage.adversary,
@@ -139,7 +134,7 @@ def train_vae(
         num_micro_batches=stage.run.num_micro_batches,
     )
     if start is None:
-        model = _fresh_vae(stage, world).to(_device())
+        model = _fresh_vae(stage, footage).to(_device())
         _set_unit_latents(model, task)
     else:
         model = _trainable(_continued(stage, load_vae(start, dtype=torch.float32))).to(_device())
@@ -246,10 +241,10 @@ def seeded(seed: int, build: Callable[[], Network]) -> Network:
         return build()
 
 
-def _fresh_vae(stage: VAEStage, world: World) -> VideoVAE:
+def _fresh_vae(stage: VAEStage, footage: Footage) -> VideoVAE:
     vae = seeded(stage.run.seed, lambda: VideoVAE(stage.vae))
     if stage.is_from_patches:
-        stream = ClipStream(world=world, config=replace(stage.clips, images_every=0), seed=stage.run.seed)
+        stream = footage.stream(replace(stage.clips, images_every=0), seed=stage.run.seed)
         initialise_from_patches(vae, stream.batch(0, batch_size=PATCH_CLIPS))
     return vae
 
