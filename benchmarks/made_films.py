@@ -1,28 +1,34 @@
-"""Films that a model makes of held-out captions, each kept in a file: a benchmark goes on where it was left."""
+"""What a model makes of held-out captions, its latents kept in files: a benchmark goes on where it was left.
+
+Latents, because sampling them takes the time: another decoder of the same latents is judged on them in seconds.
+"""
 
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 import muybridge
 from muybridge.core.files import atomic_path
+from muybridge.media.frames import to_uint8
+from muybridge.vae.steady import steadied
 from muybridge.worlds.scene import Scene
 from muybridge.worlds.sprites import SpritesWorld
 
 CHUNK = 8  # films that are made at once
 CANDIDATES = 6000
 
-Films = Sequence[np.ndarray]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sampling:
-    """How films are sampled; None is the model's own."""
+    """How latents are sampled; None is the model's own."""
 
     steps: int | None = None
     cfg: float | None = None
@@ -56,15 +62,21 @@ def spread_scenes(world: SpritesWorld, num: int) -> list[Scene]:
     return chosen
 
 
-def made_films(
-    pipe: muybridge.Pipeline, prompts: Sequence[str], seeds: Sequence[int], *, folder: Path, sampling: Sampling
-) -> list[np.ndarray]:
-    """The films of the prompts; those in `folder` are read, the others made and kept as soon as their chunk is done.
+def made_latents(
+    pipe: muybridge.Pipeline,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    folder: Path,
+    sampling: Sampling | None = None,
+) -> list[Tensor]:
+    """Latents (c, t, h, w) of the prompts; those in `folder` are read, the others made and kept chunk by chunk.
 
-    A file's name comes of the weights, the sampling, the prompt and the seed, so a folder can hold those of several.
+    A file's name comes of the transformer, the sampling, the prompt and the seed, so one folder serves all.
     """
+    sampling = sampling or Sampling()
     paths = [
-        folder / f"{seed:04d}-{_identity(pipe, prompt, seed, sampling)}.npz"
+        folder / f"{seed:04d}-{_identity(pipe, prompt, seed, sampling)}.safetensors"
         for prompt, seed in zip(prompts, seeds, strict=True)
     ]
     missing = [index for index, path in enumerate(paths) if not path.exists()]
@@ -72,11 +84,18 @@ def made_films(
         chunk = missing[start : start + CHUNK]
         films = pipe([prompts[index] for index in chunk], seed=[seeds[index] for index in chunk], **asdict(sampling))
         for index, film in zip(chunk, films, strict=True):
-            with atomic_path(paths[index]) as temporary, temporary.open("wb") as file:
-                np.savez_compressed(file, pixels=film.pixels)
+            with atomic_path(paths[index]) as temporary:
+                save_file({"latents": film.latents}, temporary)
         done = len(paths) - len(missing) + start + len(chunk)
         print(f"{done} of {len(paths)} films ({sampling})", file=sys.stderr, flush=True)
-    return [np.load(path)["pixels"] for path in paths]
+    return [load_file(path)["latents"] for path in paths]
+
+
+@torch.inference_mode()
+def decoded(pipe: muybridge.Pipeline, latents: Sequence[Tensor], *, steady: float) -> Iterator[np.ndarray]:
+    """The films of latents, as the pipeline finishes them."""
+    for film in latents:
+        yield to_uint8(steadied(pipe.decode(film[None]), steady)[0])
 
 
 def _identity(pipe: muybridge.Pipeline, prompt: str, seed: int, sampling: Sampling) -> str:
@@ -84,5 +103,5 @@ def _identity(pipe: muybridge.Pipeline, prompt: str, seed: int, sampling: Sampli
     chosen = {
         name: getattr(defaults, name) if value is None else value for name, value in asdict(sampling).items()
     }  # fmt: skip
-    words = [dict(pipe.components.weights), chosen, prompt, seed]
+    words = [pipe.components.weights["transformer"], chosen, prompt, seed]
     return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()[:16]

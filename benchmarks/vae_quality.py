@@ -104,9 +104,9 @@ def report(results: Sequence[Result], command: str, *, size: str, perceptual: st
         "# What VAEs bring back",
         "",
         f"`{command}` at commit {commit()}, {datetime.date.today().isoformat()}, {processor()}.",
-        f"Clips of {size}, never trained on; means over clips ± standard errors. The aim is {TARGET_DB:.0f} dB on the "
-        f"worlds. Perceptual: {perceptual}, 0 is equal. Detail: energy of what an 11 px window does not explain, of the "
-        "originals'. Flicker: what no motion explains between frames, of the originals'.",
+        f"Clips of {size}, never trained on; means over clips ± standard errors. The aim is {TARGET_DB:.0f} dB on "
+        f"worlds. Perceptual: {perceptual}, 0 is equal. Detail: energy of what an 11 px window does not explain, of "
+        "the originals'. Flicker: what no motion explains between frames, of the originals'.",
     ]
     for name in dict.fromkeys(result.clips for result in results):
         rows = [result for result in results if result.clips == name]

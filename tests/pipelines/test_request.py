@@ -23,7 +23,7 @@ WRONG = [
     ("guidance", math.nan), ("guidance", -0.5), ("guidance", math.inf), ("guidance", True),
     ("cfg", math.nan), ("cfg", 0.5), ("cfg", math.inf),
     ("seed", -1), ("seed", MAX_SEED + 1), ("seed", 1.0), ("seed", False),
-    ("sampler", "eular"), ("sampler", ""), ("sampler", None),
+    ("sampler", "eular"), ("sampler", ""), ("sampler", None), ("steady", -0.1),
 ]  # fmt: skip
 
 

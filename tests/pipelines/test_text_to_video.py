@@ -58,6 +58,12 @@ def test_every_setting_acts(change):
     assert not torch.equal(plain.latents, changed.latents)
 
 
+def test_steadying_touches_pixels_alone_and_is_recorded():
+    plain, steady = (pipeline()(prompt="a horse", seed=1, steady=strength, **SMALL) for strength in (0.0, 0.5))
+    assert torch.equal(plain.latents, steady.latents) and (plain.pixels != steady.pixels).any()
+    assert (plain.settings["steady"], steady.settings["steady"]) == (0.0, 0.5)
+
+
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_every_sampler_runs(name):
     assert torch.isfinite(pipeline()("a", seed=1, sampler=name, **SMALL).latents).all()

@@ -82,6 +82,7 @@ def command(
         list[int] | None, typer.Option(help="Film i gets SEED + i; or give it once per prompt. Default: random.")
     ] = None,
     sampler: Annotated[str | None, typer.Option(help="euler, heun, ab2 or abm2.")] = None,
+    steady: Annotated[float | None, typer.Option(help="Averaging along the motion, against flicker; 0 is off.")] = None,
     device: Annotated[Device | None, typer.Option(help="Default: cuda where there is one.")] = None,
     dtype: Annotated[Precision | None, typer.Option(help="Default: float32 on cpu, bfloat16 on cuda.")] = None,
     memory: Annotated[str | None, typer.Option(metavar="AMOUNT", help="The most memory to use, such as 12GiB.")] = None,
@@ -104,6 +105,7 @@ def command(
         cfg=cfg,
         seed=_seed(seed),
         sampler=sampler,
+        steady=steady,
     )
     precision = dtype.value if dtype is not None else record.get("dtype")
     console = Console(stderr=True)

@@ -25,7 +25,8 @@ class GenerationRequest:
 
     width and height in px, multiples of 16; num_frames 4n+1; shift bends the noise levels (Paper 5.1); guidance is
     the embedded kind, None for weights without it; cfg is true classifier-free guidance, off at 1, against
-    negative_prompt; an empty negative_prompt stands for the model's own.
+    negative_prompt; an empty negative_prompt stands for the model's own. steady averages decoded
+    frames along their motion (`vae.steady`), off at 0.
 
     Raises InvalidInput, naming the value, the rule and a value that would do.
     """
@@ -42,6 +43,7 @@ class GenerationRequest:
     cfg: float = 1.0
     seed: int = 0
     sampler: str = "euler"
+    steady: float = 0.0
 
     def __post_init__(self) -> None:
         _check_text("prompt", self.prompt, may_be_empty=False)
@@ -87,6 +89,8 @@ class GenerationRequest:
             raise invalid(f"guidance={self.guidance}", "must be 0 or above", "use 6")
         if _number("cfg", self.cfg) < 1:
             raise invalid(f"cfg={self.cfg}", "must be 1 (off) or above", "use 1 or 6")
+        if _number("steady", self.steady) < 0:
+            raise invalid(f"steady={self.steady}", "must be 0 (off) or above", "use 0.2")
         if self.negative_prompt and self.cfg == 1:
             remedy = "add cfg above 1, such as 6, or leave the negative prompt out"
             raise invalid("negative_prompt with cfg=1", "it acts only with classifier-free guidance", remedy)
@@ -111,7 +115,10 @@ def _check_whole(name: str, value: Any, low: int, high: int, *, remedy: str) -> 
         raise invalid(f"{name}={value}", f"must be from {low} to {high}", remedy)
 
 
+_USUAL = {"shift": "use 7", "steady": "use 0.2"}
+
+
 def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise invalid(f"{name}={value!r}", "needs a finite number", "use 6" if name != "shift" else "use 7")
+        raise invalid(f"{name}={value!r}", "needs a finite number", _USUAL.get(name, "use 6"))
     return float(value)

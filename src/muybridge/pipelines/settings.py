@@ -32,6 +32,7 @@ class Defaults:
     guidance: float | None = 6.0
     cfg: float = 1.0
     sampler: str = "euler"
+    steady: float = 0.0
     negative: str = ""
     native_sizes: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
 
@@ -64,6 +65,7 @@ class Defaults:
             "guidance": self.guidance,
             "cfg": self.cfg,
             "sampler": self.sampler,
+            "steady": self.steady,
         }
 
 
@@ -82,6 +84,7 @@ class Settings:
     cfg: float | None = None
     seed: int | Sequence[int] | None = None
     sampler: str | None = None
+    steady: float | None = None
 
     @classmethod
     def recorded(cls, values: Mapping[str, Any]) -> Self:
@@ -121,6 +124,7 @@ class Settings:
                 cfg=cfg,
                 seed=seed,
                 sampler=_first(self.sampler, defaults.sampler),
+                steady=_first(self.steady, defaults.steady),
             )
             for prompt, seed in zip(prompts, seeds, strict=True)
         ]
@@ -140,6 +144,7 @@ def settings_of(request: GenerationRequest) -> dict[str, Any]:
         "cfg": request.cfg,
         "seed": request.seed,
         "sampler": request.sampler,
+        "steady": request.steady,
     }
 
 

@@ -20,6 +20,7 @@ from muybridge.pipelines.result import Video
 from muybridge.pipelines.settings import Settings, settings_of
 from muybridge.text.encoder import TextStates, pad_states
 from muybridge.vae import to_vae
+from muybridge.vae.steady import steadied
 from muybridge.vae.tiling import decode_tiled
 
 MAX_BATCH = 16  # convention: beyond it an accelerator is busy anyway
@@ -56,6 +57,7 @@ class Pipeline:
         cfg: float | None = None,
         seed: int | Sequence[int] | None = None,
         sampler: str | None = None,
+        steady: float | None = None,
         memory: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> Video | list[Video]:
@@ -64,7 +66,8 @@ class Pipeline:
         negative: what classifier-free guidance (cfg above 1) turns away from. size: "WIDTHxHEIGHT" in px, "540p" or
         "720p", the presets with an aspect such as "9:16". frames: 4n+1, 1 for a picture. guidance: the embedded kind.
         seed: one (film i of a list gets seed + i) or one for each; left out, drawn and recorded in `.settings`.
-        memory: "12GiB", the most to use. on_progress: called with a `Progress`; if it raises, the work stops.
+        steady: averages frames along their motion, against flicker; 0 is off. memory: "12GiB", the most to use.
+        on_progress: called with a `Progress`; if it raises, the work stops.
 
         The same request gives the same latents alone, in a list and in any order: bitwise on a CPU. Raises InvalidInput
         on a value that breaks a rule and DoesNotFit where memory would not do, both before the work starts.
@@ -82,6 +85,7 @@ class Pipeline:
             cfg=cfg,
             seed=seed,
             sampler=sampler,
+            steady=steady,
         )
         films = list(self.stream(self.requests(prompts, settings), memory=memory, on_progress=on_progress))
         return films[0] if isinstance(prompt, str) else films
@@ -199,7 +203,7 @@ class Pipeline:
     def _finish(self, request: GenerationRequest, latents: Float[Tensor, "c t h w"], counter: Counter) -> Video:
         counter.advance("decode", 0)
         try:
-            pixels = to_uint8(self.decode(latents[None])[0])
+            pixels = to_uint8(steadied(self.decode(latents[None]), request.steady)[0])
         except torch.OutOfMemoryError as error:
             raise _too_large(request, error) from None
         counter.advance("decode")

@@ -118,6 +118,7 @@ def gallop_about() -> dict[str, Any]:
     """What the published folder says of itself."""
     defaults = {
         "width": 128, "height": 128, "frames": 17, "fps": 12, "steps": 30, "shift": 3.0, "cfg": 3.0, "sampler": "euler",
+        "steady": 0.2,
     }  # fmt: skip
     return {
         "name": "gallop",
