@@ -116,6 +116,28 @@ def test_a_folder_of_other_clips_is_refused(whole, changes):
     assert _hashes(whole) == before
 
 
+@pytest.mark.parametrize("num_workers", [2, 7])
+def test_the_files_are_the_same_whatever_the_number_of_workers(whole, tmp_path, num_workers):
+    seen = []
+    materialise(_world(), tmp_path, CONFIG, num_workers=num_workers, on_clip=lambda done, _: seen.append(done))
+    assert _hashes(tmp_path) == _hashes(whole) and seen == [1, 2, 3, 4, 5]
+
+
+def test_a_folder_belongs_to_one_run_at_a_time(tmp_path):
+    def second(done: int, total: int) -> None:
+        with pytest.raises(RunFailed, match="another run is writing here"):
+            materialise(_world(), tmp_path, CONFIG)
+
+    materialise(_world(), tmp_path, replace(CONFIG, num_clips=1), on_clip=second)
+    materialise(_world(), tmp_path, replace(CONFIG, num_clips=1))
+
+
+def test_too_many_clips_for_the_disk_are_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(InvalidInput, match="100,000 clips need .* GB; free some, ask for fewer clips"):
+        materialise(_world(), tmp_path / "new", replace(CONFIG, size_px=2**14, num_clips=10**5))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_held_out_clips_are_held_out(tmp_path):
     world = _world()
     materialise(world, tmp_path, replace(CONFIG, split="held_out", num_clips=2, clips_per_shard=0))

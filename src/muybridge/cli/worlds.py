@@ -8,7 +8,7 @@ Examples:
   muybridge worlds sprites --preview sheet.png
   muybridge worlds sprites-flat --preview sheet.png --clips 20 --seed 3
   muybridge worlds physics --preview sheet.png --split held_out
-  muybridge worlds sprites --out data/sprites --clips 1000 --size 128
+  muybridge worlds sprites --out data/sprites --clips 1000 --size 128 --workers 4
   muybridge worlds sprites --out data/test --clips 100 --split held_out
 """
 
@@ -92,6 +92,7 @@ def command(
     size: Annotated[int, typer.Option(metavar="PX", help="Side of a frame.")] = 128,
     frames: Annotated[int, typer.Option(help="Frames of a clip, 4n+1.")] = 17,
     clips_per_shard: Annotated[int, typer.Option(help="Clips in a tar of --out; 0 for no tars.")] = 256,
+    workers: Annotated[int, typer.Option(help="Processes that draw for --out.")] = 1,
     is_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Draw the clips; print what was written."""
@@ -116,7 +117,7 @@ def command(
             num_clips=clips, start=start, split=split.value, size_px=size, num_frames=frames,
             clips_per_shard=clips_per_shard,
         )  # fmt: skip
-        report["path"] = str(_written(world, out, config, seed=seed))
+        report["path"] = str(_written(world, out, config, seed=seed, num_workers=workers))
     print(json.dumps(report) if is_json else report["path"])
 
 
@@ -128,13 +129,16 @@ def _check_sheet(path: Path, clips: int) -> None:
     check_writable(path)
 
 
-def _written(world: str, out: Path, config: MaterialiseConfig, *, seed: int) -> Path:
+def _written(world: str, out: Path, config: MaterialiseConfig, *, seed: int, num_workers: int) -> Path:
     """Write the clips under a progress bar; the manifest's path."""
     check_writable(out / "world.json")
     opened = WORLDS[world].open(config.size_px, config.num_frames, seed)
     try:
         with StepBars(Console(stderr=True)) as bars:
-            return materialise(opened, out, config, on_clip=lambda done, total: bars.show("clips", done, total, {}))
+            return materialise(
+                opened, out, config, num_workers=num_workers,
+                on_clip=lambda done, total: bars.show("clips", done, total, {}),
+            )  # fmt: skip
     except KeyboardInterrupt:
         _say("the same command continues where it was")
         raise

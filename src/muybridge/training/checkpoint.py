@@ -16,8 +16,10 @@ from typing import Any
 import torch.distributed.checkpoint as dcp
 from torch import Tensor
 
-from muybridge.core.errors import RunFailed, invalid
+from muybridge.core import room
+from muybridge.core.errors import RunFailed
 from muybridge.core.files import sha256
+from muybridge.core.room import gigabytes
 from muybridge.training.settings import RunSettings
 
 SUMS = "sums.json"
@@ -41,7 +43,7 @@ def save(folder: Path, step: int, state: dict[str, Any], *, settings: RunSetting
         os.replace(temporary, target)
         _sync(folder)
     except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
-        free = _gigabytes(shutil.disk_usage(folder).free)
+        free = gigabytes(shutil.disk_usage(folder).free)
         why = getattr(error, "strerror", None) or "writing failed"
         raise RunFailed(f"{target}: not saved ({why}, {free} free); make room and repeat the command.") from error
     finally:
@@ -95,24 +97,19 @@ def check_room(folder: Path, state_bytes: int, *, num_kept: int) -> None:
 
     Those that are there already count as room: they make way for the new ones.
     """
-    home = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    free_bytes = shutil.disk_usage(home).free
     num_new = max(1, num_kept + 1 - len(_finished(folder)))
-    needed_bytes = int(num_new * state_bytes * ROOM_FOR_OTHERS)
-    if free_bytes < needed_bytes:
-        given = f"{home}: {_gigabytes(free_bytes)} free"
-        rule = f"{num_new} checkpoints of {_gigabytes(state_bytes)} need {_gigabytes(needed_bytes)}"
-        raise invalid(given, rule, "free some, lower run.num_checkpoints, or choose an --out on another disk")
+    room.check_room(
+        folder,
+        int(num_new * state_bytes * ROOM_FOR_OTHERS),
+        what=f"{num_new} checkpoints of {gigabytes(state_bytes)}",
+        remedy="free some, lower run.num_checkpoints, or choose an --out on another disk",
+    )
 
 
 def _size(value: Any) -> int:
     if isinstance(value, Mapping):
         return num_bytes(value)
     return value.nbytes if isinstance(value, Tensor) else 0
-
-
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 
 def _seal(folder: Path, *, at_least_bytes: int) -> None:

@@ -6,6 +6,7 @@
     OUT/manifest.parquet       a row for each clip; written last
 
 Every file is written under another name first, so one that is there is whole, and a killed run continues where it was.
+A folder belongs to one run at a time, which may draw in several processes.
 """
 
 import io
@@ -18,6 +19,8 @@ from typing import Any
 
 from muybridge.core.errors import MissingExtra, RunFailed, invalid
 from muybridge.core.files import atomic_path, sha256
+from muybridge.core.processes import alone_in, in_processes
+from muybridge.core.room import check_room
 from muybridge.media.video import write_video
 from muybridge.worlds.world import DescribedWorld, Split
 
@@ -29,6 +32,7 @@ except ImportError:
 
 OnClip = Callable[[int, int], None]  # clips done, of how many
 ROWS_AT_ONCE = 1024
+BYTES_PER_PIXEL, BYTES_PER_NOTE = 0.16, 2600  # of a clip: means of 80 sprites at 64 px, measured; larger ones take less
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,27 +69,46 @@ class MaterialiseConfig:
         """The clips' numbers in the split."""
         return range(self.start, self.start + self.num_clips)
 
+    @property
+    def clip_bytes(self) -> int:
+        """About what a clip takes on disk, its copy in a tar included."""
+        film = self.num_frames * self.size_px**2 * BYTES_PER_PIXEL
+        return round((film + BYTES_PER_NOTE) * (2 if self.clips_per_shard else 1))
+
 
 def materialise(
-    world: DescribedWorld, folder: Path, config: MaterialiseConfig, *, on_clip: OnClip | None = None
+    world: DescribedWorld,
+    folder: Path,
+    config: MaterialiseConfig,
+    *,
+    num_workers: int = 1,
+    on_clip: OnClip | None = None,
 ) -> Path:
     """Write the clips into `folder`, or what is missing of them; the manifest's path.
 
-    One process at a time. Raises RunFailed if the folder holds other clips, MissingExtra without pyarrow.
+    num_workers: processes that draw; the files are the same whatever their number. Raises RunFailed if the folder holds
+    other clips or another run is writing there, InvalidInput if the disk is too full, MissingExtra without pyarrow.
     """
     if pyarrow is None:  # before the work, not after it
         raise MissingExtra("manifests: need pyarrow; run pip install 'muybridge[worlds]'.")
-    _claim(folder, world, config)
-    _sweep(folder)
-    for done, index in enumerate(config.indices, start=1):
-        if not _note(folder, index).exists():
-            _write_clip(world, folder, index, config=config)
-        if on_clip:
-            on_clip(done, config.num_clips)
-    present = sorted(int(path.stem) for path in (folder / "clips").glob("*.json"))
-    if config.clips_per_shard:
-        _write_shards(folder, present, config.clips_per_shard)
-    return _write_manifest(folder, present)
+    if num_workers < 1:
+        raise invalid(f"workers={num_workers}", "someone has to draw", "use 1")
+    missing = [index for index in config.indices if not _note(folder, index).exists()]
+    what, remedy = f"{len(missing):,} clips", "free some, ask for fewer clips, or choose a folder on another disk"
+    check_room(folder, len(missing) * config.clip_bytes, what=what, remedy=remedy)
+    with alone_in(folder):
+        _claim(folder, world, config)
+        _sweep(folder)
+        written = in_processes(
+            lambda index: _write_clip(world, folder, index, config=config), missing, num_workers=num_workers
+        )
+        for done, _ in enumerate(written, start=config.num_clips - len(missing) + 1):
+            if on_clip:
+                on_clip(done, config.num_clips)
+        present = sorted(int(path.stem) for path in (folder / "clips").glob("*.json"))
+        if config.clips_per_shard:
+            _write_shards(folder, present, config.clips_per_shard)
+        return _write_manifest(folder, present)
 
 
 def _write_clip(world: DescribedWorld, folder: Path, index: int, *, config: MaterialiseConfig) -> None:
