@@ -126,5 +126,18 @@ def test_weights_beyond_memory_are_refused_before_they_are_read(tmp_path, monkey
         muybridge.load(folder, device="cpu")
 
 
+def test_a_transformer_from_elsewhere_takes_the_place_of_the_models_own(released, tmp_path):
+    save_model(network(seed=5), tmp_path / "mine.safetensors")
+    pipe = muybridge.load(released, transformer=tmp_path / "mine.safetensors", device="cpu")
+    mine, own = pipe.components, muybridge.load(released, device="cpu").components
+    assert torch.equal(mine.transformer.img_in.proj.weight, network(seed=5).img_in.proj.weight)
+    assert mine.weights["vae"] == own.weights["vae"] and mine.weights["transformer"] != own.weights["transformer"]
+
+
+def test_a_model_that_no_pipeline_runs_is_refused_before_it_is_fetched():
+    with pytest.raises(InvalidInput, match="can be inspected and converted, but not run yet; use one of gallop"):
+        muybridge.load("hunyuanvideo-avatar")
+
+
 def test_the_networks_sizes_are_the_tiny_ones(released):
     assert muybridge.load(released, device="cpu").components.transformer.config.hidden_size == TINY.hidden_size

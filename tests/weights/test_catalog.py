@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 from muybridge.core.errors import AssetError, InvalidInput, WeightsError
-from muybridge.weights.catalog import HUNYUANVIDEO_REPOS, catalogue, locate, resolve
+from muybridge.transformer import TransformerConfig
+from muybridge.transformer.cost import num_parameters
+from muybridge.weights.catalog import catalogue, locate, resolve
+from muybridge.weights.hub import FolderHub
+from muybridge.weights.licences import accept
 
 
 def test_every_entry_is_found_by_its_name_and_its_defaults_are_native():
@@ -24,7 +28,7 @@ def test_the_released_sizes_come_in_both_orientations():
 
 
 def test_released_repositories_are_the_catalogued_model():
-    for repo_id in HUNYUANVIDEO_REPOS:
+    for repo_id in ("hunyuanvideo-community/HunyuanVideo", "tencent/HunyuanVideo"):
         entry = resolve(repo_id)
         assert (entry.name, entry.source, entry.repo_id) == ("hunyuanvideo", "hub", repo_id)
 
@@ -70,7 +74,61 @@ def test_a_broken_model_file_is_refused(text: str, tmp_path: Path):
         resolve(tmp_path)
 
 
+def test_a_repository_of_several_models_asks_which():
+    with pytest.raises(InvalidInput, match="holds 8 models; choose one of hunyuanvideo-1.5-480p-t2v"):
+        resolve("tencent/HunyuanVideo-1.5")
+
+
+def test_expected_sizes_are_the_closed_forms():
+    assert resolve("hunyuanvideo").num_parameters == num_parameters(TransformerConfig())
+    assert resolve("hunyuanvideo-i2v-33ch").num_parameters == num_parameters(TransformerConfig(in_channels=33))
+    assert resolve("hunyuancustom").num_parameters == num_parameters(TransformerConfig(has_guidance=False))
+
+
 def test_offline_the_hub_is_one_line():
-    with pytest.raises(AssetError, match="owner/model: cannot be fetched.*offline") as caught:
+    with pytest.raises(AssetError, match="owner/model: was never fetched.*switched off") as caught:
         locate(resolve("owner/model"))
     assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FolderHub:
+    """A hub that holds the files of HunyuanVideo's folders by name only; the network is allowed."""
+    monkeypatch.setenv("MUYBRIDGE_CACHE", str(tmp_path / "cache"))
+    for name in ("MUYBRIDGE_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.setenv(name, "0")
+    for repo_id in resolve("hunyuanvideo").repos:
+        for name in ("transformer/a.safetensors", "vae/b.safetensors", "text_encoder/config.json", "demo.mp4"):
+            path = tmp_path / "mirror" / repo_id / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(name)
+    return FolderHub(tmp_path / "mirror", tmp_path / "copies")
+
+
+def test_a_licence_is_shown_until_it_is_accepted(mirror: FolderHub, monkeypatch: pytest.MonkeyPatch):
+    entry = resolve("hunyuanvideo")
+    with pytest.raises(AssetError, match="European Union.*fetch hunyuanvideo --accept-licence") as caught:
+        locate(entry, hub=mirror)
+    assert "\n" not in str(caught.value) and caught.value.exit_code == 1
+    with monkeypatch.context() as patch:
+        patch.setenv("MUYBRIDGE_ACCEPT_LICENCE", "gamecraft, hunyuanvideo")
+        locate(entry, hub=mirror)
+    with pytest.raises(AssetError):
+        locate(entry, hub=mirror)
+    assert entry.terms is not None
+    accept(entry.name, entry.terms)
+    assert locate(entry, hub=mirror).is_dir()
+    with pytest.raises(AssetError, match="fasthunyuan"):
+        locate(resolve("fasthunyuan"), hub=mirror)
+
+
+def test_only_the_files_that_are_needed_are_fetched(mirror: FolderHub, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MUYBRIDGE_ACCEPT_LICENCE", "hunyuanvideo")
+    entry = resolve("hunyuanvideo")
+    folder = locate(entry, hub=mirror, without=("transformer",))
+    assert names(folder) == {"vae/b.safetensors", "text_encoder/config.json"}
+    assert names(locate(entry, hub=mirror)) == names(folder) | {"transformer/a.safetensors"}
+
+
+def names(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}

@@ -17,6 +17,17 @@ def is_offline() -> bool:
     return any(os.environ.get(name, "0") not in ("", "0") for name in ("MUYBRIDGE_OFFLINE", "HF_HUB_OFFLINE"))
 
 
+def accepted_licences() -> frozenset[str]:
+    """The models whose licences the user accepts: $MUYBRIDGE_ACCEPT_LICENCE, names with commas between."""
+    return frozenset(name.strip() for name in os.environ.get("MUYBRIDGE_ACCEPT_LICENCE", "").split(",") if name.strip())
+
+
+def hub_folder() -> Path | None:
+    """A folder that stands in for the hub, repositories in it as OWNER/NAME: $MUYBRIDGE_HUB; None is the hub itself."""
+    chosen = os.environ.get("MUYBRIDGE_HUB")
+    return Path(chosen).expanduser() if chosen else None
+
+
 def data_rank() -> int:
     """This process's rank as torchrun sets it; 0 alone."""
     return int(os.environ.get("RANK", "0"))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +20,9 @@ from muybridge.text.encoder import TextEncoder
 from muybridge.text.gallop import GallopEncoder, TextStatistics
 from muybridge.vae.tiling import released_tiling
 from muybridge.weights.assets import ensure
-from muybridge.weights.catalog import CatalogueEntry, locate, resolve
-from muybridge.weights.files import Checkpoint, open_checkpoint
+from muybridge.weights.catalog import CatalogueEntry, catalogue, locate, resolve
+from muybridge.weights.files import Checkpoint, Component, open_checkpoint
+from muybridge.weights.hub import OnDownload
 from muybridge.weights.load import load_transformer, load_vae
 from muybridge.weights.text_encoders import find_text_encoders, load_released_text
 
@@ -43,35 +44,45 @@ OnMessage = Callable[[str], None]
 def load(
     name: str | Path = "gallop",
     *,
+    transformer: str | Path | None = None,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
     on_message: OnMessage | None = None,
+    on_download: OnDownload | None = None,
 ) -> Pipeline:
-    """The pipeline of a catalogue name, a local folder in any known layout, or a hub id.
+    """The pipeline of a catalogue name, a local folder in any known layout, or a hub id, whose files are fetched first.
 
+    transformer: a file or folder in any known layout to use instead of the model's own, which is then not fetched.
     device: cuda where there is one, else cpu. dtype: what the networks compute in, bfloat16 on cuda and float32 on cpu;
     sampler state is float32 always. on_message hears of slow steps, such as a text encoder fetched at the first prompt;
-    left out, the log does. Raises InvalidInput on an unknown name, WeightsError on damaged or unfit files, DoesNotFit.
+    left out, the log does. on_download hears of every file's name, bytes so far and size.
+    Raises InvalidInput on an unknown name, AssetError where files cannot be fetched or their licence is not accepted,
+    WeightsError on damaged or unfit files, DoesNotFit.
     """
     entry = resolve(name)
+    if not entry.is_runnable:
+        runnable = ", ".join(known for known, each in catalogue().items() if each.is_runnable)
+        raise invalid(f"model={name}", "can be inspected and converted, but not run yet", f"use one of {runnable}")
     place, precision = _device(device), _dtype(dtype, _device(device))
-    folder = locate(entry)
-    parts = {part: open_checkpoint(_model_folder(folder), component=part) for part in ("transformer", "vae")}
+    say = on_message or _LOG.info
+    replaced = () if transformer is None else ("transformer",)
+    folder = _model_folder(locate(entry, without=replaced, on_progress=on_download or _said(say)))
+    sources: dict[Component, Path] = {"transformer": Path(transformer or folder).expanduser(), "vae": folder}
+    parts = {part: open_checkpoint(source, component=part) for part, source in sources.items()}
     _check_fits(str(name), parts, precision, place)
-    transformer = load_transformer(folder, dtype=precision).to(place)
+    network = load_transformer(sources["transformer"], dtype=precision).to(place)
     vae = load_vae(folder, dtype=_vae_dtype(precision, place)).to(place)
     is_own = (folder / "text.safetensors").is_file()
-    say = on_message or _LOG.info
     text = _gallop_text(folder, say) if is_own else _released_text(folder, precision, place)
     defaults = Defaults.of(
         _with_scheduler(entry, folder),
-        has_guidance=transformer.config.has_guidance,
+        has_guidance=network.config.has_guidance,
         negative="" if is_own else RELEASED_NEGATIVE,
     )
     return Pipeline(
         Components(
             name=str(name),
-            transformer=transformer,
+            transformer=network,
             vae=vae,
             text=text,
             defaults=defaults,
@@ -79,6 +90,18 @@ def load(
             tiling=released_tiling(vae.config),
         )
     )
+
+
+def _said(say: OnMessage) -> OnDownload:
+    """A line at the beginning of each download."""
+    known: set[str] = set()
+
+    def on_download(file: str, _done: int, total: int) -> None:
+        if file not in known:
+            known.add(file)
+            say(f"fetching {file} ({total / GIB:.2f} GiB)")
+
+    return on_download
 
 
 def _device(device: str | torch.device | None) -> torch.device:
@@ -116,7 +139,7 @@ def _model_folder(folder: Path) -> Path:
     raise WeightsError(f"{folder}: {rule}; give the folder, or look into the file with `muybridge inspect`.")
 
 
-def _check_fits(name: str, parts: dict[str, Checkpoint], dtype: torch.dtype, device: torch.device) -> None:
+def _check_fits(name: str, parts: Mapping[Component, Checkpoint], dtype: torch.dtype, device: torch.device) -> None:
     elements = sum(entry.num_elements for part in parts.values() for entry in part.entries.values())
     needed, available = elements * dtype.itemsize, available_bytes(device)
     if needed > available:
