@@ -68,7 +68,9 @@ def load(
     replaced = () if transformer is None else ("transformer",)
     folder = _model_folder(locate(entry, without=replaced, on_progress=on_download or _said(say)))
     sources: dict[Component, Path] = {"transformer": Path(transformer or folder).expanduser(), "vae": folder}
-    parts = {part: open_checkpoint(source, component=part) for part, source in sources.items()}
+    parts: dict[Component, Checkpoint] = {
+        part: open_checkpoint(source, component=part) for part, source in sources.items()
+    }
     _check_fits(str(name), parts, precision, place)
     network = load_transformer(sources["transformer"], dtype=precision).to(place)
     vae = load_vae(folder, dtype=_vae_dtype(precision, place)).to(place)
