@@ -7,15 +7,32 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from muybridge.core.errors import WeightsError
-from muybridge.transformer import Transformer, TransformerConfig
-from muybridge.vae import VAEConfig
+from muybridge.transformer import Conditions, Transformer, TransformerConfig
+from muybridge.vae import VAEConfig, VideoVAE
+from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.files import open_checkpoint
+from muybridge.weights.layouts import Table
 from muybridge.weights.recognise import build, recognise
+from muybridge.weights.registry import NETWORKS, Network
 from muybridge.weights.save import save_model
-from tests.weights.small import TRANSFORMER, VAE, randomised, small_transformer, small_vae
+from muybridge.weights.stored import from_tensor
+from tests.weights.small import (
+    BESIDE,
+    LAYOUTS,
+    TRANSFORMER,
+    VAE,
+    in_layout,
+    randomised,
+    small_state,
+    small_transformer,
+    small_vae,
+    write_plain,
+)
+
+MODULES = [(network, table) for network, table in LAYOUTS if network.name in ("hunyuanvideo", "hunyuanvideo-vae")]
 
 WIDE = TransformerConfig(  # heads of 128 channels, whose rotary axes are known
     in_channels=33, out_channels=16, hidden_size=256, num_heads=2, mlp_ratio=1.5, num_double_blocks=1,
@@ -145,3 +162,81 @@ def test_a_broken_config_in_the_metadata_is_refused(config: str, tmp_path: Path)
 def test_the_networks_are_built_without_memory():
     assert all(parameter.is_meta for parameter in build(TransformerConfig()).parameters())
     assert isinstance(randomised(Transformer(WIDE)), Transformer)
+
+
+def shape_only(config: TransformerConfig) -> Checkpoint:
+    """What a released file of this config holds, without its bytes."""
+    entries = {key: from_tensor(tensor, Path("a.safetensors")) for key, tensor in build(config).state_dict().items()}
+    return Checkpoint(path=Path("a.safetensors"), entries=entries, metadata={}, config=None, files=())
+
+
+SHALLOW = TransformerConfig(num_double_blocks=1, num_single_blocks=2)
+VARIANTS = {
+    "HYVideo-S/2": TransformerConfig(
+        hidden_size=480, num_heads=5, num_double_blocks=6, num_single_blocks=12, rope_axes_dim=(12, 42, 42),
+        has_guidance=False,
+    ),
+    "HunyuanVideo-I2V, latent concat (33 channels)": replace(SHALLOW, in_channels=33),
+    "HunyuanVideo, picture beside the noise (32 channels: SkyReels-V1 I2V, keyframes)": replace(
+        SHALLOW, in_channels=32
+    ),
+    "HunyuanVideo, guidance-distilled (T2V, FastHunyuan, I2V by token replacement)": TransformerConfig(),
+    "HunyuanVideo": TransformerConfig(has_guidance=False),
+    "HunyuanVideo, pruned to 1 + 2 blocks": SHALLOW,
+    "HunyuanVideo transformer of width 256, 1 + 3 blocks": replace(WIDE, in_channels=16),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_variant_is_told_by_its_shapes(name: str):
+    found = recognise(shape_only(VARIANTS[name]))
+    assert (found.variant, found.config, found.layout) == (name, VARIANTS[name], "official")
+
+
+def test_every_network_names_any_config_of_its():
+    for network in NETWORKS:
+        assert network.variants[-1][0] == {}
+        assert network.variant(network.config_type())
+
+
+@pytest.mark.parametrize("name", ["vae.safetensors", "text_encoder.pt", "x.ckpt"])
+@pytest.mark.parametrize("layout", ["official", "comfy", "fastvideo"])
+def test_the_name_of_a_file_does_not_matter(name: str, layout: str, tmp_path: Path):
+    table = NETWORKS[0].table(layout)
+    assert table is not None
+    state = {key: entry.read() for key, entry in in_layout(Transformer(WIDE).state_dict(), table).items()}
+    if name.endswith(".safetensors"):
+        save_file(state, tmp_path / name)
+    else:
+        torch.save({"module": state}, tmp_path / name)
+    found = recognise(open_checkpoint(tmp_path / name))
+    assert (found.kind, found.layout, found.config) == ("transformer", layout, WIDE)
+
+
+@pytest.mark.parametrize(("network", "table"), MODULES, ids=[f"{n.name}-{t.layout}" for n, t in MODULES])
+def test_a_network_computes_the_same_from_every_layout(network: Network, table: Table, tmp_path: Path):
+    state = small_state(network)
+    path = write_plain(tmp_path / "a.safetensors", in_layout(state, table))
+    (tmp_path / "config.json").write_text(json.dumps(BESIDE[network.name]))
+    found = recognise(open_checkpoint(path))
+    assert network.build is not None
+    ours, reference = network.build(found.config), network.build(found.config)
+    ours.load_state_dict({key: entry.read() for key, entry in found.entries.items()})
+    reference.load_state_dict(state)
+    assert torch.equal(computed(ours), computed(reference))
+
+
+@torch.no_grad()
+def computed(model: nn.Module) -> Tensor:
+    """A small output of either kind of network."""
+    generator = torch.Generator().manual_seed(1)
+    if isinstance(model, VideoVAE):
+        return model.decode(torch.randn(1, model.config.latent_channels, 2, 2, 2, generator=generator))
+    assert isinstance(model, Transformer)
+    config = model.config
+    conditions = Conditions(
+        text=torch.randn(1, 3, config.text_dim, generator=generator),
+        pooled=torch.randn(1, config.pooled_dim, generator=generator),
+        guidance=torch.tensor([6.0]),
+    )
+    return model(torch.randn(1, config.in_channels, 2, 4, 4, generator=generator), torch.tensor([0.5]), conditions)

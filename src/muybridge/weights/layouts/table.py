@@ -1,6 +1,6 @@
 """A layout as a table of rows, and the one walk through it in either direction."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
@@ -20,6 +20,7 @@ Entries = Mapping[str, StoredTensor]
 
 _ANY = "*"
 _LETTERS = ("{i}", "{j}")
+_MAX_NUMBERS = 4  # in one name; more is no layout of ours
 _FIELDS = ("weight", "bias")
 
 
@@ -169,15 +170,18 @@ def _find(index: _Index, key: str) -> _Place | None:
     return None
 
 
-def _patterns(name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+@lru_cache(maxsize=16384)
+def _patterns(name: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """The name, and the name with one or two of the numbers in it made `{i}` and `{j}`, beside those numbers."""
     parts = name.split(".")
-    places = [place for place, part in enumerate(parts) if part.isdecimal()]
+    places = [place for place, part in enumerate(parts) if part.isdecimal()][:_MAX_NUMBERS]
+    found = []
     for chosen in (group for size in range(3) for group in combinations(places, size)):
         pattern = list(parts)
         for place, letter in zip(chosen, _LETTERS, strict=False):
             pattern[place] = letter
-        yield ".".join(pattern), tuple(parts[place] for place in chosen)
+        found.append((".".join(pattern), tuple(parts[place] for place in chosen)))
+    return tuple(found)
 
 
 def _named(pattern: str, indices: Sequence[str], field: str) -> str:
