@@ -1,6 +1,8 @@
 """Encoding: once, shared, resumable, checked; and the batches that come of it."""
 
 import json
+import resource
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,9 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from muybridge.core.errors import InvalidInput
+from muybridge.core.errors import InvalidInput, RunFailed
+from muybridge.core.processes import in_processes
 from muybridge.data.buckets import BucketsConfig
-from muybridge.data.encode import EncodeConfig, encode, report_path
+from muybridge.data.encode import EncodeConfig, encode, entry_bytes, report_path
 from muybridge.data.encoded import EncodedLatents
 from muybridge.data.encoders import Encoders, NamedText, PromptText
 from muybridge.data.latents import ReadAhead
@@ -29,6 +32,8 @@ BUCKETS = BucketsConfig(resolutions=((32, 32),), num_aspects=1, frames=(1, 5))
 
 class Counting:
     """A real encoder that reads at most `max_words` words and counts the prompts it is given."""
+
+    text_dim = 6
 
     def __init__(self, max_words: int = 50) -> None:
         self.num = 0
@@ -97,6 +102,34 @@ def test_every_sample_is_seen_once_a_round_across_a_resume(tmp_path: Path) -> No
     for kind, number in (("film", 5), ("picture", 3)):
         rounds = Counter(turn for name, turn in seen if name.startswith(kind))
         assert all(rounds[turn] == number for turn in range(max(rounds)))
+
+
+def test_a_disk_too_small_is_said_before_anything_is_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, text = make_data(tmp_path / "data"), Counting()
+    planned = plan(open_source(data), DataConfig(buckets=BUCKETS), probes=ProbeCache(None))
+    run(data, tmp_path / "out", text)
+    estimate = entry_bytes(planned, encoders(text))
+    assert 0.5 < sum(path.stat().st_blocks * 512 for path in entries(tmp_path / "out")) / estimate < 2
+    full = shutil.disk_usage(tmp_path)._replace(free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    with pytest.raises(InvalidInput, match="0.0 MB free: latents and text states of 8 samples need"):
+        run(data, tmp_path / "new", text)
+    assert not (tmp_path / "new").exists() and text.num == 8
+
+
+def test_a_disk_that_fills_up_is_said_in_a_line_and_what_is_there_is_kept(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    kept = store.write({"made": "first"}, {"states": torch.zeros(4)})
+
+    def write_too_much(_: int) -> None:
+        torch.set_num_threads(1)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        store.write({"made": "second"}, {"states": torch.zeros(1_000_000)})
+
+    with pytest.raises(RunFailed, match="cannot be written .*; what was encoded before is kept; make room") as caught:
+        list(in_processes(write_too_much, [0], num_workers=2))
+    assert "\n" not in str(caught.value) and store.state(kept) == "good"
+    assert len([path for path in (tmp_path / "store").rglob("*") if path.is_file()]) == 1
 
 
 def test_what_is_encoded_is_not_encoded_again(tmp_path: Path) -> None:

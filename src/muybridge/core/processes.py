@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,7 +27,7 @@ def in_processes(work: Callable[[Item], object], items: Sequence[Item], *, num_w
             yield
         return
     forks = multiprocessing.get_context("fork")
-    running: dict[Connection, multiprocessing.process.BaseProcess] = {}
+    running: dict[Connection, BaseProcess] = {}
     try:
         for number in range(min(num_workers, len(items))):
             ours, theirs = forks.Pipe(duplex=False)
@@ -79,7 +80,7 @@ def _work(work: Callable[[Item], object], items: Sequence[Item], pipe: Connectio
             pipe.send(error)
 
 
-def _heard(pipe: Connection, process: multiprocessing.process.BaseProcess) -> bool:
+def _heard(pipe: Connection, process: BaseProcess) -> bool:
     """Whether the process has done one more; False at its end."""
     try:
         message = pipe.recv()

@@ -1,14 +1,18 @@
 """Latents and text states of a planned data set, each computed once and stored by what it was made from."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from muybridge.core.errors import MediaError, invalid
 from muybridge.core.files import atomic_path
+from muybridge.core.room import check_room
 from muybridge.data.encoders import Encoders
 from muybridge.data.planning import Plan, lines
 from muybridge.data.probes import ProbeCache, detail_of, reason_of
@@ -19,6 +23,8 @@ from muybridge.data.stored import StoredLatents, StoredTexts
 
 LATENTS, TEXT, SETS = "latents", "text", "sets"  # folders of an encoded data set
 INDEX_VERSION = 1
+TOKENS_PER_WORD = 1.5  # convention for English
+FILE_BYTES = 2600  # an entry's note, and half of the disk's last block
 
 OnProgress = Callable[[str, int, int], None]  # what, done, total
 Entry = dict[str, Any]  # one sample's line in the index
@@ -49,10 +55,15 @@ def encode(
 
     What another run has encoded is read, checked and used; a damaged entry is encoded anew and has a remark. A file
     that cannot be decoded to its end is left out. The same call after an interruption goes on. The final report.
+
+    Raises InvalidInput before anything is encoded where the disk has no room for it, RunFailed where it fills up later.
     """
     say = on_progress or _silent
+    needed_bytes = entry_bytes(plan, encoders) - _held_bytes(folder)
+    remedy = "free some, or choose an --out on another disk"
+    check_room(folder, needed_bytes, what=f"latents and text states of {len(plan.samples):,} samples", remedy=remedy)
     texts = StoredTexts(Store(folder / TEXT), encoders)
-    captions = sorted({(text, sample.is_picture) for sample in plan.samples for text in sample.record.captions})
+    captions = _captions(plan)
     for done in texts.encode(captions):
         say("captions", done, len(captions))
     latents = StoredLatents(Store(folder / LATENTS), encoders, probes)
@@ -73,6 +84,28 @@ def encode(
     entries = [entry for item, entries in found.items() if rows[item].reason is None for entry in entries]
     _write_set(folder, config.name, entries, report)
     return report
+
+
+def entry_bytes(plan: Plan, encoders: Encoders) -> int:
+    """About what the plan's latents and text states take on disk: float16, each in a file of its own."""
+    channels = encoders.vae.config.latent_channels
+    latents = sum(channels * math.prod(sample.bucket.latent_thw) for sample in plan.samples)
+    captions = _captions(plan)
+    text = sum(
+        TOKENS_PER_WORD * len(caption.split()) * encoders.text(is_picture=is_picture).encoder.text_dim
+        for caption, is_picture in captions
+    )
+    return round(torch.half.itemsize * (latents + text) + FILE_BYTES * (len(plan.samples) + len(captions)))
+
+
+def _captions(plan: Plan) -> list[tuple[str, bool]]:
+    """All captions, each with whether it describes a picture, once."""
+    return sorted({(text, sample.is_picture) for sample in plan.samples for text in sample.record.captions})
+
+
+def _held_bytes(folder: Path) -> int:
+    """What entries of earlier runs take."""
+    return sum(path.stat().st_size for kind in (LATENTS, TEXT) for path in (folder / kind).glob("*/*.safetensors"))
 
 
 def set_path(folder: Path, name: str) -> Path:

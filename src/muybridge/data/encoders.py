@@ -47,6 +47,11 @@ class PromptText:
         self._encoder = encoder
         self._num_frames = num_frames
 
+    @property
+    def text_dim(self) -> int:
+        """Width of the states."""
+        return self._encoder.text_dim
+
     def encode_many(
         self, prompts: Sequence[str], *, batch_size: int = 16
     ) -> Iterator[tuple[Float[Tensor, "_ d"], Float[Tensor, " p"]]]:

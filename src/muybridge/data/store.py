@@ -37,11 +37,15 @@ class Store:
         return self.folder / key[:2] / f"{key}.safetensors"
 
     def write(self, made_from: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
-        """Store tensors under the key of `made_from`, all or nothing; the key."""
+        """Store tensors under the key of `made_from`, all or nothing; the key. Raises RunFailed where it cannot be."""
         key, plain = key_of(made_from), {name: tensor.contiguous() for name, tensor in tensors.items()}
         note = json.dumps({"sha256": _checksum(plain), "made_from": made_from}, sort_keys=True)
-        with atomic_path(self.path(key)) as temporary:
-            save_file(plain, temporary, metadata={NOTE: note})
+        try:
+            with atomic_path(self.path(key)) as temporary:
+                save_file(plain, temporary, metadata={NOTE: note})
+        except (OSError, SafetensorError) as error:  # such as a disk that fills up meanwhile
+            kept = "what was encoded before is kept; make room and repeat the command"
+            raise RunFailed(f"{self.path(key)}: cannot be written ({error}); {kept}.") from error
         return key
 
     def read(self, key: str) -> dict[str, Tensor]:

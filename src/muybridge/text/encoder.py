@@ -54,6 +54,11 @@ def pad_states(
 class BulkTextEncoder(Protocol):
     """Encodes many prompts at once, for training; a little rounding is the price of its speed."""
 
+    @property
+    def text_dim(self) -> int:
+        """Width of the states."""
+        ...
+
     def encode_many(
         self, prompts: Sequence[str], *, batch_size: int = 16
     ) -> Iterator[tuple[Float[Tensor, "_ d"], Float[Tensor, " p"]]]:
