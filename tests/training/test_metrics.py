@@ -33,6 +33,21 @@ def test_tensorboard_has_its_files_where_it_is_installed(tmp_path: Path) -> None
     assert len(sinks) == 2 and list((tmp_path / "tensorboard").glob("events.*"))
 
 
+def test_wandb_has_a_run_and_its_continuation_under_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wandb = pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    for first_step in (0, 1):
+        _, sink = open_sinks(tmp_path / "run", ("wandb",), first_step=first_step)
+        sink.record(first_step + 1, {"loss": 0.5})
+        sink.record(first_step + 1, {"val": 0.25})
+        sink.close()
+    wandb.teardown()  # its service ends, so the files are whole
+    files = list((tmp_path / "run" / "wandb").glob("offline-run-*/run-*.wandb"))
+    assert len({path.name for path in files}) == 1
+    assert all(name in path.read_bytes() for path in files for name in (b"loss", b"val"))
+
+
 def test_a_tracker_that_was_asked_for_by_name_has_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(MissingExtra, match="wandb"):
