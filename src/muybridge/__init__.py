@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from muybridge.pipelines import (
         GenerationRequest,
+        LoraUse,
         Pipeline,
         Progress,
         Settings,
@@ -19,6 +20,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GenerationRequest",
+    "LoraUse",
     "Pipeline",
     "Progress",
     "Settings",

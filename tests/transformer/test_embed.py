@@ -3,6 +3,7 @@
 import math
 
 import torch
+import torch.nn.functional as F
 
 from muybridge.transformer.embed import PatchEmbed, sinusoids
 
@@ -24,4 +25,5 @@ def test_sinusoids_are_float32_whatever_comes_in():
 def test_the_patch_embedding_is_its_convolution():
     embed = PatchEmbed(4, 8, (1, 2, 2))
     x = torch.randn(2, 4, 3, 4, 6)
-    torch.testing.assert_close(embed(x), embed.proj(x).flatten(2).transpose(1, 2))
+    convolved = F.conv3d(x, embed.proj.weight, embed.proj.bias, stride=embed.proj.stride)
+    torch.testing.assert_close(embed(x), convolved.flatten(2).transpose(1, 2))

@@ -7,6 +7,11 @@ Examples:
   muybridge generate "a penguin hops" "a whale swims" --seed 7 -o films/
   muybridge generate --prompts prompts.txt -o films/
   muybridge generate --from car.mp4 --steps 50 -o car-50.mp4
+  muybridge generate "a red car" --lora style.safetensors:0.8
+  muybridge generate "a red car" --lora a.safetensors:0.6#1-10 --lora b.safetensors@double_blocks.0-9,single
+
+A LoRA is FILE[:WEIGHT][@BLOCKS][#STEPS]: WEIGHT 1 as trained, 0.5 half as strong, negative turns away; BLOCKS such as
+double_blocks.0-9,single or *img_attn*; STEPS such as 1-10, 11- or 5, counted from 1. Any layout of file is read.
 """
 
 import json
@@ -83,6 +88,13 @@ def command(
     ] = None,
     sampler: Annotated[str | None, typer.Option(help="euler, heun, ab2 or abm2.")] = None,
     steady: Annotated[float | None, typer.Option(help="Averaging along the motion, against flicker; 0 is off.")] = None,
+    loras: Annotated[
+        list[str] | None,
+        typer.Option("--lora", metavar="FILE[:WEIGHT][@BLOCKS][#STEPS]", help="Change the model; may be repeated."),
+    ] = None,
+    ignores_lora_text: Annotated[
+        bool, typer.Option("--ignore-lora-text", help="Use a LoRA without its changes of a text encoder.")
+    ] = False,
     device: Annotated[Device | None, typer.Option(help="Default: cuda where there is one.")] = None,
     dtype: Annotated[Precision | None, typer.Option(help="Default: float32 on cpu, bfloat16 on cuda.")] = None,
     memory: Annotated[str | None, typer.Option(metavar="AMOUNT", help="The most memory to use, such as 12GiB.")] = None,
@@ -105,6 +117,7 @@ def command(
         cfg=cfg,
         seed=_seed(seed),
         sampler=sampler,
+        loras=tuple(muybridge.LoraUse.parse(text, ignores_text=ignores_lora_text) for text in loras) if loras else None,
         steady=steady,
     )
     precision = dtype.value if dtype is not None else record.get("dtype")

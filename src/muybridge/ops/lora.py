@@ -5,6 +5,7 @@ as LyCORIS keeps them, arXiv 2309.14859) or the plain difference; DoRA (arXiv 24
 parameters, frozen unless they come as parameters, so the same classes train.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Self
 
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 OnTensor = Callable[[Tensor], Tensor]
 
 
-class Factors(nn.Module):
+class Factors(nn.Module, ABC):
     """A matrix (o, i) in some form. `forward` multiplies rows by it; `matrix` writes it out."""
 
     NAMES: tuple[str, ...] = ()  # its tensors in the order of the constructor; those in OUT have the rows of the matrix
@@ -41,18 +42,18 @@ class Factors(nn.Module):
         return type(self)(*(change(tensor) if name in self.OUT else tensor for name, tensor in self.tensors().items()))
 
     @property
+    @abstractmethod
     def shape(self) -> tuple[int, int]:
         """(o, i) of the matrix."""
-        raise NotImplementedError
 
     @property
     def rank(self) -> int | None:
         """What alpha is divided by; None where the form has no rank."""
         return None
 
+    @abstractmethod
     def matrix(self) -> Float[Tensor, "o i"]:
         """The matrix in the factors' dtype."""
-        raise NotImplementedError
 
 
 class LowRank(Factors):

@@ -3,6 +3,7 @@
 from muybridge.media.sidecar import read_settings
 from muybridge.pipelines.assemble import load
 from muybridge.pipelines.components import Components, TextSource
+from muybridge.pipelines.lora_use import LoraUse
 from muybridge.pipelines.progress import Progress
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.result import Video, check_destination
@@ -13,6 +14,7 @@ __all__ = [
     "Components",
     "Defaults",
     "GenerationRequest",
+    "LoraUse",
     "Pipeline",
     "Progress",
     "Settings",

@@ -10,6 +10,7 @@ from muybridge.core.errors import invalid
 from muybridge.core.seeding import MAX_SEED
 from muybridge.core.shapes import check_num_frames, check_size
 from muybridge.flow.samplers import sampler
+from muybridge.pipelines.lora_use import LoraUse
 
 SIZE_MULTIPLE_PX = 16  # released: 8 px per latent cell, 2 cells per token
 MAX_SIDE_PX = 8192  # convention: far beyond any trained size; memory decides well before
@@ -43,6 +44,7 @@ class GenerationRequest:
     cfg: float = 1.0
     seed: int = 0
     sampler: str = "euler"
+    loras: tuple[LoraUse, ...] = ()
     steady: float = 0.0
 
     def __post_init__(self) -> None:
@@ -55,6 +57,8 @@ class GenerationRequest:
         self._check_scales()
         _check_text("sampler", self.sampler, may_be_empty=False)
         sampler(self.sampler)
+        for use in self.loras:
+            use.check_num_steps(self.num_steps)
 
     @property
     def is_picture(self) -> bool:

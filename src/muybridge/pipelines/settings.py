@@ -8,6 +8,7 @@ from typing import Any, Self
 from muybridge.core import config
 from muybridge.core.errors import InvalidInput, WeightsError, invalid
 from muybridge.flow.timesteps import default_shift
+from muybridge.pipelines.lora_use import LoraUse
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.sizes import format_size, parse_size
 from muybridge.weights.catalog import CatalogueEntry
@@ -84,6 +85,7 @@ class Settings:
     cfg: float | None = None
     seed: int | Sequence[int] | None = None
     sampler: str | None = None
+    loras: tuple[LoraUse, ...] | None = None
     steady: float | None = None
 
     @classmethod
@@ -124,6 +126,7 @@ class Settings:
                 cfg=cfg,
                 seed=seed,
                 sampler=_first(self.sampler, defaults.sampler),
+                loras=self.loras or (),
                 steady=_first(self.steady, defaults.steady),
             )
             for prompt, seed in zip(prompts, seeds, strict=True)
@@ -132,6 +135,7 @@ class Settings:
 
 def settings_of(request: GenerationRequest) -> dict[str, Any]:
     """The request by the names of `Settings` and the prompt: what is recorded with a result."""
+    loras = {"loras": [config.to_dict(use) for use in request.loras]} if request.loras else {}
     return {
         "prompt": request.prompt,
         "negative": request.negative_prompt,
@@ -144,6 +148,7 @@ def settings_of(request: GenerationRequest) -> dict[str, Any]:
         "cfg": request.cfg,
         "seed": request.seed,
         "sampler": request.sampler,
+        **loras,
         "steady": request.steady,
     }
 

@@ -1,6 +1,7 @@
 """Text to video and, with one frame, text to image: the whole path from prompts to finished films.   Paper 4, 5.1."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -13,6 +14,8 @@ from muybridge.core.shapes import latent_shape
 from muybridge.media.frames import to_uint8
 from muybridge.pipelines.components import Components
 from muybridge.pipelines.denoise import Plan, Prompts, denoise
+from muybridge.pipelines.lora_use import LoraUse
+from muybridge.pipelines.loras import LoraShelf
 from muybridge.pipelines.memory import available_bytes, check_fits, held_bytes, parse_bytes
 from muybridge.pipelines.progress import Counter, OnProgress
 from muybridge.pipelines.request import GenerationRequest
@@ -31,6 +34,7 @@ class Pipeline:
 
     def __init__(self, components: Components) -> None:
         self.components = components
+        self._loras = LoraShelf(components.transformer)
 
     @property
     def name(self) -> str:
@@ -57,6 +61,7 @@ class Pipeline:
         cfg: float | None = None,
         seed: int | Sequence[int] | None = None,
         sampler: str | None = None,
+        loras: Sequence[LoraUse | str] | None = None,
         steady: float | None = None,
         memory: str | None = None,
         on_progress: OnProgress | None = None,
@@ -66,6 +71,7 @@ class Pipeline:
         negative: what classifier-free guidance (cfg above 1) turns away from. size: "WIDTHxHEIGHT" in px, "540p" or
         "720p", the presets with an aspect such as "9:16". frames: 4n+1, 1 for a picture. guidance: the embedded kind.
         seed: one (film i of a list gets seed + i) or one for each; left out, drawn and recorded in `.settings`.
+        loras: each a LoraUse or "FILE[:WEIGHT][@BLOCKS][#STEPS]", swapped from call to call without loading anew.
         steady: averages frames along their motion, against flicker; 0 is off. memory: "12GiB", the most to use.
         on_progress: called with a `Progress`; if it raises, the work stops.
 
@@ -85,13 +91,16 @@ class Pipeline:
             cfg=cfg,
             seed=seed,
             sampler=sampler,
+            loras=None if loras is None else tuple(map(LoraUse.of, loras)),
             steady=steady,
         )
         films = list(self.stream(self.requests(prompts, settings), memory=memory, on_progress=on_progress))
         return films[0] if isinstance(prompt, str) else films
 
     def requests(self, prompts: Sequence[str], settings: Settings) -> list[GenerationRequest]:
-        """One checked request for each prompt, the model's defaults where nothing was chosen."""
+        """One checked request for each prompt, the model's defaults where nothing was chosen, LoRAs with their hash."""
+        if settings.loras:
+            settings = replace(settings, loras=tuple(map(self._loras.identified, settings.loras)))
         return settings.requests(prompts, self.components.defaults)
 
     def settings_of(self, request: GenerationRequest) -> dict[str, Any]:
@@ -110,6 +119,7 @@ class Pipeline:
         """Raises DoesNotFit, or InvalidInput where the weights cannot do a request, before anything is computed."""
         for request in requests:
             self._check_guidance(request)
+            self._loras.check(request.loras)
             self._batch_size(request, memory)
 
     def stream(
@@ -188,17 +198,23 @@ class Pipeline:
         negative = _together([texts[request.negative_prompt, frames] for request in batch]) if has_negative else None
         channels = self.components.transformer.config.in_channels
         counter.advance("denoise", 0)
-        try:
-            return denoise(
-                self.components.transformer,
-                Prompts(positive=positive, negative=negative),
-                plan=Plan.of(first),
-                seeds=[request.seed for request in batch],
-                shape=latent_shape(first.num_frames, first.height, first.width, channels=channels),
-                on_step=lambda: counter.advance("denoise", len(batch)),
-            )
-        except torch.OutOfMemoryError as error:
-            raise _too_large(first, error) from None
+        with self._loras.active(first.loras) as next_step:
+
+            def on_step() -> None:
+                next_step()
+                counter.advance("denoise", len(batch))
+
+            try:
+                return denoise(
+                    self.components.transformer,
+                    Prompts(positive=positive, negative=negative),
+                    plan=Plan.of(first),
+                    seeds=[request.seed for request in batch],
+                    shape=latent_shape(first.num_frames, first.height, first.width, channels=channels),
+                    on_step=on_step,
+                )
+            except torch.OutOfMemoryError as error:
+                raise _too_large(first, error) from None
 
     def _finish(self, request: GenerationRequest, latents: Float[Tensor, "c t h w"], counter: Counter) -> Video:
         counter.advance("decode", 0)
@@ -228,7 +244,7 @@ def _checked_list(prompts: Sequence[str]) -> list[str]:
 
 def _shared(request: GenerationRequest) -> tuple[Any, ...]:
     """What films of one batch have in common."""
-    return (request.width, request.height, request.num_frames, request.cfg != 1, Plan.of(request))
+    return (request.width, request.height, request.num_frames, request.cfg != 1, request.loras, Plan.of(request))
 
 
 def _text_frames(request: GenerationRequest) -> int:

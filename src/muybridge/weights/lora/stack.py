@@ -28,13 +28,13 @@ class ActiveLora:
     """A LoRA in use. weight: how strongly; 1 as trained, negative turns away.
 
     blocks: as `selected` reads it, None for all. steps: the first and the last step of the sampling that it acts in,
-    counted from 1, None for all.
+    counted from 1, None for all; a last of None for all from the first on.
     """
 
     lora: Lora
     weight: float = 1.0
     blocks: str | None = None
-    steps: tuple[int, int] | None = None
+    steps: tuple[int, int | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,9 +104,9 @@ class LoraStack:
     def at_step(self, step: int) -> None:
         """Turn on what acts in this step of the sampling, counted from 1, and off what does not."""
         for attached in self._attached:
-            use = attached.use
-            is_on = use.steps is None or use.steps[0] <= step <= use.steps[1]
-            attached.dial.strength = use.weight if is_on and not self.is_fused else 0.0
+            first, last = attached.use.steps or (1, None)
+            is_on = first <= step and (last is None or step <= last)
+            attached.dial.strength = attached.use.weight if is_on and not self.is_fused else 0.0
 
     def mute(self) -> None:
         """Turn everything off, but leave it at hand."""

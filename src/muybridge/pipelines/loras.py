@@ -1,0 +1,73 @@
+"""The LoRAs of a pipeline: read once, swapped between films without building the model anew."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from muybridge.core.errors import invalid
+from muybridge.core.files import sha256
+from muybridge.pipelines.lora_use import SYNTAX, LoraUse
+from muybridge.transformer import Transformer
+from muybridge.weights.lora import ActiveLora, Lora, LoraStack, read_lora
+
+
+class LoraShelf:
+    """LoRA files by their content, and those that act on one transformer now."""
+
+    def __init__(self, transformer: Transformer) -> None:
+        self._stack = LoraStack(transformer)
+        self._loras: dict[tuple[str, bool], Lora] = {}
+        self._digests: dict[tuple[Path, int, int], str] = {}
+
+    def identified(self, use: LoraUse) -> LoraUse:
+        """The use with its file's full path and hash, so that it can be repeated from anywhere.
+
+        Raises InvalidInput where there is no such file, or it is not the one that the hash says.
+        """
+        path = Path(use.file).expanduser().absolute()
+        if not path.is_file():
+            raise invalid(f"lora {use.file}", "no such file", f"check the path, or write {SYNTAX}")
+        digest = self._digest(path)
+        if use.sha256 not in (None, digest):
+            rule = f"the result was made with {str(use.sha256)[:12]}..., this file is {digest[:12]}..."
+            raise invalid(f"lora {path}", rule, "bring the file back, or name it with --lora to use it all the same")
+        return replace(use, file=str(path), sha256=digest)
+
+    def check(self, uses: Sequence[LoraUse]) -> None:
+        """Read and fit them all. Raises WeightsError or InvalidInput where one cannot act on the transformer."""
+        with self.active(uses):
+            pass
+
+    @contextmanager
+    def active(self, uses: Sequence[LoraUse]) -> Iterator[Callable[[], None]]:
+        """The uses act inside, from the first sampler step on; gives what is to be called after each step.
+
+        Outside the transformer is as it was; what was fitted stays at hand for the next film with the same.
+        """
+        self._stack.set([self._active(use) for use in uses])
+        step = 1
+
+        def next_step() -> None:
+            nonlocal step
+            step += 1
+            self._stack.at_step(step)
+
+        try:
+            yield next_step
+        finally:
+            self._stack.mute()
+
+    def _active(self, use: LoraUse) -> ActiveLora:
+        found = self.identified(use)
+        key = (found.sha256 or "", use.ignores_text)
+        if key not in self._loras:
+            self._loras[key] = read_lora(found.file, text_encoder="ignore" if use.ignores_text else "refuse")
+        return ActiveLora(lora=self._loras[key], weight=use.weight, blocks=use.blocks, steps=use.steps)
+
+    def _digest(self, path: Path) -> str:
+        stat = path.stat()
+        key = (path, stat.st_mtime_ns, stat.st_size)
+        if key not in self._digests:
+            self._digests[key] = sha256(path)
+        return self._digests[key]
