@@ -6,6 +6,7 @@ texts = world.captions(scene, 4)             # four wordings
 fields = world.structured(scene)             # every field of the paper's caption
 pixels = world.render(scene, size_px=128)    # uint8 (t, h, w, 3)
 truth = world.truth(scene, size_px=128)      # masks, trajectories, depth, the camera's path
+flow = world.flow(scene, size_px=128)        # where each pixel's point goes; of "staged" scenes
 
 It has two editions. "flat" is the one that the shipped gallop was trained on: one subject, nine camera movements that
 slide and zoom a picture; its scenes, captions and pixels never change. "staged" is the complete one: up to three
@@ -28,13 +29,14 @@ from muybridge.core.errors import invalid
 from muybridge.core.seeding import mix
 from muybridge.worlds.captions import long_caption, short_caption, structured
 from muybridge.worlds.composite import Frame
-from muybridge.worlds.flat import draw_flat, perform_flat, witness_flat
+from muybridge.worlds.flat import FlatPerformance, draw_flat, perform_flat, witness_flat
+from muybridge.worlds.flow import Flow, optical_flow
 from muybridge.worlds.library import SOURCE_FPS, SpriteLibrary, WebpLibrary
 from muybridge.worlds.lights import LIGHTS
 from muybridge.worlds.movements import MOVEMENTS
 from muybridge.worlds.prose import dense_staged, short_staged, staged_caption, structured_staged
 from muybridge.worlds.scene import Scene, draw_scene, is_held_out
-from muybridge.worlds.staged import draw_performance, perform, witness
+from muybridge.worlds.staged import Performance, draw_performance, perform, witness
 from muybridge.worlds.staging import MAX_SUBJECTS, Repertoire, StagedScene, at_rest, draw_staged, is_pair_held_out
 from muybridge.worlds.structured import StructuredCaption
 from muybridge.worlds.styles import STYLES
@@ -43,6 +45,7 @@ from muybridge.worlds.truth import Truth
 from muybridge.worlds.world import Split
 
 AnyScene = Scene | StagedScene
+Size = tuple[int, int] | int | None  # (width, height), the side of a square, or the config's
 _TABLES = MappingProxyType({"styles": tuple(STYLES), "lights": tuple(LIGHTS), "cameras": MOVEMENTS})
 
 
@@ -231,45 +234,45 @@ class SpritesWorld:
             return structured(scene, self.subject(scene))
         return structured_staged(scene, self._subjects)
 
-    def render(
-        self, scene: AnyScene, *, size_px: tuple[int, int] | int | None = None, num_frames: int | None = None
-    ) -> np.ndarray:
+    def render(self, scene: AnyScene, *, size_px: Size = None, num_frames: int | None = None) -> np.ndarray:
         """A scene's pixels, uint8 (t, h, w, 3). `size_px` is (width, height) or the side of a square.
 
         Fewer frames than the config's show the clip's beginning; more stretch the movement over the longer clip. One
         frame is a picture: the middle of the movement.
         """
-        frame = self._frame(size_px)
-        progress, seconds = self._times(num_frames or self.config.num_frames)
         if isinstance(scene, Scene):
-            film = draw_flat(
-                perform_flat(
-                    scene, self.subject(scene), library=self.library, frame=frame, progress=progress, seconds=seconds
-                )
-            )
+            film = draw_flat(self._flat(scene, size_px, num_frames))
         else:
-            film = draw_performance(
-                perform(scene, self._subjects, library=self.library, frame=frame, progress=progress, seconds=seconds)
-            )
+            film = draw_performance(self._staged(scene, size_px, num_frames))
         return rearrange(film.round_().clamp_(0, 255).to(torch.uint8), "t c h w -> t h w c").contiguous().numpy()
 
-    def truth(
-        self, scene: AnyScene, *, size_px: tuple[int, int] | int | None = None, num_frames: int | None = None
-    ) -> Truth:
+    def truth(self, scene: AnyScene, *, size_px: Size = None, num_frames: int | None = None) -> Truth:
         """Who is where in the pixels that `render` draws with the same arguments."""
-        frame = self._frame(size_px)
-        progress, seconds = self._times(num_frames or self.config.num_frames)
         if isinstance(scene, Scene):
-            return witness_flat(
-                perform_flat(
-                    scene, self.subject(scene), library=self.library, frame=frame, progress=progress, seconds=seconds
-                )
-            )
-        return witness(
-            perform(scene, self._subjects, library=self.library, frame=frame, progress=progress, seconds=seconds)
+            return witness_flat(self._flat(scene, size_px, num_frames))
+        return witness(self._staged(scene, size_px, num_frames))
+
+    def flow(self, scene: AnyScene, *, size_px: Size = None, num_frames: int | None = None) -> Flow:
+        """The optical flow of those pixels. Raises InvalidInput on a scene of the flat edition."""
+        if isinstance(scene, Scene):
+            raise invalid("a flat scene", "its flow is not known", "take one of complete_sprites()")
+        performance = self._staged(scene, size_px, num_frames)
+        return optical_flow(performance, witness(performance))
+
+    def _flat(self, scene: Scene, size_px: Size, num_frames: int | None) -> FlatPerformance:
+        progress, seconds = self._times(num_frames or self.config.num_frames)
+        subject, frame = self.subject(scene), self._frame(size_px)
+        return perform_flat(
+            scene, subject, library=self.library, frame=frame, progress=progress, seconds=seconds
+        )  # fmt: skip
+
+    def _staged(self, scene: StagedScene, size_px: Size, num_frames: int | None) -> Performance:
+        progress, seconds = self._times(num_frames or self.config.num_frames)
+        return perform(
+            scene, self._subjects, library=self.library, frame=self._frame(size_px), progress=progress, seconds=seconds
         )
 
-    def _frame(self, size_px: tuple[int, int] | int | None) -> Frame:
+    def _frame(self, size_px: Size) -> Frame:
         if size_px is None:
             return Frame(width_px=self.config.width_px, height_px=self.config.height_px)
         width, height = (size_px, size_px) if isinstance(size_px, int) else size_px
