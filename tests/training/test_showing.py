@@ -75,6 +75,6 @@ def peak_bytes(work: Callable[[], object]) -> int:
     changes = [event for event in results.kineto_results.events() if event.name() == "[memory]"]
     held = peak = 0
     for change in sorted(changes, key=lambda event: event.start_ns()):
-        held += change.nbytes()
+        held += change.nbytes()  # type: ignore[attr-defined]
         peak = max(peak, held)
     return peak
