@@ -1,6 +1,7 @@
 """Small networks with random weights, and ways to damage a file."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from muybridge.text.config import LanguageConfig, PooledConfig
 from muybridge.transformer import Transformer, TransformerConfig
-from muybridge.vae import VAEConfig, VideoVAE
+from muybridge.vae import ShuffleVAEConfig, VAEConfig, VideoVAE
 from muybridge.weights.layouts import Entries, Table, from_official
 from muybridge.weights.registry import NETWORKS, Network
 from muybridge.weights.stored import from_tensor
@@ -26,9 +27,18 @@ LANGUAGE = LanguageConfig(
 POOLED = PooledConfig(
     vocab_size=30, hidden_size=8, num_layers=2, num_heads=2, mlp_dim=12, max_tokens=9, eos_token_id=29
 )
-SMALL = {"hunyuanvideo": TRANSFORMER, "hunyuanvideo-vae": VAE, "language-model": LANGUAGE, "clip-text": POOLED}
+TRANSFORMER_15 = replace(
+    TRANSFORMER, in_channels=9, out_channels=4, patch_size=(1, 1, 1), num_single_blocks=0, pooled_dim=0,
+    has_guidance=False, has_split_qkv=True, glyph_dim=8, vision_dim=6, has_end_sigma=True,
+)  # fmt: skip
+VAE_15 = ShuffleVAEConfig(block_channels=(4, 8, 16, 16), spatial_ratio=8, layers_per_block=1, latent_channels=4)
+SMALL = {
+    "hunyuanvideo": TRANSFORMER, "hunyuanvideo-vae": VAE, "hunyuanvideo-1.5": TRANSFORMER_15,
+    "hunyuanvideo-1.5-vae": VAE_15, "language-model": LANGUAGE, "clip-text": POOLED,
+}  # fmt: skip
 BESIDE = {  # the config.json that a small model needs beside it, as others write it
     "hunyuanvideo": {"rope_axes_dim": [4, 6, 6]},
+    "hunyuanvideo-1.5": {"rope_axes_dim": [4, 6, 6]},
     "hunyuanvideo-vae": {"norm_num_groups": 2, "block_out_channels": [4, 4, 8, 8]},
     "language-model": {"num_attention_heads": 4, "head_dim": 4, "rope_theta": 100.0, "rms_norm_eps": 1e-5},
     "clip-text": {"num_attention_heads": 2, "hidden_act": "quick_gelu", "eos_token_id": 29},

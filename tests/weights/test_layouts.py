@@ -7,8 +7,8 @@ import torch
 
 from muybridge.core.errors import WeightsError
 from muybridge.text.config import LanguageConfig, PooledConfig
-from muybridge.transformer import TransformerConfig
-from muybridge.vae import VAEConfig
+from muybridge.transformer import HUNYUANVIDEO_15, TransformerConfig
+from muybridge.vae import ShuffleVAEConfig, VAEConfig
 from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.layouts import (
     INFIXES,
@@ -42,11 +42,14 @@ every_layout = pytest.mark.parametrize(("network", "table"), LAYOUTS, ids=LAYOUT
 RELEASED = {
     "hunyuanvideo": (TransformerConfig(), {"diffusers": 1264, "comfy": 856, "comfy-scale": 856, "fastvideo": 856}),
     "hunyuanvideo-vae": (VAEConfig(), {"diffusers": 248, "comfy": 248}),
+    "hunyuanvideo-1.5": (HUNYUANVIDEO_15, {"diffusers": 1801}),
+    "hunyuanvideo-1.5-vae": (ShuffleVAEConfig(), {"diffusers": 218}),
     "language-model": (LanguageConfig(), {"causal-lm": 290, "llava": 290, "llava-2025": 290}),
     "clip-text": (PooledConfig(), {"clip": 196}),
 }
 NUM_PARAMETERS = {
     "hunyuanvideo": 12_821_012_544, "hunyuanvideo-vae": 246_478_803,
+    "hunyuanvideo-1.5": 8_326_608_160, "hunyuanvideo-1.5-vae": 1_260_634_115,
     "language-model": 7_505_186_816, "clip-text": 123_060_480,
 }  # fmt: skip
 
@@ -101,7 +104,7 @@ def test_nothing_is_copied_but_what_must_be_joined(network: Network, table: Tabl
 @every_layout
 def test_a_file_is_recognised_by_its_keys_alone(network: Network, table: Table):
     found = recognise(checkpoint_of(network, in_layout(small_state(network), table)))
-    is_named_alike = network.kind == "vae" and table.layout == "diffusers"
+    is_named_alike = network.name == "hunyuanvideo-vae" and table.layout == "diffusers"
     assert (found.network, found.layout) == (network, "official" if is_named_alike else table.layout)
     assert found.entries.keys() == small_state(network).keys()
     assert found.in_layout(found.layout) is found.stored
@@ -216,23 +219,26 @@ def test_two_models_in_one_file_are_not_merged():
         stripped(entries_of({"a": torch.ones(1), "module.a": torch.ones(1)}))
 
 
+SYSTEM = {  # one file's prefixes, and the networks behind them
+    "model.diffusion_model.": ("hunyuanvideo", "comfy"),
+    "vae.": ("hunyuanvideo-vae", "comfy"),
+    "text_encoders.llama.transformer.": ("language-model", "causal-lm"),
+    "text_encoders.clip_l.transformer.": ("clip-text", "clip"),
+}
+
+
 def system() -> Entries:
     """A whole system in one file, as ComfyUI saves it."""
-    layouts = {
-        "model.diffusion_model.": ("hunyuanvideo", "comfy"),
-        "vae.": ("hunyuanvideo-vae", "comfy"),
-        "text_encoders.llama.transformer.": ("language-model", "causal-lm"),
-        "text_encoders.clip_l.transformer.": ("clip-text", "clip"),
-    }
     whole: dict[str, StoredTensor] = {}
-    for prefix, wanted in layouts.items():
+    for prefix, wanted in SYSTEM.items():
         network, table = next((n, t) for n, t in LAYOUTS if (n.name, t.layout) == wanted)
         whole |= {prefix + key: entry for key, entry in in_layout(small_state(network), table).items()}
     return whole
 
 
-@pytest.mark.parametrize("network", NETWORKS[:4], ids=[network.name for network in NETWORKS[:4]])
-def test_a_file_with_a_whole_system_gives_each_of_its_models(network: Network):
+@pytest.mark.parametrize("name", [name for name, _ in SYSTEM.values()])
+def test_a_file_with_a_whole_system_gives_each_of_its_models(name: str):
+    network = next(network for network in NETWORKS if network.name == name)
     found = recognise(checkpoint_of(network, system()), kind=network.kind)
     state = TensorMap(found.entries)
     assert found.network is network and all(

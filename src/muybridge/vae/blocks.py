@@ -79,10 +79,7 @@ class Upsample(nn.Module):
 
 
 class FrameCausalAttention(nn.Module):
-    """Single-head attention over all positions of a token's own and earlier frames, plus the input.
-
-    Computed one query frame at a time against the keys so far, so the (t h w)^2 mask never exists.
-    """
+    """Single-head attention over all positions of a token's own and earlier frames, plus the input."""
 
     def __init__(self, channels: int, *, num_groups: int, norm: Norm):
         super().__init__()
@@ -96,14 +93,7 @@ class FrameCausalAttention(nn.Module):
         """Same shape; peak extra memory is one frame's attention over the clip."""
         t, h, w = x.shape[2:]
         tokens = rearrange(self.group_norm(x), "b c t h w -> b 1 (t h w) c")
-        query, key, value = self.to_q(tokens), self.to_k(tokens), self.to_v(tokens)
-        frames = [
-            F.scaled_dot_product_attention(
-                query[:, :, i * h * w : (i + 1) * h * w], key[:, :, : (i + 1) * h * w], value[:, :, : (i + 1) * h * w]
-            )
-            for i in range(t)
-        ]
-        mixed = self.to_out[0](torch.cat(frames, dim=2))
+        mixed = self.to_out[0](attend_by_frame(self.to_q(tokens), self.to_k(tokens), self.to_v(tokens), num_frames=t))
         return x + rearrange(mixed, "b 1 (t h w) c -> b c t h w", t=t, h=h, w=w)
 
 
@@ -152,3 +142,20 @@ class MidBlock(nn.Module):
         for attention in self.attentions:
             x = attention(x)
         return self.resnets[1](x)
+
+
+def attend_by_frame(
+    query: Float[Tensor, "b 1 n c"], key: Float[Tensor, "b 1 n c"], value: Float[Tensor, "b 1 n c"], *, num_frames: int
+) -> Float[Tensor, "b 1 n c"]:
+    """Attention of each frame's tokens to those of its own and earlier frames; n = num_frames equal runs.
+
+    Computed one query frame at a time against the keys so far, so the n x n mask never exists.
+    """
+    size = query.shape[2] // num_frames
+    frames = [
+        F.scaled_dot_product_attention(
+            query[:, :, i * size : (i + 1) * size], key[:, :, : (i + 1) * size], value[:, :, : (i + 1) * size]
+        )
+        for i in range(num_frames)
+    ]
+    return torch.cat(frames, dim=2)

@@ -68,9 +68,7 @@ class VideoVAE(nn.Module):
 
         Computed in the dtype of the parameters. Raises InvalidInput on another number of channels.
         """
-        channels = self.config.latent_channels
-        if latents.ndim != 5 or latents.shape[1] != channels:
-            raise invalid(f"latents {tuple(latents.shape)}", f"must be (b, {channels}, t, h, w)", "use this VAE's own")
+        check_latents(latents, self.config.latent_channels)
         latents = latents.to(self.dtype)
         pixels = self.decoder(self.post_quant_conv(latents))
         if not self.config.has_linear_path:
@@ -82,11 +80,17 @@ class VideoVAE(nn.Module):
         return self.linear_in(F.pad(pixels, (0, 0, 0, 0, TEMPORAL_RATIO - 1, 0), mode="replicate"))
 
 
-def check_pixels(pixels: Tensor) -> None:
-    """Raises InvalidInput unless they are films (b, 3, 1+4n, 8m, 8k) of floating numbers."""
+def check_pixels(pixels: Tensor, *, spatial_ratio: int = SPATIAL_RATIO, temporal_ratio: int = TEMPORAL_RATIO) -> None:
+    """Raises InvalidInput unless they are films (b, 3, 1+4n, 8m, 8k) of floating numbers, or of other ratios."""
     if pixels.ndim != 5 or pixels.shape[1] != 3:
         raise invalid(f"pixels {tuple(pixels.shape)}", "must be (b, 3, f, y, x)", "a picture is a film of one frame")
     if not pixels.is_floating_point():
         raise invalid(f"pixels of {pixels.dtype}", "must be floating, in [-1, 1]", "use media.frames.from_uint8")
-    check_num_frames(pixels.shape[2])
-    check_size(pixels.shape[4], pixels.shape[3], multiple=SPATIAL_RATIO)
+    check_num_frames(pixels.shape[2], ratio=temporal_ratio)
+    check_size(pixels.shape[4], pixels.shape[3], multiple=spatial_ratio)
+
+
+def check_latents(latents: Tensor, channels: int) -> None:
+    """Raises InvalidInput unless they are (b, channels, t, h, w)."""
+    if latents.ndim != 5 or latents.shape[1] != channels:
+        raise invalid(f"latents {tuple(latents.shape)}", f"must be (b, {channels}, t, h, w)", "use this VAE's own")

@@ -5,7 +5,7 @@ from typing import Any
 
 from muybridge.core.errors import invalid
 from muybridge.transformer import TransformerConfig
-from muybridge.vae import VAEConfig
+from muybridge.vae import ShuffleVAEConfig, VAEConfig
 from muybridge.weights.recognise import Config
 
 
@@ -17,37 +17,68 @@ def diffusers_config(config: Config, source_config: Mapping[str, Any] | None = N
     """
     if isinstance(config, VAEConfig):
         return _diffusers_vae(config)
+    if isinstance(config, ShuffleVAEConfig):
+        return _diffusers_vae15(config)
     if not isinstance(config, TransformerConfig):
         raise invalid(type(config).__name__, "diffusers has no config for it", "use layout official")
     t, h, w = config.patch_size
     if h != w:
         raise invalid(f"patch_size={config.patch_size}", "diffusers has square patches only", "use layout official")
+    fields = _transformer15_fields if config.has_split_qkv else _transformer_fields
+    return fields(config, source_config or {}) | {"patch_size": h, "patch_size_t": t, "qk_norm": "rms_norm"}
+
+
+def _transformer_fields(config: TransformerConfig, source_config: Mapping[str, Any]) -> dict[str, Any]:
     conditioned = {33: "latent_concat"}.get(config.in_channels)
     return {
         "_class_name": "HunyuanVideoTransformer3DModel",
-        **_transformer_fields(config),
-        "patch_size": h,
-        "patch_size_t": t,
-        "qk_norm": "rms_norm",
-        "image_condition_type": (source_config or {}).get("image_condition_type", conditioned),
+        **_common_fields(config),
+        "num_single_layers": config.num_single_blocks,
+        "guidance_embeds": config.has_guidance,
+        "pooled_projection_dim": config.pooled_dim,
+        "image_condition_type": source_config.get("image_condition_type", conditioned),
     }
 
 
-def _transformer_fields(config: TransformerConfig) -> dict[str, Any]:
+def _transformer15_fields(config: TransformerConfig, source_config: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "_class_name": "HunyuanVideo15Transformer3DModel",
+        **_common_fields(config),
+        "text_embed_2_dim": config.glyph_dim,
+        "image_embed_dim": config.vision_dim,
+        "use_meanflow": config.has_end_sigma,
+        **{name: source_config[name] for name in ("target_size", "task_type") if name in source_config},
+    }
+
+
+def _common_fields(config: TransformerConfig) -> dict[str, Any]:
     return {
         "in_channels": config.in_channels,
         "out_channels": config.out_channels,
         "num_attention_heads": config.num_heads,
         "attention_head_dim": config.head_dim,
         "num_layers": config.num_double_blocks,
-        "num_single_layers": config.num_single_blocks,
         "num_refiner_layers": config.num_refiner_blocks,
         "mlp_ratio": config.mlp_ratio,
-        "guidance_embeds": config.has_guidance,
         "text_embed_dim": config.text_dim,
-        "pooled_projection_dim": config.pooled_dim,
         "rope_theta": config.rope_theta,
         "rope_axes_dim": list(config.rope_axes_dim),
+    }
+
+
+def _diffusers_vae15(config: ShuffleVAEConfig) -> dict[str, Any]:
+    return {
+        "_class_name": "AutoencoderKLHunyuanVideo15",
+        "in_channels": 3,
+        "out_channels": 3,
+        "latent_channels": config.latent_channels,
+        "block_out_channels": list(config.block_channels),
+        "layers_per_block": config.layers_per_block,
+        "spatial_compression_ratio": config.spatial_ratio,
+        "temporal_compression_ratio": config.temporal_ratio,
+        "downsample_match_channel": True,
+        "upsample_match_channel": True,
+        "scaling_factor": config.scaling_factor,
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from muybridge.core.config import from_dict
 from muybridge.core.errors import InvalidInput, WeightsError
 from muybridge.transformer import TransformerConfig
-from muybridge.vae import VAEConfig
+from muybridge.vae import ShuffleVAEConfig, VAEConfig
 from muybridge.weights.accounting import nearest
 from muybridge.weights.layouts import Entries, Kind
 
@@ -21,7 +21,8 @@ _TRANSFORMER_FIELDS = {  # diffusers' config.json: ours
     "num_layers": "num_double_blocks", "num_single_layers": "num_single_blocks",
     "num_refiner_layers": "num_refiner_blocks", "mlp_ratio": "mlp_ratio", "guidance_embeds": "has_guidance",
     "text_embed_dim": "text_dim", "pooled_projection_dim": "pooled_dim", "rope_theta": "rope_theta",
-    "rope_axes_dim": "rope_axes_dim",
+    "rope_axes_dim": "rope_axes_dim", "text_embed_2_dim": "glyph_dim", "image_embed_dim": "vision_dim",
+    "use_meanflow": "has_end_sigma",
 }  # fmt: skip
 _VAE_FIELDS = {  # the same in the released config.json and in diffusers'
     "block_out_channels": "block_channels", "layers_per_block": "layers_per_block", "norm_num_groups": "norm_groups",
@@ -93,7 +94,27 @@ def transformer_config(shapes: Shapes, beside: Mapping[str, Any] | None) -> Tran
 
     Raises WeightsError where a key that tells a size is missing, or the rotary axes cannot be known.
     """
-    values = _transformer_shapes(shapes)
+    values = _transformer_shapes(shapes) | {
+        "pooled_dim": shapes.of("vector_in.in_layer.weight", 2)[1],
+        "has_guidance": "guidance_in.mlp.0.weight" in shapes,
+    }
+    return _transformer(values, shapes, beside)
+
+
+def transformer15_config(shapes: Shapes, beside: Mapping[str, Any] | None) -> TransformerConfig:
+    """As `transformer_config`, of HunyuanVideo-1.5."""
+    values = _transformer_shapes(shapes) | {
+        "pooled_dim": 0,
+        "has_guidance": False,
+        "has_split_qkv": True,
+        "glyph_dim": shapes.of("byt5_in.layernorm.weight", 1)[0],
+        "vision_dim": shapes.of("vision_in.proj.0.weight", 1)[0],
+        "has_end_sigma": "time_r_in.mlp.0.weight" in shapes,
+    }
+    return _transformer(values, shapes, beside)
+
+
+def _transformer(values: dict[str, Any], shapes: Shapes, beside: Mapping[str, Any] | None) -> TransformerConfig:
     if beside and "num_attention_heads" in beside:
         values |= {ours: beside[name] for name, ours in _TRANSFORMER_FIELDS.items() if beside.get(name) is not None}
         if isinstance(beside.get("attention_head_dim"), int):
@@ -133,6 +154,27 @@ def vae_config(shapes: Shapes, beside: Mapping[str, Any] | None) -> VAEConfig:
     return built(VAEConfig, values, shapes.path)
 
 
+def vae15_config(shapes: Shapes, beside: Mapping[str, Any] | None) -> ShuffleVAEConfig:
+    """HunyuanVideo-1.5's, read off the shapes, with the released scale; a `config.json` beside the file counts more.
+
+    Raises WeightsError where a key that tells a size is missing.
+    """
+    levels = [f"encoder.down.{level}." for level in range(shapes.depth("encoder.down"))]
+    channels = [shapes.of(f"{level}block.0.conv1.conv.weight", 5)[0] for level in levels]
+    reduced = [shapes.of(f"{level}downsample.conv.conv.weight", 5)[0] for level in levels[:-1]]
+    volumes = [inner // width for inner, width in zip(channels[1:], reduced, strict=True)]  # 4 in space, 8 in time too
+    values: dict[str, Any] = {
+        "block_channels": channels,
+        "layers_per_block": shapes.depth("encoder.down.0.block"),
+        "latent_channels": shapes.of("decoder.conv_in.conv.weight", 5)[1],
+        "spatial_ratio": 2 ** len(volumes),
+        "temporal_ratio": 2 ** volumes.count(8),
+    }
+    if beside and "scaling_factor" in beside:
+        values["scaling_factor"] = beside["scaling_factor"]
+    return built(ShuffleVAEConfig, values, shapes.path)
+
+
 def _transformer_shapes(shapes: Shapes) -> dict[str, Any]:
     hidden, in_channels, *patch = shapes.of("img_in.proj.weight", 5)
     double, single = shapes.depth("double_blocks"), shapes.depth("single_blocks")
@@ -151,8 +193,6 @@ def _transformer_shapes(shapes: Shapes) -> dict[str, Any]:
         "num_single_blocks": single,
         "num_refiner_blocks": shapes.depth("txt_in.individual_token_refiner.blocks"),
         "text_dim": shapes.of("txt_in.input_embedder.weight", 2)[1],
-        "pooled_dim": shapes.of("vector_in.in_layer.weight", 2)[1],
-        "has_guidance": "guidance_in.mlp.0.weight" in shapes,
     }
     if head_dim in ROPE_AXES:
         values["rope_axes_dim"] = ROPE_AXES[head_dim]

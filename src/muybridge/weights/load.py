@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from pathlib import Path
-from typing import cast as typed
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -13,9 +13,10 @@ from muybridge.transformer import Transformer, TransformerConfig
 from muybridge.vae import VAEConfig, VideoVAE
 from muybridge.weights.files import Component, open_checkpoint
 from muybridge.weights.layouts import Entries
-from muybridge.weights.recognise import Config, build, recognise
+from muybridge.weights.recognise import Config, recognise
 from muybridge.weights.stored import cast
 
+M = TypeVar("M", bound=nn.Module)
 _LOG = logging.getLogger(__name__)
 
 
@@ -34,29 +35,44 @@ def load_transformer(
     config: for files that do not tell theirs. key: `module` or `ema` of a released `.pt`.
     verify: compare with the checksums that the file carries. Raises WeightsError.
     """
-    return typed(Transformer, _load(Path(path), "transformer", dtype=dtype, config=config, key=key, verify=verify))
+    model = load_model(path, kind="transformer", dtype=dtype, config=config, key=key, verify=verify)
+    return _checked(Transformer, model, path)
 
 
 def load_vae(
     path: str | Path, *, dtype: torch.dtype | None = None, config: VAEConfig | None = None, verify: bool = True
 ) -> VideoVAE:
     """The VAE in a file or folder, on the CPU, in eval mode, its parameters frozen; otherwise as `load_transformer`."""
-    return typed(VideoVAE, _load(Path(path), "vae", dtype=dtype, config=config, key="module", verify=verify))
+    return _checked(VideoVAE, load_model(path, kind="vae", dtype=dtype, config=config, verify=verify), path)
 
 
-def _load(
-    path: Path, kind: Component, *, dtype: torch.dtype | None, config: Config | None, key: str, verify: bool
+def load_model(
+    path: str | Path,
+    *,
+    kind: Component,
+    dtype: torch.dtype | None = None,
+    config: Config | None = None,
+    key: str = "module",
+    verify: bool = True,
 ) -> nn.Module:
+    """Whichever network of this kind is in a file or folder, also HunyuanVideo-1.5's VAE; as `load_transformer`."""
     checkpoint = open_checkpoint(path, component=kind, key=key, verify=verify)
     found = recognise(checkpoint, kind=kind, config=config)
     if found.kind != kind:
         raise WeightsError(f"{checkpoint.path}: holds a {found.kind}, not a {kind}; give the {kind}'s file.")
     entries = found.official()
     dtype = dtype or _commonest_dtype(entries, checkpoint.path)
-    model = build(found.config)
+    model = found.network.on_meta(found.config)
     state = {name: cast(entry, dtype).read() for name, entry in entries.items()}
     model.load_state_dict(state, strict=True, assign=True)
     return model.requires_grad_(False).eval()
+
+
+def _checked(cls: type[M], model: nn.Module, path: str | Path) -> M:
+    if isinstance(model, cls):
+        return model
+    rule = f"holds a {type(model).__name__}, where a {cls.__name__} is needed"
+    raise WeightsError(f"{path}: {rule}; give another file, or open it with load_model.")
 
 
 def _commonest_dtype(entries: Entries, path: Path) -> torch.dtype:

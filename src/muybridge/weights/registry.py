@@ -18,12 +18,12 @@ from torch import nn
 
 from muybridge.text.config import LanguageConfig, PooledConfig
 from muybridge.transformer import Transformer, TransformerConfig
-from muybridge.vae import VAEConfig, VideoVAE
-from muybridge.weights.configs import Shapes, transformer_config, vae_config
-from muybridge.weights.layouts import Entries, Kind, Table, text, transformer, vae
+from muybridge.vae import ShuffleVAE, ShuffleVAEConfig, VAEConfig, VideoVAE
+from muybridge.weights.configs import Shapes, transformer15_config, transformer_config, vae15_config, vae_config
+from muybridge.weights.layouts import Entries, Kind, Table, text, transformer, transformer15, vae, vae15
 from muybridge.weights.text_configs import language_config, pooled_config
 
-Config = TransformerConfig | VAEConfig | LanguageConfig | PooledConfig
+Config = TransformerConfig | VAEConfig | ShuffleVAEConfig | LanguageConfig | PooledConfig
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -99,6 +99,32 @@ NETWORKS: tuple[Network, ...] = (
         variants=(
             ({"block_channels": (128, 256, 512, 512), "norm": "clip"}, "HunyuanVideo VAE, 4x8x8"),
             ({}, "causal 3D VAE, 4x8x8, {latent_channels} channels"),
+        ),
+    ),
+    Network(
+        name="hunyuanvideo-1.5",
+        kind="transformer",
+        tables=transformer15.TABLES,
+        config_type=TransformerConfig,
+        read_config=transformer15_config,
+        build=Transformer,
+        variants=(
+            ({"hidden_size": 2048, "in_channels": 65, "has_end_sigma": True}, "HunyuanVideo-1.5, step-distilled"),
+            ({"hidden_size": 2048, "in_channels": 65}, "HunyuanVideo-1.5"),
+            ({"hidden_size": 2048, "in_channels": 98}, "HunyuanVideo-1.5, super-resolution"),
+            ({}, "HunyuanVideo-1.5 transformer of width {hidden_size}, {num_double_blocks} blocks"),
+        ),
+    ),
+    Network(
+        name="hunyuanvideo-1.5-vae",
+        kind="vae",
+        tables=vae15.TABLES,
+        config_type=ShuffleVAEConfig,
+        read_config=vae15_config,
+        build=ShuffleVAE,
+        variants=(
+            ({"block_channels": (128, 256, 512, 1024, 1024)}, "HunyuanVideo-1.5 VAE, 4x16x16"),
+            ({}, "HunyuanVideo-1.5-like VAE, {temporal_ratio}x{spatial_ratio}x{spatial_ratio}"),
         ),
     ),
     Network(

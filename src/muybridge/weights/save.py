@@ -15,7 +15,7 @@ from muybridge.core.config import to_dict
 from muybridge.core.errors import InvalidInput, WeightsError, invalid
 from muybridge.core.files import OnBytes, atomic_path
 from muybridge.transformer import Transformer
-from muybridge.vae import VideoVAE
+from muybridge.vae import ShuffleVAE, VideoVAE
 from muybridge.weights.configs import CONFIG_KEY, KIND_KEY
 from muybridge.weights.header import (
     ALIGNMENT,
@@ -32,7 +32,7 @@ from muybridge.weights.stored import StoredTensor, cast, from_tensor
 
 
 def save_model(
-    model: Transformer | VideoVAE,
+    model: Transformer | VideoVAE | ShuffleVAE,
     path: str | Path,
     *,
     dtype: torch.dtype | None = None,
@@ -47,7 +47,7 @@ def save_model(
     entries = stripped({key: from_tensor(tensor, path) for key, tensor in model.state_dict().items()})
     if dtype is not None:
         entries = {key: cast(entry, dtype) for key, entry in entries.items()}
-    kind = "vae" if isinstance(model, VideoVAE) else "transformer"
+    kind = "transformer" if isinstance(model, Transformer) else "vae"
     write_safetensors(path, entries, metadata={**(metadata or {}), **own_metadata(model.config, kind)})
 
 
