@@ -200,7 +200,6 @@ FOREIGN = {
     "empty": (b"", "is empty"),
     "short": (b"abc", "neither"),
     "prose": (b"The weights are attached to this mail. Enjoy! " * 9, "neither"),
-    "gguf": (b"GGUF\x03\x00\x00\x00" + bytes(64), "GGUF"),
     "git lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "git lfs pull"),
     "web page": (b"<!DOCTYPE html><html>", "web page"),
     "settings": (b'{"hidden_size": 3072}', "weight_map"),

@@ -156,14 +156,10 @@ def quanto_int8(tensors: State) -> Raw:
     """As optimum-quanto saves: `_data`, `_scale`, and the scales of activations."""
 
     def encode(layer: str, weight: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        low, scale, exact = _steps(weight, (weight.shape[0], 1), torch.int8)
-        parts = {
-            "weight._data": low,
-            "weight._scale": scale,
-            "input_scale": torch.ones(()),
-            "output_scale": torch.ones(()),
-        }
-        return {f"{layer}.{name}": part for name, part in parts.items()}, exact
+        scale = (weight.abs().amax(1, keepdim=True) / 127).bfloat16()
+        low = (weight / scale).round().clamp(-127, 127).to(torch.int8)
+        parts = {"weight._data": low, "weight._scale": scale, "input_scale": ONE, "output_scale": ONE}
+        return {f"{layer}.{name}": part.clone() for name, part in parts.items()}, low.double() * scale.double()
 
     return _by_layer(tensors, encode)
 

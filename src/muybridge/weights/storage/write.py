@@ -6,15 +6,20 @@ embeddings are small, and what they lose is seen.
 
 import functools
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
 from muybridge.core.errors import invalid
+from muybridge.core.files import atomic_path
+from muybridge.weights.save import write_safetensors
 from muybridge.weights.storage.companions import FP8, Entries
+from muybridge.weights.storage.mapped import map_path
 from muybridge.weights.storage.scaled import MARKER
 from muybridge.weights.stored import StoredTensor, from_tensor
 
@@ -63,6 +68,22 @@ def fp8_with_map(entries: Entries) -> tuple[dict[str, StoredTensor], dict[str, S
         if parts:
             scales[key.removesuffix(".weight")] = _reshaped(parts["scale"], ())
     return weights, scales
+
+
+def save_fp8_with_map(entries: Entries, path: Path, *, wrapper: str = "module") -> None:
+    """Write the released fp8: `path` (.pt) with the weights under `wrapper`, and its map beside it.
+
+    torch.save wants all tensors at once: they are written to a file first and mapped from there.
+    Raises InvalidInput as `fp8_with_map`, or where the files cannot be written.
+    """
+    weights, scales = fp8_with_map(entries)
+    with atomic_path(map_path(path)) as map_file, atomic_path(path) as file:
+        torch.save({layer: scale.read() for layer, scale in scales.items()}, map_file)
+        with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
+            mapped = Path(folder) / "weights.safetensors"
+            write_safetensors(mapped, weights, metadata={})
+            with safe_open(mapped, framework="pt", device="cpu") as source:
+                torch.save({wrapper: {key: source.get_tensor(key) for key in weights}}, file)
 
 
 def fp8_cast(entries: Entries, *, dtype: torch.dtype = torch.float8_e4m3fn) -> dict[str, StoredTensor]:
