@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from muybridge.core.errors import InvalidInput, RunFailed
 from muybridge.core.processes import in_processes
+from muybridge.data import stored
 from muybridge.data.buckets import BucketsConfig
 from muybridge.data.encode import EncodeConfig, encode, entry_bytes, report_path
 from muybridge.data.encoded import EncodedLatents
@@ -27,6 +29,7 @@ from muybridge.text.encoder import HashEncoder
 from tests.data.films import write_film, write_film_damaged_inside, write_picture
 from tests.data.small import small_vae
 
+HALF = 2e-3  # float16 rounds sums of another order by its last bit
 BUCKETS = BucketsConfig(resolutions=((32, 32),), num_aspects=1, frames=(1, 5))
 
 
@@ -130,6 +133,18 @@ def test_a_disk_that_fills_up_is_said_in_a_line_and_what_is_there_is_kept(tmp_pa
         list(in_processes(write_too_much, [0], num_workers=2))
     assert "\n" not in str(caught.value) and store.state(kept) == "good"
     assert len([path for path in (tmp_path / "store").rglob("*") if path.is_file()]) == 1
+
+
+def test_films_encoded_together_are_those_encoded_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = make_data(tmp_path / "data")
+    run(data, tmp_path / "together")
+    monkeypatch.setattr(stored, "MAX_TOGETHER", 1)
+    run(data, tmp_path / "alone")
+    latents = [sorted((tmp_path / name / "latents").rglob("*.safetensors")) for name in ("together", "alone")]
+    assert len(latents[0]) == 8 and [path.name for path in latents[0]] == [path.name for path in latents[1]]
+    for pair in zip(*latents, strict=True):
+        one, other = (load_file(path)["latents"].float() for path in pair)
+        torch.testing.assert_close(one, other, rtol=HALF, atol=HALF)
 
 
 def test_what_is_encoded_is_not_encoded_again(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from muybridge.data.stored import StoredLatents, StoredTexts
 
 LATENTS, TEXT, SETS = "latents", "text", "sets"  # folders of an encoded data set
 INDEX_VERSION = 1
+LATENTS_CHUNK = 32  # samples among which those of one bucket are encoded together
 TOKENS_PER_WORD = 1.5  # convention for English
 FILE_BYTES = 2600  # an entry's note, and half of the disk's last block
 
@@ -70,6 +71,9 @@ def encode(
     found: dict[str, list[Entry]] = {}
     rows = {row.item: row for row in plan.report.rows}
     for number, sample in enumerate(plan.samples, start=1):
+        if number % LATENTS_CHUNK == 1:
+            chunk = plan.samples[number - 1 : number - 1 + LATENTS_CHUNK]
+            latents.encode([each for each in chunk if not texts.is_refused(each)])
         row = rows[sample.record.id]
         if row.reason is None:
             rows[row.item] = _encoded(sample, row, texts, latents, into=found.setdefault(row.item, []))

@@ -71,9 +71,11 @@ def vae_identity(vae: VideoVAE) -> str:
 
 
 @torch.inference_mode()
-def encode_frames(frames: Frames, vae: VideoVAE, *, tiling: Tiling | None) -> Float[Tensor, "c t h w"]:
-    """Latents at the transformer's scale, float16 on the CPU: the posterior's mean, in the VAE's dtype."""
+def encode_frames(films: Sequence[Frames], vae: VideoVAE, *, tiling: Tiling | None) -> Float[Tensor, "b c t h w"]:
+    """Latents of films of one shape at the transformer's scale, float16 on the CPU: the posterior's mean, in the VAE's
+    dtype.
+    """
     device = next(vae.parameters()).device
-    pixels = from_uint8(frames)[None].to(device)
+    pixels = torch.stack([from_uint8(frames) for frames in films]).to(device)
     posterior = vae.encode(pixels) if tiling is None else encode_tiled(vae, pixels, tiling)
-    return to_model(posterior.mode().float(), vae.config)[0].half().cpu()
+    return to_model(posterior.mode().float(), vae.config).half().cpu()
