@@ -16,6 +16,7 @@ from muybridge.cli.app import VERBS
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "muybridge"
 REFERENCE = ROOT / "docs" / "reference"
+MEASURED = ("layouts.md",)  # written by benchmarks that run the peers too; taken as they are
 NOTE = "<!-- Written by docs/generate.py from the source; change the source, then run `make docs`. -->"
 
 
@@ -23,8 +24,9 @@ def pages() -> dict[Path, str]:
     """Every page of the reference, by its path."""
     rooms = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
     texts = {"cli.md": _command_page(), **{f"{room}.md": _room_page(room) for room in rooms if room != "cli"}}
-    texts["index.md"] = _index_page([name for name in texts])
-    return {REFERENCE / name: f"{NOTE}\n\n{text.strip()}\n" for name, text in texts.items()}
+    texts["index.md"] = _index_page([*texts, *MEASURED])
+    written = {REFERENCE / name: f"{NOTE}\n\n{text.strip()}\n" for name, text in texts.items()}
+    return written | {REFERENCE / name: (REFERENCE / name).read_text(encoding="utf-8") for name in MEASURED}
 
 
 def _index_page(names: list[str]) -> str:
