@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from muybridge.ops.attention import MIN_BLOCKED_TOKENS, attend, blocked_attention, short_attention
+from muybridge.ops.attention import MIN_BLOCKED_TOKENS, attend, short_attention
+from muybridge.ops.blocked_attention import blocked_attention, recorded_attention
 
 TOLERANCE = 2e-6  # float32 rounding of a softmax over 13 keys
 BLOCKED_MEAN, BLOCKED_LARGEST = (
@@ -91,7 +92,7 @@ def test_a_key_that_outweighs_all_is_found_also_between_the_strides():
 def test_blocks_of_queries_make_the_whole(monkeypatch):
     q, k, v = normed(num_tokens=200, deviation=1.0)
     whole = blocked_attention(q, k, v)
-    monkeypatch.setattr("muybridge.ops.attention.BLOCK_ELEMENTS", 1)  # blocks of 64 queries, the last of 8
+    monkeypatch.setattr("muybridge.ops.blocked_attention.BLOCK_ELEMENTS", 1)  # blocks of 64 queries, the last of 8
     assert errors(blocked_attention(q, k, v), whole.double())[1] < 0.01
 
 
@@ -104,6 +105,22 @@ def test_bfloat16_gradients_are_near_those_of_the_formula(num_tokens):
     formula(*theirs).backward(weight.double())
     for own, their in zip(ours, theirs, strict=True):
         assert errors(own.grad, their.grad)[0] < 3 * BLOCKED_MEAN
+
+
+@pytest.mark.parametrize("lengths", [None, [13, 5, 1]])
+def test_recorded_attention_has_the_gradients_of_the_formula(lengths):
+    ours, theirs = ([x.double().requires_grad_() for x in qkv()] for _ in range(2))
+    recorded_attention(*ours, lengths=lengths).square().sum().backward()
+    for i, length in enumerate(lengths or [13] * 3):
+        formula(*(x[i, :, :length] for x in theirs)).square().sum().backward()
+    for own, their in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(own.grad, their.grad)
+
+
+def test_recording_changes_no_bit_of_a_sample():
+    q, k, v = normed(num_tokens=200, deviation=2.0)
+    plain = attend(q, k, v)
+    assert torch.equal(attend(q.requires_grad_(), k, v), plain)
 
 
 @pytest.mark.parametrize("lengths", [None, [5, 13, 7]])

@@ -67,11 +67,11 @@ class Adapted(nn.Module):
         self.deltas = nn.ModuleList(delta for delta, _ in kept)
         self.dials = [own for _, own in kept]
 
-    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*out"]:
-        """The base's output with the changes that are on, in the dtype of both."""
+    def forward(self, x: Float[Tensor, "*shape"], *more: Tensor | None) -> Float[Tensor, "*out"]:
+        """The base's output with the changes that are on, in the dtype of both. `more` is the base's affair."""
         active = [(d, dial.strength) for d, dial in zip(self.deltas, self.dials, strict=True) if dial.strength != 0]
         shifts = [(delta, strength) for delta, strength in active if isinstance(delta, Shift)]
-        y = functional_call(self.base, self._shifted(shifts), (x,)) if shifts else self.base(x)
+        y = functional_call(self.base, self._shifted(shifts), (x, *more)) if shifts else self.base(x, *more)
         linear = [(delta, strength) for delta, strength in active if isinstance(delta, Delta)]
         if not linear:
             return y

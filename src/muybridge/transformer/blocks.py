@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from muybridge.ops.attention import attend
 from muybridge.ops.modulation import add_gated, norm_and_modulate
 from muybridge.ops.norm import RMSNorm
-from muybridge.ops.rope import rotate
 from muybridge.ops.rows import few_rows
 from muybridge.transformer.conditions import Signals
 
@@ -93,12 +92,10 @@ class DoubleBlock(nn.Module):
     ) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b l d"]]:
         (img_q, img_k, img_v), (txt_q, txt_k, txt_v) = img, txt
         rope = signals.rope[: signals.num_visual]
-        img_q, img_k = rotate(self.img_attn_q_norm(img_q), rope), rotate(self.img_attn_k_norm(img_k), rope)
+        img_q, img_k = self.img_attn_q_norm(img_q, rope), self.img_attn_k_norm(img_k, rope)
         txt_q, txt_k = self.txt_attn_q_norm(txt_q), self.txt_attn_k_norm(txt_k)
-        dtype = img_v.dtype  # cast before joining: the copies are half as large in bf16
-        q = torch.cat([img_q.to(dtype), txt_q.to(dtype)], 2)
-        k = torch.cat([img_k.to(dtype), txt_k.to(dtype)], 2)
-        attended = join_heads(attend(q, k, torch.cat([img_v, txt_v], 2), lengths=signals.lengths))
+        q, k, v = (torch.cat(parts, 2) for parts in ((img_q, txt_q), (img_k, txt_k), (img_v, txt_v)))
+        attended = join_heads(attend(q, k, v, lengths=signals.lengths))
         return attended[:, : signals.num_visual].contiguous(), attended[:, signals.num_visual :].contiguous()
 
 
@@ -137,23 +134,24 @@ class SingleBlock(nn.Module):
         """The stream after the block."""
         modulated, gates = self._modulate(x, signals)
         projected = self.linear1(modulated)
-        q, k, v = split_heads(projected[..., : 3 * self.hidden_size], self.num_heads)
-        q, k = rotate(self.q_norm(q), signals.rope), rotate(self.k_norm(k), signals.rope)
+        qkv, hidden = projected.split([3 * self.hidden_size, self.mlp_dim], -1)
+        q, k, v = split_heads(qkv, self.num_heads)
+        q, k = self.q_norm(q, signals.rope), self.k_norm(k, signals.rope)
         attended = join_heads(attend(q, k, v, lengths=signals.lengths))
-        change = self.linear2(self._beside(attended, projected))
+        change = self.linear2(self._beside(attended, hidden, projected))
         if len(gates) == 1:
             return add_gated(x, gates[0], change)
         parts = zip(self._parts(x, signals), gates, self._parts(change, signals), strict=True)
         return torch.cat([add_gated(*part) for part in parts], 1)
 
-    def _beside(self, attended: Tensor, projected: Tensor) -> Tensor:
+    def _beside(self, attended: Tensor, hidden: Tensor, projected: Tensor) -> Tensor:
         """[attended | gelu(hidden)], where `projected` is [q | k | v | hidden].
 
         Where no gradient is recorded the values have served, so they make room for what was attended, and the two
         stand side by side without a copy of the widest buffer (measured: 5 % of the block's linear layers).
         """
         width = self.hidden_size
-        hidden = gelu(projected[..., 3 * width :])
+        hidden = gelu(hidden)
         if hidden.requires_grad or attended.requires_grad:
             return torch.cat([attended, hidden], -1)
         projected[..., 2 * width : 3 * width] = attended
