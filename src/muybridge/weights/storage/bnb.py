@@ -87,6 +87,8 @@ def _tensor(key: str, kind: str, parts: Mapping[str, StoredTensor], state: _Stat
     if state.nested_block:
         wanted |= {"absmax": num_blocks, "nested_absmax": ceil(num_blocks / state.nested_block) * 4}
         wanted |= {"nested_table": 256 * 4}
+    if parts["absmax"].dtype.is_floating_point is bool(state.nested_block):
+        raise WeightsError(f"{parts['absmax'].file}: the absmax of {key!r} is {parts['absmax'].dtype}; {REMEDY}.")
     for role, num_bytes in wanted.items():
         if parts[role].num_bytes != num_bytes:
             given = f"{parts[role].file}: the {role} of {key!r} has {parts[role].num_bytes} bytes"

@@ -61,7 +61,7 @@ class GgmlType:
 @functools.cache
 def ggml_types() -> dict[int, GgmlType]:
     """Every type by its number. Raises MissingExtra without the package gguf."""
-    sizes = _package("gguf").GGML_QUANT_SIZES
+    sizes = gguf_package().GGML_QUANT_SIZES
     return {
         int(kind): GgmlType(name=kind.name, number=int(kind), block=block, block_bytes=size)
         for kind, (block, size) in sizes.items()
@@ -71,7 +71,7 @@ def ggml_types() -> dict[int, GgmlType]:
 @functools.cache
 def _answers(name: str, verb: str) -> bool:
     kind = _enum()[name]
-    block, block_bytes = _package("gguf").GGML_QUANT_SIZES[kind]
+    block, block_bytes = gguf_package().GGML_QUANT_SIZES[kind]
     rows = {
         "dequantize": numpy.zeros((1, block_bytes), numpy.uint8),
         "quantize": numpy.zeros((1, block), numpy.float32),
@@ -84,14 +84,15 @@ def _answers(name: str, verb: str) -> bool:
 
 
 def _enum() -> Any:
-    return _package("gguf").GGMLQuantizationType
+    return gguf_package().GGMLQuantizationType
 
 
 def _quants() -> ModuleType:
-    return _package("gguf.quants")
+    return gguf_package("gguf.quants")
 
 
-def _package(name: str) -> ModuleType:
+def gguf_package(name: str = "gguf") -> ModuleType:
+    """The package gguf, or a module of it. Raises MissingExtra where it is not installed."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError:

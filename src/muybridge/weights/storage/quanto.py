@@ -13,7 +13,7 @@ from torch import Tensor
 from muybridge.core.errors import WeightsError
 from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.storage.companions import FP8, REMEDY, Entries, by_rows, grouped, required
-from muybridge.weights.storage.scales import scaled_tensor
+from muybridge.weights.storage.scales import is_factor, scaled_tensor
 from muybridge.weights.stored import Packed, StoredTensor
 
 SUFFIXES = {"._data._data": "grouped", "._data": "whole", "._scale": "scale", "._shift": "shift"}
@@ -55,7 +55,7 @@ def _grouped(key: str, parts: Mapping[str, StoredTensor], entries: Entries) -> S
     data, scale, shift = parts["weight"], parts["scale"], parts["shift"]
     num_groups = scale.num_elements
     bits = next((bits for bits in (4, 2) if len(data.shape) == 2 and data.shape[0] == ceil(num_groups * bits / 8)), 0)
-    if not bits or data.dtype != torch.uint8 or shift.num_elements != num_groups:
+    if not bits or data.dtype != torch.uint8 or shift.num_elements != num_groups or not is_factor(scale):
         raise WeightsError(f"{data.file}: the parts of {key!r} do not fit each other; {REMEDY}.")
     bias = required(entries, key.removesuffix("weight") + "bias", of=f"{key}._data._data")  # the shape stands nowhere
     num_rows = bias.num_elements

@@ -32,6 +32,11 @@ def scale_grid(scale: tuple[int, ...], weight: tuple[int, ...]) -> tuple[int, in
     return (r, c) if is_grid else None
 
 
+def is_factor(scale: StoredTensor) -> bool:
+    """Whether a scale is of a dtype that scales have."""
+    return scale.dtype in (torch.float32, torch.float16, torch.bfloat16)
+
+
 def scaled_tensor(
     key: str, parts: Mapping[str, StoredTensor], *, scheme: str, dtype: torch.dtype = COMPUTE
 ) -> StoredTensor:
@@ -42,8 +47,8 @@ def scaled_tensor(
     """
     weight, scale = parts["weight"], parts["scale"]
     grid = scale_grid(scale.shape, weight.shape)
-    if grid is None:
-        given = f"{weight.file}: the scale of {key!r} has shape {scale.shape}"
+    if grid is None or not is_factor(scale):
+        given = f"{weight.file}: the scale of {key!r} has shape {scale.shape} and {scale.dtype}"
         raise WeightsError(f"{given}, which does not fit {weight.shape}; {REMEDY}.")
     for role, shape in (("outer_scale", ()), ("column_scale", weight.shape[1:])):
         if role in parts and prod(parts[role].shape) != prod(shape):

@@ -1,6 +1,5 @@
 """GGUF files written one tensor at a time, in any type that the package gguf can encode."""
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -13,7 +12,7 @@ import torch
 from muybridge.core.errors import invalid
 from muybridge.core.files import atomic_path
 from muybridge.weights.storage.companions import Entries
-from muybridge.weights.storage.ggml import DENSE, GgmlType, ggml_types
+from muybridge.weights.storage.ggml import DENSE, GgmlType, ggml_types, gguf_package
 from muybridge.weights.storage.gguf import ORIGINAL_SHAPE
 from muybridge.weights.storage.write import is_block_linear
 from muybridge.weights.stored import StoredTensor
@@ -84,7 +83,7 @@ def _plan(key: str, stored: StoredTensor, types: Mapping[str, GgmlType], type_na
 
 def _writer(path: Path, architecture: str, metadata: Mapping[str, str | int], plans: Mapping[str, _Plan]) -> Any:
     """The package's writer, its header written."""
-    package = importlib.import_module("gguf")
+    package = gguf_package()
     writer = package.GGUFWriter(path, architecture)
     writer.add_quantization_version(package.GGML_QUANT_VERSION)
     for name, value in metadata.items():
