@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from muybridge.training.tasks.showing import CFG, Showing, leading
+from muybridge.training.tasks.showing import GUIDANCE_SCALE, Showing, leading
 from muybridge.transformer import Transformer
 from tests.data.small import small_vae
 from tests.training.test_flow_matching import TEXT, Rows, model, task
@@ -23,7 +23,12 @@ def one_thread() -> Iterator[None]:
 
 
 def showing(**changes: object) -> Showing:
-    fixed = {"empty": TEXT.encode([""], num_frames=1), "shift_of": lambda _: 2.0, "cfg": CFG, "gives_frames": True}
+    fixed = {
+        "empty": TEXT.encode([""], num_frames=1),
+        "shift_of": lambda _: 2.0,
+        "guidance_scale": GUIDANCE_SCALE,
+        "gives_frames": True,
+    }
     return Showing(**fixed | {"seed": 3, "num_steps": 2} | changes)  # type: ignore[arg-type]
 
 

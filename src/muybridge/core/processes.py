@@ -4,7 +4,7 @@ import fcntl
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -35,14 +35,7 @@ def in_processes(work: Callable[[Item], object], items: Sequence[Item], *, num_w
             process.start()
             theirs.close()  # so that the pipe ends when the process does
             running[ours] = process
-        waiting = set(running)
-        while waiting:
-            for pipe in wait(waiting):
-                assert isinstance(pipe, Connection)
-                if _heard(pipe, running[pipe]):
-                    yield
-                else:
-                    waiting.discard(pipe)
+        yield from _each_done(running)
     finally:
         for process in running.values():
             process.terminate()
@@ -78,6 +71,18 @@ def _work(work: Callable[[Item], object], items: Sequence[Item], pipe: Connectio
     except Exception as error:
         with suppress(BrokenPipeError):  # the parent is gone
             pipe.send(error)
+
+
+def _each_done(running: Mapping[Connection, BaseProcess]) -> Iterator[None]:
+    """As each item is done, until every process has ended."""
+    waiting = set(running)
+    while waiting:
+        for pipe in wait(waiting):
+            assert isinstance(pipe, Connection)
+            if _heard(pipe, running[pipe]):
+                yield
+            else:
+                waiting.discard(pipe)
 
 
 def _heard(pipe: Connection, process: BaseProcess) -> bool:

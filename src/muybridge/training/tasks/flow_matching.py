@@ -18,7 +18,7 @@ from muybridge.flow.loss import velocity_loss
 from muybridge.flow.path import interpolate, velocity
 from muybridge.flow.timesteps import draw_held, draw_sigmas, tokens_shift
 from muybridge.text.encoder import TextStates
-from muybridge.training.tasks.showing import CFG, OpenVAE, Showing
+from muybridge.training.tasks.showing import GUIDANCE_SCALE, OpenVAE, Showing
 from muybridge.transformer.conditions import Conditions
 from muybridge.transformer.model import Transformer
 
@@ -161,7 +161,7 @@ class FlowTask:
         showing = Showing(
             empty=self.empty,
             shift_of=self.config.shift_of,
-            cfg=CFG if self.config.caption_dropout else 1.0,
+            guidance_scale=GUIDANCE_SCALE if self.config.caption_dropout else 1.0,
             gives_frames=self.config.held_share > 0,
             seed=self.seed,
         )

@@ -28,7 +28,7 @@ from muybridge.vae.tiling import decode_tiled, released_tiling
 
 NUM_SHOWN = 4  # held-out samples
 NUM_STEPS = 12  # of Euler: enough to see what is drawn, a third of a film's usual
-CFG = 3.0  # gallop's own; 1 where no caption is ever left out in training, so that none can be
+GUIDANCE_SCALE = 3.0  # gallop's own; 1 where no caption is ever left out in training, so that none can be
 
 OpenVAE = Callable[[], VideoVAE]
 
@@ -39,7 +39,7 @@ class Showing:
 
     empty: TextStates
     shift_of: Callable[[int], float]
-    cfg: float
+    guidance_scale: float
     gives_frames: bool
     seed: int
     num_steps: int = NUM_STEPS
@@ -66,9 +66,9 @@ class Showing:
         """Latents of a single sample's caption, its first `num_held` latent frames given."""
         num_tokens = math.prod(sample.latents.shape[2:]) // math.prod(model.config.patch_size)
         shift, seed = self.shift_of(num_tokens), mix(self.seed, "samples")
-        plan = Plan(num_steps=self.num_steps, shift=shift, sampler="euler", guidance=None, cfg=self.cfg)
+        plan = Plan(num_steps=self.num_steps, shift=shift, sampler="euler", guidance=None, cfg=self.guidance_scale)
         text = TextStates(states=sample.text, mask=sample.text_mask, pooled=sample.pooled)
-        prompts = Prompts(positive=text, negative=None if self.cfg == 1 else self.empty)
+        prompts = Prompts(positive=text, negative=None if self.guidance_scale == 1 else self.empty)
         held = torch.arange(sample.latents.shape[2]) < num_held
         velocity = hold_frames(guided_velocity(model, prompts, plan), held)
         start = place(noise([seed], sample.latents.shape[1:]), sample.latents, held).to(model.device)
