@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from muybridge.cli.progress import ByteBars
+from muybridge.core.errors import invalid
 from muybridge.weights.assets import ASSETS, ensure
 from muybridge.weights.catalog import CatalogueEntry, catalogue, locate, resolve
 from muybridge.weights.licences import accept
@@ -37,6 +38,9 @@ def command(
     if not names:
         print(json.dumps(_listed(), indent=2) if is_json else _listing())
         return
+    for name in names:
+        if name not in ASSETS and name not in catalogue() and "/" not in name:
+            raise invalid(name, "neither a model nor an asset", "`muybridge fetch` lists them")
     entries = {name: resolve(name) for name in names if name not in ASSETS}
     for entry in entries.values():
         if accept_licence and entry.terms is not None:

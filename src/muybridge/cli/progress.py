@@ -1,6 +1,7 @@
 """Progress on standard error: one bar for each stage, with the time that is left."""
 
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -16,6 +17,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 from rich.progress import Progress as Bars
+
+from muybridge.core.files import OnBytes
 
 if TYPE_CHECKING:
     from muybridge.pipelines import Progress
@@ -88,6 +91,17 @@ class ByteBars:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.stop()
+
+    def of_file(self, file: Path) -> OnBytes:
+        """What to tell of the bytes of a file, as they are read, to see its bar grow."""
+        done, total = 0, file.stat().st_size
+
+        def on_bytes(count: int) -> None:
+            nonlocal done
+            done += count
+            self.show(file.name, done, total)
+
+        return on_bytes
 
     def show(self, stage: str, done: int, total: int) -> None:
         """Draw the stage's bar at its new length."""

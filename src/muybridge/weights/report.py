@@ -1,39 +1,55 @@
-"""What is in a checkpoint, for people and for `--json`."""
+"""What is in a checkpoint or a LoRA file, for people and for `--json`."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from muybridge.core.config import to_dict
 from muybridge.core.errors import WeightsError
-from muybridge.weights.files import Checkpoint, Component, open_checkpoint
-from muybridge.weights.folders import components
+from muybridge.core.files import OnBytes, sha256
+from muybridge.weights import lora
+from muybridge.weights.catalog import catalogue
+from muybridge.weights.checkpoint import Checkpoint
+from muybridge.weights.files import Component, open_checkpoint
+from muybridge.weights.folders import SUFFIXES, components
 from muybridge.weights.header import DATA_DIGEST, HEADER_DIGEST
 from muybridge.weights.layouts import stripped
 from muybridge.weights.recognise import identify, recognise
+from muybridge.weights.storage import plain
+
+OnFile = Callable[[Path], OnBytes]  # told of a file before it is read, gives who is told of its bytes
+_TEXT_FOLDERS = ("text_encoder", "text_encoder_2", "text_encoder_i2v")
+_CUT_SHORT = 0.2  # of the parameters must be there for a file to count as a part of a known model (convention)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckpointReport:
-    """kind, layout and config are None where they cannot be told; `problem` then says why the file will not load.
+    """kind, what, network, layout and config are None where they cannot be told; `problem` says why it will not load.
 
-    dtypes: parameters by dtype. sha256: of the data section, in single files that carry it.
+    what: in words. num_parameters, num_tensors: of the model, quantised ones once. dtypes: parameters by stored dtype,
+    or by scheme where quantised. quantisation: tensors by scheme. lora: as `lora.LoraReport`. sha256: of the data
+    section, in single files that carry it. hashes: of whole files, where asked for.
     """
 
     path: str
-    kind: str | None
-    layout: str | None
+    kind: str | None = None
+    what: str | None = None
+    network: str | None = None
+    layout: str | None = None
     num_parameters: int
     num_tensors: int
     num_bytes: int
     dtypes: Mapping[str, int]
-    config: Mapping[str, Any] | None
+    quantisation: Mapping[str, int]
+    lora: Mapping[str, Any] | None = None
+    config: Mapping[str, Any] | None = None
     metadata: Mapping[str, str]
     files: tuple[str, ...]
     sha256: str | None
-    problem: str | None
+    hashes: Mapping[str, str]
+    problem: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -41,48 +57,89 @@ class CheckpointReport:
 
 
 def describe(
-    path: str | Path, *, component: Component | None = None, key: str = "module", verify: bool = True
+    path: str | Path,
+    *,
+    component: Component | None = None,
+    key: str = "module",
+    verify: bool = True,
+    on_hash: OnFile | None = None,
 ) -> CheckpointReport:
-    """The report on one model; arguments as `open_checkpoint`.
+    """The report on one model or LoRA; arguments as `open_checkpoint`. on_hash: hash every file, and tell of it.
 
     Raises WeightsError where the file is damaged or unsafe; a sound file of no known model is described, with why.
     """
     checkpoint = open_checkpoint(path, component=component, key=key, verify=verify)
-    report = _plain_report(checkpoint)
+    hashes = {} if on_hash is None else {str(file): sha256(file, on_bytes=on_hash(file)) for file in checkpoint.files}
+    if lora.is_lora(checkpoint.entries):
+        return _of_lora(replace(_plain_report(checkpoint), hashes=hashes))
     try:
-        entries = stripped(checkpoint.entries)
-        network, table = identify(checkpoint, entries)
-        report = replace(report, kind=network.kind, layout=table.layout)
+        checkpoint, quantisation = plain(checkpoint)
+    except WeightsError as error:
+        return replace(_plain_report(checkpoint), hashes=hashes, problem=str(error))
+    counts = {} if quantisation is None else quantisation.counts()
+    report = replace(_plain_report(checkpoint), hashes=hashes, quantisation=counts)
+    try:
+        network, table = identify(checkpoint, stripped(checkpoint.entries))
+        report = replace(report, kind=network.kind, network=network.name, layout=table.layout)
         found = recognise(checkpoint)
     except WeightsError as error:
-        return replace(report, problem=str(error))
-    return replace(report, config=to_dict(found.config))
+        return replace(report, problem=f"{error}{_cut_short(report)}")
+    return replace(report, what=found.variant, config=to_dict(found.config))
 
 
-def describe_all(path: str | Path, *, key: str = "module", verify: bool = True) -> tuple[CheckpointReport, ...]:
-    """The reports on every model of a pipeline folder, or on the one model at `path`."""
+def describe_all(
+    path: str | Path, *, key: str = "module", verify: bool = True, on_hash: OnFile | None = None
+) -> tuple[CheckpointReport, ...]:
+    """The reports on every model of a pipeline folder, text encoders included, or on the one model at `path`."""
     given = Path(path).expanduser()
-    parts = components(given) if given.is_dir() else {}
-    if not parts:
-        return (describe(given, key=key, verify=verify),)
-    return tuple(describe(part, key=key, verify=verify) for part in parts.values())
+    parts = list(components(given).values()) if given.is_dir() else []
+    if parts:
+        parts += [given / name for name in _TEXT_FOLDERS if _has_weights(given / name)]
+    return tuple(describe(part, key=key, verify=verify, on_hash=on_hash) for part in parts or [given])
+
+
+def _has_weights(folder: Path) -> bool:
+    return folder.is_dir() and any(file.suffix in SUFFIXES for file in folder.iterdir())
+
+
+def _of_lora(report: CheckpointReport) -> CheckpointReport:
+    report = replace(report, kind="lora")
+    try:
+        found = lora.describe(report.path)
+    except WeightsError as error:
+        return replace(report, problem=str(error))
+    families = " and ".join(found.families)
+    return replace(report, what=f"{families} for HunyuanVideo", layout=found.format, lora=found.to_dict())
+
+
+def _cut_short(report: CheckpointReport) -> str:
+    """What the whole model would be, where this is the beginning of one."""
+    for entry in catalogue().values():
+        is_part = _CUT_SHORT * entry.num_parameters < report.num_parameters < entry.num_parameters
+        if is_part and report.network is not None and entry.name.startswith(report.network):
+            return (
+                f" The whole {entry.name} has {entry.num_parameters:,} parameters, this has {report.num_parameters:,}: "
+                "perhaps the download was cut short."
+            )
+    return ""
 
 
 def _plain_report(checkpoint: Checkpoint) -> CheckpointReport:
     dtypes: Counter[str] = Counter()
     for entry in checkpoint.entries.values():
-        dtypes[str(entry.dtype).removeprefix("torch.")] += entry.num_elements
+        stored = str(entry.dtype).removeprefix("torch.") if entry.packed is None else entry.packed.scheme
+        dtypes[stored] += entry.num_elements
+    packed = [entry.packed for entry in checkpoint.entries.values() if entry.packed is not None]
+    plain_bytes = sum(entry.num_bytes for entry in checkpoint.entries.values() if entry.packed is None)
     return CheckpointReport(
         path=str(checkpoint.path),
-        kind=None,
-        layout=None,
         num_parameters=sum(dtypes.values()),
         num_tensors=len(checkpoint.entries),
-        num_bytes=sum(entry.num_bytes for entry in checkpoint.entries.values()),
-        dtypes=dict(dtypes),
-        config=None,
+        num_bytes=plain_bytes + sum(each.num_bytes for each in packed),
+        dtypes=dict(dtypes.most_common()),
+        quantisation={},
         metadata={key: value for key, value in checkpoint.metadata.items() if key not in (DATA_DIGEST, HEADER_DIGEST)},
         files=tuple(map(str, checkpoint.files)),
         sha256=checkpoint.metadata.get(DATA_DIGEST),
-        problem=None,
+        hashes={},
     )
