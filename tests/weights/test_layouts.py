@@ -1,6 +1,7 @@
 """Every layout of every network: there and back loses nothing, every key has one place, and errors use its names."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -39,9 +40,14 @@ from tests.weights.small import (
 )
 
 every_layout = pytest.mark.parametrize(("network", "table"), LAYOUTS, ids=LAYOUT_NAMES)
+UNDISTILLED = TransformerConfig(has_guidance=False)  # HunyuanCustom for pictures too
 RELEASED = {
     "hunyuanvideo": (TransformerConfig(), {"diffusers": 1264, "comfy": 856, "comfy-scale": 856, "fastvideo": 856}),
     "hunyuanvideo-vae": (VAEConfig(), {"diffusers": 248, "comfy": 248}),
+    "hunyuanvideo-avatar": (replace(UNDISTILLED, sibling="avatar"), {"official": 946}),
+    "hunyuancustom-audio": (replace(UNDISTILLED, sibling="custom-audio"), {"official": 902}),
+    "hunyuancustom-editing": (replace(UNDISTILLED, sibling="custom-editing"), {"official": 856}),
+    "hunyuan-gamecraft": (replace(UNDISTILLED, sibling="gamecraft", in_channels=33), {"official": 865}),
     "hunyuanvideo-1.5": (HUNYUANVIDEO_15, {"diffusers": 1801}),
     "hunyuanvideo-1.5-vae": (ShuffleVAEConfig(), {"diffusers": 218}),
     "language-model": (LanguageConfig(), {"causal-lm": 290, "llava": 290, "llava-2025": 290}),
@@ -50,12 +56,14 @@ RELEASED = {
 NUM_PARAMETERS = {
     "hunyuanvideo": 12_821_012_544, "hunyuanvideo-vae": 246_478_803,
     "hunyuanvideo-1.5": 8_326_608_160, "hunyuanvideo-1.5-vae": 1_260_634_115,
+    "hunyuanvideo-avatar": 12_991_493_184, "hunyuancustom-audio": 12_919_666_752,
+    "hunyuancustom-editing": 12_820_619_328, "hunyuan-gamecraft": 12_811_285_937,
     "language-model": 7_505_186_816, "clip-text": 123_060_480,
 }  # fmt: skip
 
 
-def checkpoint_of(network: Network, entries: Entries) -> Checkpoint:
-    config = BESIDE.get(network.name)
+def checkpoint_of(network: Network, entries: Entries, *, is_bare: bool = False) -> Checkpoint:
+    config = None if is_bare else BESIDE.get(network.name)
     return Checkpoint(path=FILE, entries=entries, metadata={}, config=config, files=(FILE,))
 
 
@@ -156,6 +164,14 @@ def test_the_released_models_have_their_released_keys(name: str):
         assert len(there) == count
         assert sum(entry.num_elements for entry in there.values()) == NUM_PARAMETERS[name]
         assert {key: entry.shape for key, entry in to_official(there, table).items()} == shapes
+
+
+@pytest.mark.parametrize("name", [name for name in RELEASED if name not in ("language-model", "clip-text")])
+def test_a_released_model_is_recognised_by_its_shapes(name: str):
+    network = next(network for network in NETWORKS if network.name == name)
+    config, _ = RELEASED[name]
+    found = recognise(checkpoint_of(network, shape_only(network.shapes(config)), is_bare=True))
+    assert (found.network, found.config) == (network, config)
 
 
 def test_every_network_has_a_small_one_to_test():

@@ -181,7 +181,7 @@ VARIANTS = {
         SHALLOW, in_channels=32
     ),
     "HunyuanVideo, guidance-distilled (T2V, FastHunyuan, I2V by token replacement)": TransformerConfig(),
-    "HunyuanVideo": TransformerConfig(has_guidance=False),
+    "HunyuanVideo, not guidance-distilled (T2V, HunyuanCustom)": TransformerConfig(has_guidance=False),
     "HunyuanVideo, pruned to 1 + 2 blocks": SHALLOW,
     "HunyuanVideo transformer of width 256, 1 + 3 blocks": replace(WIDE, in_channels=16),
 }  # fmt: skip

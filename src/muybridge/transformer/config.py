@@ -2,14 +2,18 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from muybridge.core.errors import invalid
+
+Sibling = Literal["", "avatar", "custom-audio", "custom-editing", "gamecraft"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TransformerConfig:
     """Sizes of a `Transformer`. The defaults give 12,821,012,544 parameters in 856 tensors (HYVideo-T/2-cfgdistill).
 
+    sibling: whose further parts it has (`transformer.adapters`).
     HunyuanVideo-1.5 (`HUNYUANVIDEO_15`) differs in the last four and in `pooled_dim=0`; a dimension of 0 stands for no
     such input. has_split_qkv: queries, keys and values of the double blocks come from a layer each. glyph_dim,
     vision_dim: width of the states of quoted words and of a picture; both or neither. has_end_sigma: predicts the mean
@@ -32,6 +36,7 @@ class TransformerConfig:
     text_dim: int = 4096
     pooled_dim: int = 768  # 0: no pooled text
     has_guidance: bool = True
+    sibling: Sibling = ""
     has_split_qkv: bool = False
     glyph_dim: int = 0
     vision_dim: int = 0
@@ -68,6 +73,9 @@ class TransformerConfig:
             raise invalid(f"rope_axes_dim={axes}", rule, "change them, hidden_size or num_heads")
 
     def _check_sources(self) -> None:
+        if self.sibling not in get_args(Sibling):
+            known = ", ".join(filter(None, get_args(Sibling)))
+            raise invalid(f"sibling={self.sibling!r}", f"known are {known}", "use '' for HunyuanVideo itself")
         if bool(self.glyph_dim) is not bool(self.vision_dim):
             given = f"glyph_dim={self.glyph_dim}, vision_dim={self.vision_dim}"
             raise invalid(given, "come together", "give both, such as 1472 and 1152, or neither")

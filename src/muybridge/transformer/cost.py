@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 
+import torch
+
 from muybridge.core.counting import Layer, attention_flops, total_flops, total_parameters
 from muybridge.ops.rows import MIN_ROWS
+from muybridge.transformer.adapters import sibling_parts
 from muybridge.transformer.config import TransformerConfig
 from muybridge.transformer.embed import NUM_FREQUENCIES
 from muybridge.transformer.sources import GLYPH_WIDTH
@@ -17,7 +20,9 @@ def num_parameters(config: TransformerConfig) -> int:
     norms += 4 * config.hidden_size * config.num_refiner_blocks  # two layer norms, weight and bias
     if config.glyph_dim:  # three more, and a vector for each source
         norms += 2 * (config.glyph_dim + config.vision_dim + config.hidden_size) + NUM_SOURCES * config.hidden_size
-    return total_parameters(_layers(config, visual=0, sources=(1, 1, 1), batch=1, signals=1)) + norms
+    with torch.device("meta"):
+        parts = sum(parameter.numel() for part in sibling_parts(config).values() for parameter in part.parameters())
+    return total_parameters(_layers(config, visual=0, sources=(1, 1, 1), batch=1, signals=1)) + norms + parts
 
 
 def forward_flops(

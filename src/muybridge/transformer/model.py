@@ -11,6 +11,7 @@ from muybridge.core.errors import invalid
 from muybridge.core.shapes import token_grid
 from muybridge.ops.patch import unpatchify
 from muybridge.ops.rope import rope_table
+from muybridge.transformer.adapters import sibling_parts
 from muybridge.transformer.blocks import DoubleBlock, FinalLayer, SingleBlock, SplitDoubleBlock
 from muybridge.transformer.conditions import Conditions, Signals, check_conditions, valid_lengths
 from muybridge.transformer.config import TransformerConfig
@@ -47,6 +48,8 @@ class Transformer(nn.Module):
         self.double_blocks = nn.ModuleList(block(width, heads, mlp_dim) for _ in range(config.num_double_blocks))
         self.single_blocks = nn.ModuleList(SingleBlock(width, heads, mlp_dim) for _ in range(config.num_single_blocks))
         self.final_layer = FinalLayer(width, config.patch_dim)
+        for name, part in sibling_parts(config).items():
+            self.add_module(name, part)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -158,6 +161,9 @@ class Transformer(nn.Module):
 
     def _check(self, latents: Tensor, sigma: Tensor, conditions: Conditions) -> None:
         """Raises InvalidInput where an input does not fit this network or the others."""
+        if self.config.sibling:
+            rule = "its forward pass as a whole is not part of this package"
+            raise invalid(f"{self.config.sibling} network", rule, "use its parts, in transformer.adapters")
         if latents.ndim != 5 or latents.shape[1] != self.config.in_channels:
             rule = f"must be (b, {self.config.in_channels}, t, h, w)"
             raise invalid(f"latents {tuple(latents.shape)}", rule, "check the VAE and the channels")

@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from muybridge.core.config import from_dict
 from muybridge.core.errors import InvalidInput, WeightsError
 from muybridge.transformer import TransformerConfig
+from muybridge.transformer.config import Sibling
 from muybridge.vae import ShuffleVAEConfig, VAEConfig
 from muybridge.weights.accounting import nearest
 from muybridge.weights.layouts import Entries, Kind
@@ -99,6 +101,11 @@ def transformer_config(shapes: Shapes, beside: Mapping[str, Any] | None) -> Tran
         "has_guidance": "guidance_in.mlp.0.weight" in shapes,
     }
     return _transformer(values, shapes, beside)
+
+
+def sibling_config(shapes: Shapes, beside: Mapping[str, Any] | None, *, sibling: Sibling) -> TransformerConfig:
+    """As `transformer_config`, of a sibling with further parts."""
+    return replace(transformer_config(shapes, beside), sibling=sibling)
 
 
 def transformer15_config(shapes: Shapes, beside: Mapping[str, Any] | None) -> TransformerConfig:

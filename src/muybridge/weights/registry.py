@@ -11,6 +11,7 @@ the first. So no single key decides, a damaged file is still recognised, and a s
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,9 +19,17 @@ from torch import nn
 
 from muybridge.text.config import LanguageConfig, PooledConfig
 from muybridge.transformer import Transformer, TransformerConfig
+from muybridge.transformer.config import Sibling
 from muybridge.vae import ShuffleVAE, ShuffleVAEConfig, VAEConfig, VideoVAE
-from muybridge.weights.configs import Shapes, transformer15_config, transformer_config, vae15_config, vae_config
-from muybridge.weights.layouts import Entries, Kind, Table, text, transformer, transformer15, vae, vae15
+from muybridge.weights.configs import (
+    Shapes,
+    sibling_config,
+    transformer15_config,
+    transformer_config,
+    vae15_config,
+    vae_config,
+)
+from muybridge.weights.layouts import Entries, Kind, Table, siblings, text, transformer, transformer15, vae, vae15
 from muybridge.weights.text_configs import language_config, pooled_config
 
 Config = TransformerConfig | VAEConfig | ShuffleVAEConfig | LanguageConfig | PooledConfig
@@ -70,6 +79,12 @@ class Network:
         raise AssertionError(f"the last variant of {self.name} must have no fields")
 
 
+_SIBLINGS: tuple[tuple[Sibling, str, str], ...] = (
+    ("avatar", "hunyuanvideo-avatar", "HunyuanVideo-Avatar"),
+    ("custom-audio", "hunyuancustom-audio", "HunyuanCustom, driven by audio"),
+    ("custom-editing", "hunyuancustom-editing", "HunyuanCustom, video editing"),
+    ("gamecraft", "hunyuan-gamecraft", "Hunyuan-GameCraft"),
+)
 NETWORKS: tuple[Network, ...] = (
     Network(
         name="hunyuanvideo",
@@ -84,7 +99,8 @@ NETWORKS: tuple[Network, ...] = (
             ({"in_channels": 32}, "HunyuanVideo, picture beside the noise (32 channels: SkyReels-V1 I2V, keyframes)"),
             ({"hidden_size": 3072, "num_double_blocks": 20, "num_single_blocks": 40, "has_guidance": True},
              "HunyuanVideo, guidance-distilled (T2V, FastHunyuan, I2V by token replacement)"),
-            ({"hidden_size": 3072, "num_double_blocks": 20, "num_single_blocks": 40}, "HunyuanVideo"),
+            ({"hidden_size": 3072, "num_double_blocks": 20, "num_single_blocks": 40},
+             "HunyuanVideo, not guidance-distilled (T2V, HunyuanCustom)"),
             ({"hidden_size": 3072}, "HunyuanVideo, pruned to {num_double_blocks} + {num_single_blocks} blocks"),
             ({}, "HunyuanVideo transformer of width {hidden_size}, {num_double_blocks} + {num_single_blocks} blocks"),
         ),
@@ -100,6 +116,18 @@ NETWORKS: tuple[Network, ...] = (
             ({"block_channels": (128, 256, 512, 512), "norm": "clip"}, "HunyuanVideo VAE, 4x8x8"),
             ({}, "causal 3D VAE, 4x8x8, {latent_channels} channels"),
         ),
+    ),
+    *(
+        Network(
+            name=name,
+            kind="transformer",
+            tables=siblings.TABLES[sibling],
+            config_type=TransformerConfig,
+            read_config=partial(sibling_config, sibling=sibling),
+            build=Transformer,
+            variants=(({}, title),),
+        )
+        for sibling, name, title in _SIBLINGS
     ),
     Network(
         name="hunyuanvideo-1.5",
