@@ -38,6 +38,7 @@ from muybridge.vae import VAEConfig, VideoVAE  # noqa: E402
 from muybridge.vae.efficientnet import EfficientNetFeatures  # noqa: E402
 from muybridge.vae.lpips import Lpips, LpipsDistance  # noqa: E402
 from muybridge.vae.perceptual import FeatureDistance, PerceptualDistance  # noqa: E402
+from muybridge.vae.steady import steadied  # noqa: E402
 from muybridge.vae.tiling import Tiling, decode_tiled  # noqa: E402
 from muybridge.weights.assets import ensure  # noqa: E402
 from muybridge.weights.catalog import locate, resolve  # noqa: E402
@@ -76,14 +77,16 @@ def open_vae(given: str) -> tuple[str, VideoVAE]:
 
 
 @torch.no_grad()
-def measure(vae: VideoVAE, clips: Tensor, distance: FeatureDistance, *, tiling: Tiling) -> tuple[dict, Tensor]:
-    """Estimates over the clips by the names of `MEASURES`, and what was decoded."""
+def measure(
+    vae: VideoVAE, clips: Tensor, distance: FeatureDistance, *, tiling: Tiling, steady: float
+) -> tuple[dict, Tensor]:
+    """Estimates over the clips by the names of `MEASURES`, and what was decoded and steadied."""
     found: dict[str, list[float]] = {name: [] for name in (*MEASURES, "flicker_original")}
     decoded = []
     for number, clip in enumerate(clips.split(1)):
         latents = vae.encode(clip).mode()
-        back = vae.decode(latents).float().clamp(-1, 1)
-        tiled = decode_tiled(vae, latents, tiling).float().clamp(-1, 1)
+        back = steadied(vae.decode(latents).float(), steady).clamp(-1, 1)
+        tiled = steadied(decode_tiled(vae, latents, tiling).float(), steady).clamp(-1, 1)
         draw = torch.Generator().manual_seed(number)
         values = {
             "psnr_db": psnr(back, clip), "ssim": ssim(back, clip), "perceptual": distance(back, clip, [draw]),
@@ -144,6 +147,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--frames", type=int, default=17)
     parser.add_argument("--tile", type=int, default=64, help="side of the tiles of the last column")
+    parser.add_argument("--steady", type=float, default=0.0, help="average along the motion first; gallop's own is 0.2")
     parser.add_argument("--lpips-trunk", type=Path, help="torchvision's VGG16")
     parser.add_argument("--lpips-heads", type=Path, help="vgg.pth of the lpips package, where it is not installed")
     parser.add_argument("--sheet", type=Path, help="draw a side-by-side picture there (.png, .webp)")
@@ -172,7 +176,9 @@ def main() -> None:
     for label, vae in map(open_vae, chosen.vae):
         for name in names:
             print(f"{label} on {name}", file=sys.stderr, flush=True)
-            figures, decoded = measure(vae, clips[name], distance, tiling=Tiling(sample_px=chosen.tile))
+            figures, decoded = measure(
+                vae, clips[name], distance, tiling=Tiling(sample_px=chosen.tile), steady=chosen.steady
+            )
             results.append(Result(vae=label, clips=name, figures=figures, decoded=decoded))
     command = " ".join(["python benchmarks/vae_quality.py", *sys.argv[1:]])
     text = report(results, command, size=f"{chosen.size} px, {chosen.frames} frames", perceptual=perceptual)
