@@ -10,7 +10,7 @@ from muybridge.weights.accounting import nearest
 from muybridge.weights.lora.names import Place, mangled_places, places
 
 Spelling = Literal["dots", "underscores"]
-_DIGITS = re.compile(r"\d+")
+_BLOCK = re.compile(r"blocks[._]\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def split(key: str) -> tuple[str, Prefix, str]:
 
 
 def _near_name(name: str, known: Mapping[str, Place]) -> str:
-    """The remedy: the nearest module, if one is near, of those with the same numbers."""
-    numbers = _DIGITS.findall(name)
-    near = nearest(name, [other for other in known if _DIGITS.findall(other) == numbers])
+    """The remedy: the nearest module of the same block, if one is near."""
+    block = _BLOCK.findall(name)
+    near = nearest(name, [other for other in known if _BLOCK.findall(other) == block])
     return near.replace("nearest key", "nearest module") + "use a LoRA of HunyuanVideo"

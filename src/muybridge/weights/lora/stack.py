@@ -20,7 +20,7 @@ from muybridge.weights.lora.form import Lora
 from muybridge.weights.lora.select import selected
 
 _BASE_INFIX = ".base"  # of a wrapped layer's own
-_DIGITS = re.compile(r"\d+")
+_BLOCK = re.compile(r"blocks[._]\d+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,7 +158,7 @@ class LoraStack:
         """Raises WeightsError where the model has no such layer."""
         known = {key.replace(_BASE_INFIX, "") for key, _ in self.model.named_modules()}
         if name not in known:
-            near = nearest(name, [key for key in known if _DIGITS.findall(key) == _DIGITS.findall(name)])
+            near = nearest(name, [key for key in known if _BLOCK.findall(key) == _BLOCK.findall(name)])
             near = near.replace("nearest key", "nearest layer")
             raise WeightsError(f"{lora.path}: changes {name!r}, which this model lacks; {near}use a LoRA made for it.")
 
