@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -58,6 +59,7 @@ LAYOUT_NAMES = [f"{network.name}-{table.layout}" for network, table in LAYOUTS]
 FILE = Path("model.safetensors")
 
 
+@cache
 def small_state(network: Network) -> dict[str, Tensor]:
     """Random parameters of a small model of any registered network, official names, with what its files carry."""
     generator = torch.Generator().manual_seed(0)
