@@ -25,7 +25,7 @@ from muybridge.core.config import to_dict
 from muybridge.core.errors import MuybridgeError
 from muybridge.text.config import LanguageConfig, PooledConfig
 from muybridge.transformer import TransformerConfig
-from muybridge.vae import VAEConfig
+from muybridge.vae import ShuffleVAEConfig, VAEConfig
 from muybridge.weights.config_json import diffusers_config
 from muybridge.weights.files import open_checkpoint
 from muybridge.weights.layouts import from_official
@@ -50,7 +50,12 @@ TRANSFORMER = TransformerConfig(
     hidden_size=32, num_heads=2, num_double_blocks=2, num_single_blocks=0, num_refiner_blocks=1,
     rope_axes_dim=(4, 6, 6), text_dim=12, pooled_dim=10,
 )  # fmt: skip
+TRANSFORMER_15 = replace(
+    TRANSFORMER, in_channels=9, out_channels=4, patch_size=(1, 1, 1), pooled_dim=0, has_guidance=False,
+    has_split_qkv=True, glyph_dim=8, vision_dim=6,
+)  # fmt: skip
 VAE = VAEConfig(block_channels=(4, 4, 8, 8), norm_groups=2)
+VAE_15 = ShuffleVAEConfig(block_channels=(4, 8, 16, 16, 16), layers_per_block=1, latent_channels=4)
 LANGUAGE = LanguageConfig(
     vocab_size=24, hidden_size=16, num_layers=2, num_heads=4, num_kv_heads=2, head_dim=4, mlp_dim=20, rope_theta=100.0
 )
@@ -85,6 +90,9 @@ def _transformers() -> Iterator[Case]:
     yield replace(released, title="ComfyUI's names inside", layout="comfy")
     yield replace(released, title="ComfyUI's older names inside", layout="comfy-scale")
     yield replace(released, title="FastVideo's names inside", layout="fastvideo")
+    newer = replace(released, network="hunyuanvideo-1.5", config=TRANSFORMER_15)
+    yield replace(newer, title="HunyuanVideo-1.5, released names")
+    yield replace(newer, title="HunyuanVideo-1.5, diffusers folder", layout="diffusers")
 
 
 def _vaes() -> Iterator[Case]:
@@ -93,6 +101,9 @@ def _vaes() -> Iterator[Case]:
                   prefix="vae.", wrapper="state_dict")  # fmt: skip
     yield replace(released, title="diffusers folder, or the same names in one file", layout="diffusers")
     yield replace(released, title="ComfyUI's names inside", layout="comfy")
+    newer = replace(released, network="hunyuanvideo-1.5-vae", config=VAE_15)
+    yield replace(newer, title="HunyuanVideo-1.5, released names")
+    yield replace(newer, title="HunyuanVideo-1.5, diffusers folder", layout="diffusers")
 
 
 def _texts() -> Iterator[Case]:
@@ -198,8 +209,7 @@ def _theirs(folder: Path, case: Case) -> dict[str, Tensor]:
     elif isinstance(case.config, PooledConfig):
         model = transformers.CLIPTextModel.from_pretrained(folder, local_files_only=True)
     else:
-        kinds = {TransformerConfig: "HunyuanVideoTransformer3DModel", VAEConfig: "AutoencoderKLHunyuanVideo"}
-        kind = getattr(diffusers, kinds[type(case.config)])
+        kind = getattr(diffusers, diffusers_config(case.config)["_class_name"])
         if case.layout == "diffusers":
             model = kind.from_pretrained(folder)
         else:
