@@ -16,7 +16,7 @@ from muybridge.cli.app import VERBS
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "muybridge"
 REFERENCE = ROOT / "docs" / "reference"
-MEASURED = ("layouts.md",)  # written by benchmarks that run the peers too; taken as they are
+MEASURED = ("layouts.md", "loras.md")  # written by benchmarks that run the peers too; taken as they are
 NOTE = "<!-- Written by docs/generate.py from the source; change the source, then run `make docs`. -->"
 
 

@@ -129,7 +129,9 @@ def diffusers_alpha() -> Case:
     """diffusers' own saver keeps alpha in the metadata."""
     case = split("transformer.", AB)
     case.changes = {key: change * ALPHA / RANK for key, change in case.changes.items()}
-    fields = {"transformer.r": RANK, "transformer.lora_alpha": ALPHA, "transformer.alpha_pattern": {}}
+    modules = sorted({key.removeprefix("transformer.").partition(".lora")[0] for key in case.tensors})
+    config = {"r": RANK, "lora_alpha": ALPHA, "rank_pattern": {}, "alpha_pattern": {}, "target_modules": modules}
+    fields = {f"transformer.{name}": value for name, value in {**config, "use_dora": False, "lora_bias": False}.items()}
     case.metadata = {"lora_adapter_metadata": json.dumps(fields)}
     return case
 
