@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors import safe_open
 
 from muybridge.core.errors import WeightsError
 from muybridge.weights import header as safetensors_header
 from muybridge.weights import pickles
 from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.folders import component_path, weight_file
+from muybridge.weights.mapping import map_tensors
 from muybridge.weights.storage import gguf_header
 from muybridge.weights.storage.gguf import open_gguf
 from muybridge.weights.stored import MappedTensors, StoredTensor
@@ -96,7 +96,7 @@ def _open_pickle(file: Path, *, key: str) -> Checkpoint:
 def _open_safetensors(file: Path) -> Checkpoint:
     header = safetensors_header.read_header(file)
     source = MappedTensors(
-        lambda: safe_open(file, framework="pt", device="cpu").get_tensor,  # a private mapping
+        lambda: map_tensors(file, header),
         verify=lambda on_bytes: safetensors_header.verify(file, header, on_bytes=on_bytes),
     )
     shapes = {name: (span.shape, span.dtype) for name, span in header.spans.items()}
