@@ -1,9 +1,11 @@
 """Starting weights."""
 
+from dataclasses import replace
+
 import torch
 
 from muybridge.transformer import Transformer, initialise
-from tests.transformer.networks import TINY, conditions, latents
+from tests.transformer.networks import TINY, TINY_15, conditions, latents
 
 
 def initialised(seed: int) -> Transformer:
@@ -27,6 +29,14 @@ def test_a_model_built_without_memory_gets_the_same_weights():
     initialise(model, torch.Generator().manual_seed(0))
     ours, theirs = model.state_dict(), initialised(0).state_dict()
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+
+def test_no_parameter_stays_as_it_was():
+    model = Transformer(replace(TINY_15, has_end_sigma=True))
+    for parameter in model.parameters():
+        torch.nn.init.constant_(parameter, torch.nan)
+    initialise(model, torch.Generator().manual_seed(0))
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
 @torch.no_grad()

@@ -9,9 +9,7 @@ from muybridge.ops.rows import MIN_ROWS
 from muybridge.transformer.adapters import sibling_parts
 from muybridge.transformer.config import TransformerConfig
 from muybridge.transformer.embed import NUM_FREQUENCIES
-from muybridge.transformer.sources import GLYPH_WIDTH
-
-NUM_SOURCES = 3  # text, glyphs, vision: what marks a token's source
+from muybridge.transformer.sources import GLYPH_WIDTH, NUM_SOURCES
 
 
 def num_parameters(config: TransformerConfig) -> int:

@@ -10,6 +10,7 @@ from muybridge.transformer.blocks import FinalLayer, Modulation
 from muybridge.transformer.embed import PatchEmbed, ScalarEmbed
 from muybridge.transformer.model import Transformer
 from muybridge.transformer.refiner import RefinerBlock
+from muybridge.transformer.sources import SourceEmbed
 
 TIME_STD = 0.02  # released, after arXiv 2212.09748
 
@@ -33,6 +34,8 @@ def initialise(model: Transformer, generator: torch.Generator) -> None:
             elif isinstance(module, PatchEmbed):
                 nn.init.xavier_uniform_(module.proj.weight.flatten(1), generator=generator)
                 module.proj.bias.zero_()  # type: ignore[union-attr]
+            elif isinstance(module, SourceEmbed):
+                module.weight.zero_()
             elif isinstance(module, RMSNorm):
                 module.weight.fill_(1)
             elif isinstance(module, nn.LayerNorm):

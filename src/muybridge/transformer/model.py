@@ -17,7 +17,7 @@ from muybridge.transformer.conditions import Conditions, Signals, check_conditio
 from muybridge.transformer.config import TransformerConfig
 from muybridge.transformer.embed import PatchEmbed, PooledEmbed, ScalarEmbed
 from muybridge.transformer.refiner import TextRefiner
-from muybridge.transformer.sources import GLYPHS, TEXT, VISION, GlyphEmbed, VisionEmbed, joined, trimmed
+from muybridge.transformer.sources import GLYPHS, TEXT, VISION, GlyphEmbed, SourceEmbed, VisionEmbed, joined, trimmed
 
 TIME_SCALE = 1000.0  # released: noise levels and guidance are embedded on the 0..1000 scale
 
@@ -43,7 +43,7 @@ class Transformer(nn.Module):
         self.time_r_in = ScalarEmbed(width) if config.has_end_sigma else None
         self.byt5_in = GlyphEmbed(config.glyph_dim, width) if config.glyph_dim else None
         self.vision_in = VisionEmbed(config.vision_dim, width) if config.vision_dim else None
-        self.cond_type_embedding = nn.Embedding(3, width) if config.glyph_dim else None
+        self.cond_type_embedding = SourceEmbed(width) if config.glyph_dim else None
         block = SplitDoubleBlock if config.has_split_qkv else DoubleBlock
         self.double_blocks = nn.ModuleList(block(width, heads, mlp_dim) for _ in range(config.num_double_blocks))
         self.single_blocks = nn.ModuleList(SingleBlock(width, heads, mlp_dim) for _ in range(config.num_single_blocks))
@@ -99,16 +99,16 @@ class Transformer(nn.Module):
         """Conditioning vectors (b, g, d) of the frames and (b, 1, d) of the clip, and the clip's sigma (b,) float32."""
         sigma = sigma.float()
         clip_sigma = sigma if sigma.ndim == 1 else sigma.amax(1)
-        pooled, guidance = self._pooled(conditions), self._guidance(conditions)
-        clip = self.time_in(clip_sigma[:, None] * TIME_SCALE, dtype=self.dtype) + pooled + guidance
+        shared, guidance = self._shared(conditions), self._guidance(conditions)
+        clip = self.time_in(clip_sigma[:, None] * TIME_SCALE, dtype=self.dtype) + shared + guidance
         if sigma.ndim == 1:
             return clip, clip, clip_sigma
         is_held = (sigma == 0) & (clip_sigma[:, None] > 0)
-        frames = self.time_in(sigma * TIME_SCALE, dtype=self.dtype) + pooled + guidance * ~is_held[..., None]
+        frames = self.time_in(sigma * TIME_SCALE, dtype=self.dtype) + shared + guidance * ~is_held[..., None]
         return frames, clip, clip_sigma
 
-    def _pooled(self, conditions: Conditions) -> Tensor:
-        """What every frame's vector contains beside its sigma (b, 1, d): pooled text, and where the step ends."""
+    def _shared(self, conditions: Conditions) -> Tensor:
+        """What the vectors of all frames contain beside their sigma, (b, 1, d): pooled text, where the step ends."""
         total = self._nothing()
         if self.vector_in is not None and conditions.pooled is not None:
             total = self.vector_in(conditions.pooled.to(self.dtype))[:, None]
@@ -133,17 +133,18 @@ class Transformer(nn.Module):
         num_valid = valid_lengths(conditions.text, conditions.text_mask, "text_mask")
         text, lengths = trimmed(conditions.text.to(self.dtype), num_valid)
         txt = self.txt_in(text, clip_sigma * TIME_SCALE, lengths=lengths)
-        if self.cond_type_embedding is None:
+        mark = self.cond_type_embedding
+        if mark is None:
             return txt, lengths
-        kinds = self.cond_type_embedding.weight
-        sources = [(txt + kinds[TEXT], num_valid)]
-        for embed, states, mask, kind in (
+        sources = [(mark(txt, TEXT), num_valid)]
+        for embed, states, mask, source in (
             (self.byt5_in, conditions.glyphs, conditions.glyph_mask, GLYPHS),
             (self.vision_in, conditions.vision, conditions.vision_mask, VISION),
         ):
             if embed is not None and states is not None:
-                num_valid = valid_lengths(states, mask, "glyph_mask" if kind == GLYPHS else "vision_mask")
-                sources.insert(0, (embed(trimmed(states.to(self.dtype), num_valid)[0]) + kinds[kind], num_valid))
+                num_valid = valid_lengths(states, mask, "glyph_mask" if source == GLYPHS else "vision_mask")
+                tokens = embed(trimmed(states.to(self.dtype), num_valid)[0])
+                sources.insert(0, (mark(tokens, source), num_valid))
         return joined(sources)
 
     def _signals(

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from muybridge.ops.rows import MIN_ROWS
 
 GLYPH_WIDTH = 2048  # released: between ByT5's states and the tokens, whatever the hidden size
-TEXT, GLYPHS, VISION = range(3)  # released: rows of `cond_type_embedding`
+NUM_SOURCES = 3
+TEXT, GLYPHS, VISION = range(NUM_SOURCES)  # released: rows of `cond_type_embedding`
 
 
 class GlyphEmbed(nn.Module):
@@ -48,6 +49,18 @@ class VisionEmbed(nn.Module):
     def forward(self, vision: Float[Tensor, "b l vision_dim"]) -> Float[Tensor, "b l d"]:
         """Layer norm, two linear layers with GELU in between, layer norm."""
         return self.proj(vision)
+
+
+class SourceEmbed(nn.Module):
+    """A vector for each source of tokens, zero at first as released (`cond_type_embedding`)."""
+
+    def __init__(self, hidden_size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(NUM_SOURCES, hidden_size))
+
+    def forward(self, tokens: Float[Tensor, "b l d"], source: int) -> Float[Tensor, "b l d"]:
+        """Tokens marked as those of `source`."""
+        return tokens + self.weight[source]
 
 
 def trimmed(states: Float[Tensor, "b l d"], lengths: Sequence[int]) -> tuple[Float[Tensor, "b m d"], list[int] | None]:
