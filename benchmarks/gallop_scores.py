@@ -78,17 +78,27 @@ def judged(name: str, asked: Facts, films: Films, probe: ClipProbe) -> Column:
     """A column of the report."""
     asked = asked[: len(films)]
     seen = judge(probe, films)
+    pairs = list(zip(asked, seen, strict=True))
+    followed = [pair for pair in pairs if pair[0]["camera"] == "follow"]
+    others = [pair for pair in pairs if pair[0]["camera"] != "follow"]
     shares = {
         "subject": share_right(asked, seen, "subject"),
         "colour": share_right(asked, seen, "background", among=PLAIN),
         "background": share_right(asked, seen, "background"),
-        "direction": share_right(asked, seen, "motion", among=tuple(DIRECTIONS)),
+        "direction": directions_right(pairs),
+        "direction, camera follows": directions_right(followed),
+        "direction, other cameras": directions_right(others),
         "direction by the subject's middle": travelled(asked, films),
         "motion": share_right(asked, seen, "motion"),
         "camera": share_right(asked, seen, "camera"),
     }
     recall = mean_recall(asked, seen, "camera")
     return Column(name=name, shares=shares, camera_recall=recall, flicker=tuple(map(flicker, films)))
+
+
+def directions_right(pairs: Sequence[tuple[dict[str, str], dict[str, str]]]) -> Share:
+    """Of the films asked to go left, right, up or down, those that are seen to."""
+    return share_right([a for a, _ in pairs], [s for _, s in pairs], "motion", among=tuple(DIRECTIONS))
 
 
 def travelled(asked: Facts, films: Films) -> Share:
@@ -140,7 +150,7 @@ def report(columns: Sequence[Column], options: argparse.Namespace, num: int) -> 
         "",
         f"Colour: the {len(PLAIN)} plain backgrounds, as the caption names them (each subject comes in one colour, "
         "so its own is part of knowing it). Direction: left, right, up, down; by the subject's middle, where plain "
-        "ground stands still, without a probe. Motion: all nine.",
+        "ground stands still, without a probe. Where the camera follows, only the ground tells. Motion: all nine.",
         f"Flicker: what no motion explains between frames, {np.mean(real.flicker):.2f} of 255 in the real clips; "
         "ratios of means ± standard errors. Steadied: averaged along the motion, as the pipeline finishes films.",
         f"An interval of {WANTED_HALF_WIDTH:.0%} either side takes {num_needed(made.shares['direction'])} captions "
