@@ -93,6 +93,7 @@ def _transformers() -> Iterator[Case]:
     newer = replace(released, network="hunyuanvideo-1.5", config=TRANSFORMER_15)
     yield replace(newer, title="HunyuanVideo-1.5, released names")
     yield replace(newer, title="HunyuanVideo-1.5, diffusers folder", layout="diffusers")
+    yield replace(newer, title="HunyuanVideo-1.5, ComfyUI's names inside", layout="comfy")
 
 
 def _vaes() -> Iterator[Case]:

@@ -1,5 +1,6 @@
 """Every layout of every network: there and back loses nothing, every key has one place, and errors use its names."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -81,7 +82,7 @@ def shape_only(shapes: dict[str, tuple[int, ...]]) -> Entries:
 
 @every_layout
 def test_every_name_stands_once_in_its_table(network: Network, table: Table):
-    official = [row.official for row in table.rows]
+    official = [name for row in table.rows for name in row.officials()]
     theirs = [name for row in table.rows for name in row.theirs]
     assert len(set(official)) == len(official) and len(set(theirs)) == len(theirs)
 
@@ -102,11 +103,11 @@ def test_there_and_back_keeps_every_bit_and_every_key(network: Network, table: T
 def test_nothing_is_copied_but_what_must_be_joined(network: Network, table: Table):
     state = small_state(network)
     shared = {tensor.untyped_storage().data_ptr() for tensor in state.values()}
-    rows = {row.official for row in table.rows if row.parts == "swapped"}
+    must = {name for row in table.rows if row.parts == "swapped" or row.joins for name in row.theirs}
     copied = [
         key for key, entry in in_layout(state, table).items() if entry.read().untyped_storage().data_ptr() not in shared
     ]
-    assert len(copied) == 2 * len(rows)  # weight and bias
+    assert {re.sub(r"\.\d+\.", ".{i}.", key.rpartition(".")[0], count=1) for key in copied} == must
 
 
 @every_layout
@@ -209,6 +210,21 @@ def test_parts_of_different_dtypes_are_not_joined():
     key = "transformer_blocks.0.attn.to_q.weight"
     with pytest.raises(WeightsError, match="img_attn_qkv.weight"):
         to_official({**there, key: cast(there[key], torch.bfloat16)}, DIFFUSERS)
+
+
+def test_parts_that_do_not_stand_together_are_refused():
+    there = dict(in_layout(small_transformer().state_dict(), DIFFUSERS))
+    for wrong in (torch.ones(()), torch.ones(32, 3)):
+        key = "transformer_blocks.0.attn.to_k.weight"
+        with pytest.raises(WeightsError, match=f"'{key}' has shape"):
+            to_official({**there, key: from_tensor(wrong, FILE)}, DIFFUSERS)
+
+
+def test_a_fused_projection_of_no_shape_is_refused():
+    network, table = next((n, t) for n, t in LAYOUTS if (n.name, t.layout) == ("hunyuanvideo-1.5", "comfy"))
+    there = dict(in_layout(small_state(network), table))
+    there["double_blocks.1.img_attn.qkv.bias"] = from_tensor(torch.ones(()), FILE)
+    assert "'double_blocks.1.img_attn.qkv.bias' has shape ()" in refusal(network, there)
 
 
 def test_a_key_without_a_place_in_a_layout_is_refused():

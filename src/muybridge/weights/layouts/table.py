@@ -31,13 +31,19 @@ class Row:
     A name that ends in `.*` means everything under it, and one that ends in `!` a parameter rather than a module.
     parts: how the official rows are shared among their names. whole: alike; qkv: three equal parts; qkv_mlp: three of
     `hidden_size` rows and the rest; swapped: halves exchanged; conv: a matrix that they keep as a 1x1x1 convolution.
-    weight: what they call the module's `weight`.
+    weight: what they call the module's `weight`. joins: official modules that stand below this one in theirs, all of
+    one shape.
     """
 
     official: str
     theirs: tuple[str, ...]
     parts: Parts = "whole"
     weight: str = "weight"
+    joins: tuple[str, ...] = ()
+
+    def officials(self) -> tuple[str, ...]:
+        """Every official name in the row."""
+        return (self.official, *self.joins)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -60,8 +66,8 @@ class _Place(NamedTuple):
     indices: tuple[str, ...]
     field: str
 
-    def official(self) -> str:
-        return _named(self.row.official, self.indices, self.field)
+    def officials(self) -> tuple[str, ...]:
+        return tuple(_named(name, self.indices, self.field) for name in self.row.officials())
 
     def theirs(self) -> tuple[str, ...]:
         field = self.row.weight if self.field == "weight" else self.field
@@ -80,7 +86,7 @@ def renamed(pairs: Mapping[str, str], *, official: str = "", theirs: str = "") -
 
 def identity(table: Table) -> Table:
     """The official layout of the network that `table` describes."""
-    return Table(layout="official", rows=same(*(row.official for row in table.rows)))
+    return Table(layout="official", rows=same(*(name for row in table.rows for name in row.officials())))
 
 
 def name_in(table: Table, official_key: str) -> tuple[str, ...]:
@@ -103,7 +109,11 @@ def from_official(entries: Entries, table: Table, *, hidden_size: int) -> dict[s
         place = _find(index, key)
         if place is None:
             raise WeightsError(f"{entry.file}: {key!r} has no place in the layout {table.layout}; choose another.")
-        result.update(zip(place.theirs(), _parted(entry, place, hidden_size), strict=True))
+        names = place.theirs()
+        if not place.row.joins:
+            result.update(zip(names, _parted(entry, place, hidden_size), strict=True))
+        elif names[0] not in result:
+            result[names[0]] = joined(_every(entries, place.officials(), whole=names[0]), names[0])
     return result
 
 
@@ -121,9 +131,11 @@ def to_official(entries: Entries, table: Table) -> dict[str, StoredTensor]:
             raise WeightsError(
                 f"{entry.file}: {key!r} is no key of the layout {table.layout}; {near}use a complete checkpoint."
             )
-        official = place.official()
-        if official not in result:
-            result[official] = _united(entries, place, official)
+        officials = place.officials()
+        if place.row.joins:
+            result.update(zip(officials, _shares(entry, len(officials)), strict=True))
+        elif officials[0] not in result:
+            result[officials[0]] = _united(entries, place, officials[0])
     return result
 
 
@@ -138,7 +150,7 @@ class _Index(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _official(table: Table) -> _Index:
-    return _indexed([(row.official, row) for row in table.rows], is_theirs=False)
+    return _indexed([(name, row) for row in table.rows for name in row.officials()], is_theirs=False)
 
 
 @lru_cache(maxsize=256)
@@ -209,28 +221,45 @@ def _parted(entry: StoredTensor, place: _Place, hidden_size: int) -> list[Stored
         case "conv":
             return [_reshaped(entry, (*entry.shape, 1, 1, 1)) if place.field == "weight" else entry]
         case "qkv":
-            third = entry.shape[0] // 3
-            ends = [third, 2 * third, entry.shape[0]]
+            return _shares(entry, 3)
         case "qkv_mlp":
             ends = [hidden_size, 2 * hidden_size, 3 * hidden_size, entry.shape[0]]
+            return [rows(entry, start, stop) for start, stop in zip([0, *ends], ends, strict=False)]
+
+
+def _shares(entry: StoredTensor, number: int) -> list[StoredTensor]:
+    """So many equal parts, one below the other; what does not divide goes to the last, to be refused by its shape."""
+    if not entry.shape:
+        return [entry] * number
+    share = entry.shape[0] // number
+    ends = [*(share * part for part in range(1, number)), entry.shape[0]]
     return [rows(entry, start, stop) for start, stop in zip([0, *ends], ends, strict=False)]
 
 
 def _united(entries: Entries, place: _Place, official: str) -> StoredTensor:
     """The official entry from their parts."""
-    names = place.theirs()
-    present = [name for name in names if name in entries]
-    if len(present) < len(names):
-        missing = next(name for name in names if name not in entries)
-        raise WeightsError(
-            f"{entries[present[0]].file}: lacks {missing!r}, a part of {official!r}; use a complete checkpoint."
-        )
-    first = entries[names[0]]
-    if place.row.parts == "conv" and len(first.shape) == 5 and first.shape[2:] == (1, 1, 1):
-        return _reshaped(first, first.shape[:2])
+    parts = _every(entries, place.theirs(), whole=official)
+    if place.row.parts == "conv" and len(parts[0].shape) == 5 and parts[0].shape[2:] == (1, 1, 1):
+        return _reshaped(parts[0], parts[0].shape[:2])
     if place.row.parts == "swapped":
-        return swapped(first)
-    return joined([entries[name] for name in names], official) if len(names) > 1 else first
+        return swapped(parts[0])
+    return joined(parts, official) if len(parts) > 1 else parts[0]
+
+
+def _every(entries: Entries, names: Sequence[str], *, whole: str) -> list[StoredTensor]:
+    """The entries of these names, of which at least one is there; raises WeightsError where another is not."""
+    missing = next((name for name in names if name not in entries), None)
+    if missing is not None:
+        file = next(entries[name].file for name in names if name in entries)
+        raise WeightsError(f"{file}: lacks {missing!r}, a part of {whole!r}; use a complete checkpoint.")
+    found = [entries[name] for name in names]
+    for name, entry in zip(names, found, strict=True):
+        if len(names) > 1 and (not entry.shape or entry.shape[1:] != found[0].shape[1:]):
+            raise WeightsError(
+                f"{entry.file}: {name!r} has shape {entry.shape}, unlike the other parts of {whole!r}; "
+                "use a complete checkpoint."
+            )
+    return found
 
 
 def _reshaped(stored: StoredTensor, shape: tuple[int, ...]) -> StoredTensor:

@@ -87,7 +87,7 @@ TRANSFORMER: tuple[Row, ...] = (  # official beside diffusers, which splits fuse
 _LAYERS = {"mlp.0": "in_layer", "mlp.2": "out_layer"}  # as in Flux
 
 
-def _comfy(norm_weight: str) -> tuple[Row, ...]:
+def comfy_rows(norm_weight: str) -> tuple[Row, ...]:
     """ComfyUI's names inside, which saves and merges made there write; `norm_weight` has changed over time."""
     return (
         *same("img_in.proj", "vector_in.in_layer", "vector_in.out_layer", "txt_in.input_embedder"),
@@ -201,7 +201,7 @@ DIFFUSERS = Table(layout="diffusers", rows=TRANSFORMER)
 TABLES: tuple[Table, ...] = (
     identity(DIFFUSERS),
     DIFFUSERS,
-    Table(layout="comfy", rows=_comfy("weight")),
-    Table(layout="comfy-scale", rows=_comfy("scale")),
+    Table(layout="comfy", rows=comfy_rows("weight")),
+    Table(layout="comfy-scale", rows=comfy_rows("scale")),
     Table(layout="fastvideo", rows=_fastvideo()),
 )
