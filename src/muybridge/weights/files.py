@@ -56,7 +56,8 @@ def _open(given: Path, *, component: Component | None, key: str) -> Checkpoint:
     config = _config_beside(folder)
     if _is_index(file):
         return replace(_open_sharded(file), config=config)
-    return replace(_open_file(file, key=key), config=config)
+    checkpoint = _open_file(file, key=key)
+    return checkpoint if config is None else replace(checkpoint, config=config)
 
 
 def _is_index(file: Path) -> bool:

@@ -4,6 +4,7 @@ import random
 import struct
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import gguf
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from muybridge.core.errors import InvalidInput, WeightsError
 from muybridge.weights.files import open_checkpoint
 from muybridge.weights.load import load_transformer
+from muybridge.weights.recognise import recognise
 from muybridge.weights.storage.ggml import ggml_types
 from muybridge.weights.storage.write_gguf import write_gguf
 from muybridge.weights.stored import StoredTensor, cast, from_tensor, rows
@@ -182,6 +184,28 @@ def test_llama_cpp_s_names_and_rows_become_hugging_face_s(tmp_path: Path):
     assert torch.equal(rows(entry, 3, 9).read(), entry.read()[3:9])
     with pytest.raises(WeightsError, match="head_count"):
         open_checkpoint(by_peer(tmp_path / "c.gguf", coded, "Q8_0", architecture="llama"))
+
+
+def test_a_language_model_tells_its_config(tmp_path: Path):
+    """Heads, rotary base and norm from the metadata, where others need a config.json."""
+    shapes = {"token_embd": (50, 64), "output_norm": (64,)}
+    layer = {"attn_q": (64, 64), "attn_k": (32, 64), "attn_v": (32, 64), "attn_output": (64, 64), "attn_norm": (64,)}
+    layer |= {"ffn_gate": (96, 64), "ffn_up": (96, 64), "ffn_down": (64, 96), "ffn_norm": (64,)}
+    shapes |= {f"blk.{number}.{name}": shape for number in range(2) for name, shape in layer.items()}
+    writer = gguf.GGUFWriter(tmp_path / "a.gguf", "llama")
+    writer.add_head_count(4)
+    writer.add_head_count_kv(2)
+    writer.add_rope_freq_base(500_000.0)
+    writer.add_layer_norm_rms_eps(1e-5)
+    for name, shape in shapes.items():
+        writer.add_tensor(f"{name}.weight", numpy.ones(shape, numpy.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    found = recognise(open_checkpoint(tmp_path / "a.gguf"))
+    expected = {"num_heads": 4, "num_kv_heads": 2, "rope_theta": 500_000.0, "norm_eps": 1e-5, "num_layers": 2}
+    assert expected.items() <= asdict(found.config).items()
 
 
 def test_only_what_can_be_encoded_is_written(tmp_path: Path):

@@ -13,7 +13,7 @@ from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.storage.companions import REMEDY
 from muybridge.weights.storage.ggml import GgmlType, ggml_types
 from muybridge.weights.storage.gguf_header import GgufHeader, TensorInfo, read_gguf_header
-from muybridge.weights.storage.llama import from_llama_cpp
+from muybridge.weights.storage.llama import from_llama_cpp, llama_config
 from muybridge.weights.storage.scales import COMPUTE
 from muybridge.weights.stored import MappedTensors, Packed, StoredTensor
 
@@ -37,10 +37,12 @@ def open_gguf(file: Path) -> Checkpoint:
     for name, info in header.tensors.items():
         raw = _raw(file, info, types[name], read=lambda name=name: source.tensor(name))
         entries[name] = _entry(raw, types[name], _shape(file, name, header))
+    config = None
     if header.metadata.get("general.architecture") in _LANGUAGE_MODELS:
         entries = from_llama_cpp(entries, header.metadata, file)
+        config = llama_config(header.metadata)
     metadata = {name: str(value) for name, value in header.metadata.items() if isinstance(value, str | int | float)}
-    return Checkpoint(path=file, entries=entries, metadata=metadata, config=None, files=(file,), sources=(source,))
+    return Checkpoint(path=file, entries=entries, metadata=metadata, config=config, files=(file,), sources=(source,))
 
 
 def _checked_type(file: Path, name: str, info: TensorInfo) -> GgmlType:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from einops import rearrange
 
@@ -29,6 +30,13 @@ LAYER = {
     "ffn_down": "mlp.down_proj",
 }
 HEADS = {"attn_q": "llama.attention.head_count", "attn_k": "llama.attention.head_count_kv"}
+CONFIG = {  # of llama.cpp's metadata: transformers' names
+    "llama.embedding_length": "hidden_size",
+    "llama.attention.head_count": "num_attention_heads",
+    "llama.attention.head_count_kv": "num_key_value_heads",
+    "llama.rope.freq_base": "rope_theta",
+    "llama.attention.layer_norm_rms_epsilon": "rms_norm_eps",
+}
 _LAYER = re.compile(r"blk\.(\d+)\.(\w+)\.(weight|bias)")
 
 
@@ -50,6 +58,13 @@ def from_llama_cpp(
             entry = _halved(entry, key, _heads(metadata, found[2], file))
         result[f"model.layers.{found[1]}.{LAYER[found[2]]}.{field}"] = entry
     return result
+
+
+def llama_config(metadata: Mapping[str, Value]) -> dict[str, Any]:
+    """What of transformers' `config.json` the metadata tell; numbers as they were before they became float32."""
+    known = {CONFIG[name]: value for name, value in metadata.items() if name in CONFIG}
+    rounded = {name: float(f"{value:.7g}") if isinstance(value, float) else value for name, value in known.items()}
+    return {"model_type": "llama", **rounded}
 
 
 def _heads(metadata: Mapping[str, Value], module: str, file: Path) -> int:
