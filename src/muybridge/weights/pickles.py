@@ -1,6 +1,7 @@
 """Released `.pt` files: PyTorch pickles read as data only, memory-mapped, never run."""
 
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,7 +31,9 @@ def read_pickle(path: Path, *, key: str) -> dict[str, Tensor]:
     with path.open("rb") as file:
         is_zip = file.read(4) == ZIP_MAGIC
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+        with warnings.catch_warnings():  # of protocols that torch has not tested: it refuses or it reads
+            warnings.simplefilter("ignore")
+            loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
     except Exception as error:  # damaged bytes can make the unpickler raise nearly anything
         raise WeightsError(_explained(path, str(error))) from None
     state = _unwrapped(path, loaded, key)
