@@ -27,10 +27,10 @@ def gallop_decoder() -> VAEStage:
     """A wider decoder for the latents that there are: the embedded transformer and its caches stay good.
 
     Works at the latent grid, where CPUs reach 230 GFLOP/s a core (bfloat16, measured), on busy windows, moved by Muon:
-    of the decoders that were tried in minutes the only one that gained (docs/log.md). One CPU core, 70 minutes for 5,000
-    steps beside other work (measured, 2026-11-21). PSNR of 16 held-out clips, 26.61 dB before the first step: 26.78
-    after 1,000 steps, 26.96 after 2,000, 27.18 after 3,000, 27.47 after 4,000, and 27.66 at the end of a run of 5,000.
-    It gained more in each thousand than in the one before until the rate fell, so a longer run will pay.
+    of the decoders that were tried in minutes the only one that gained (docs/log.md). One CPU core, 70 minutes for
+    5,000 steps beside other work (measured, 2026-11-21). PSNR of 16 held-out clips, 26.61 dB before the first step:
+    26.78 after 1,000 steps, 26.96 after 2,000, 27.18 after 3,000, 27.47 after 4,000, 27.66 at the end of a run of
+    5,000. It gained more in each thousand than in the one before until the rate fell, so a longer run will pay.
     """
     optimizer = OptimizerConfig(
         kind="muon", lr=1e-3, matrix_lr=3e-3, matrix_names=("mid_block", "up_blocks"), betas=(0.9, 0.98),
