@@ -9,6 +9,9 @@ Examples:
   muybridge convert HunyuanVideo/transformer converted/ --layout official --dtype bfloat16
   muybridge convert transformer.safetensors for-diffusers/ --layout diffusers --max-shard 2GB
   muybridge convert transformer.safetensors for-diffusers/ --layout diffusers --dry-run
+  muybridge convert my-lora.safetensors for-comfyui.safetensors --layout comfy
+
+A LoRA of any format is written as diffusers, kohya (musubi-tuner), comfy (diffusion-pipe too) or i2v (Tencent's).
 """
 
 import json
@@ -23,6 +26,7 @@ from rich.console import Console
 
 from muybridge.cli.progress import ByteBars
 from muybridge.pipelines.memory import parse_bytes
+from muybridge.weights import lora
 from muybridge.weights.convert import LAYOUTS, MAX_SHARD_BYTES, Conversion, convert
 from muybridge.weights.layouts import Layout
 
@@ -59,6 +63,9 @@ def command(
     is_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Convert and say what was written."""
+    if lora.is_lora_file(source):
+        print(_converted_lora(source, destination, layout=layout, dtype=dtype, is_json=is_json))
+        return
     with ByteBars(Console(stderr=True)) as bars:
         done = convert(
             source,
@@ -72,6 +79,16 @@ def command(
             on_progress=bars.show,
         )
     print(json.dumps(done.to_dict(), indent=2) if is_json else _text(done))
+
+
+def _converted_lora(source: Path, destination: Path, *, layout: str, dtype: DtypeName | None, is_json: bool) -> str:
+    precision = None if dtype is None else getattr(torch, dtype.value)
+    lora.convert_lora(source, destination, layout=typed(lora.LoraLayout, layout), dtype=precision)
+    report = lora.describe(destination)
+    if is_json:
+        return json.dumps(report.to_dict(), indent=2)
+    size = f"{report.num_parameters:,} parameters in {report.num_modules} modules"
+    return f"lora: {size}, {lora.describe(source).format} to {layout}\n{destination}"
 
 
 def _text(done: Conversion) -> str:

@@ -31,7 +31,7 @@ from muybridge.cli.progress import StageBars
 from muybridge.core.errors import InvalidInput, invalid
 
 if TYPE_CHECKING:
-    from muybridge.pipelines import GenerationRequest, Pipeline, Video
+    from muybridge.pipelines import GenerationRequest, LoraUse, Pipeline, Video
 
 DEFAULT_MODEL = "gallop"
 
@@ -117,15 +117,11 @@ def command(
         cfg=cfg,
         seed=_seed(seed),
         sampler=sampler,
-        loras=tuple(muybridge.LoraUse.parse(text, ignores_text=ignores_lora_text) for text in loras) if loras else None,
+        loras=_loras(loras, ignores_text=ignores_lora_text),
         steady=steady,
     )
-    precision = dtype.value if dtype is not None else record.get("dtype")
     console = Console(stderr=True)
-    with console.status(f"loading {(name := model or record.get('model', DEFAULT_MODEL))}"):
-        pipe = muybridge.load(name, device=device, dtype=precision, on_message=console.print)
-    if record and model is None:
-        pipe.check_same_weights(record)
+    pipe = _load(model, record, device=device, dtype=dtype, console=console)
     requests = pipe.requests(words, chosen.over(muybridge.Settings.recorded(record)))
     paths = _checked_paths(output, requests)
     pipe.check(requests, memory=memory)
@@ -134,6 +130,24 @@ def command(
         print(json.dumps({"films": films}, indent=2))
     else:
         print("\n".join(film["path"] for film in films))
+
+
+def _load(
+    model: str | None, record: dict[str, Any], *, device: Device | None, dtype: Precision | None, console: Console
+) -> "Pipeline":
+    """The model chosen, else the recorded one, whose weights must then be the same."""
+    precision = dtype.value if dtype is not None else record.get("dtype")
+    with console.status(f"loading {(name := model or record.get('model', DEFAULT_MODEL))}"):
+        pipe = muybridge.load(name, device=device, dtype=precision, on_message=console.print)
+    if record and model is None:
+        pipe.check_same_weights(record)
+    return pipe
+
+
+def _loras(words: Sequence[str] | None, *, ignores_text: bool) -> "tuple[LoraUse, ...] | None":
+    if not words:
+        return None
+    return tuple(muybridge.LoraUse.parse(word, ignores_text=ignores_text) for word in words)
 
 
 def _prompts(prompts: Sequence[str] | None, file: str | None, record: dict[str, Any]) -> list[str]:

@@ -107,6 +107,18 @@ def test_a_split_lora_comes_back_bit_for_bit_through_a_fused_layout(tmp_path: Pa
             assert all(torch.equal(a, b) for a, b in zip(delta.parameters(), other.parameters(), strict=True))
 
 
+def test_a_lora_is_written_only_under_a_known_layout_and_a_free_name(tmp_path: Path):
+    source = FORMATS["kohya, musubi-tuner"]().save(tmp_path)
+    for name, layout, message in (
+        ("new.safetensors", "official", "a LoRA is written as"),
+        ("lora.safetensors", "comfy", "there already"),
+        ("new.pt", "comfy", "one safetensors file"),
+    ):
+        with pytest.raises(InvalidInput, match=message):
+            convert_lora(source, tmp_path / name, layout=layout)  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir()] == ["lora.safetensors"]
+
+
 def test_several_act_with_their_weights_in_their_blocks_and_steps(tmp_path: Path):
     case = FORMATS["kohya, musubi-tuner"]()
     network, stack, use = loaded(case, tmp_path)

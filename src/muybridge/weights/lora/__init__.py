@@ -2,7 +2,7 @@
 
 from muybridge.weights.lora.describe import LoraReport, describe
 from muybridge.weights.lora.form import Lora
-from muybridge.weights.lora.read import is_lora, read_lora
+from muybridge.weights.lora.read import is_lora, is_lora_file, read_lora
 from muybridge.weights.lora.stack import ActiveLora, LoraStack
 from muybridge.weights.lora.write import LORA_LAYOUTS, LoraLayout, convert_lora, save_lora
 
@@ -16,6 +16,7 @@ __all__ = [
     "convert_lora",
     "describe",
     "is_lora",
+    "is_lora_file",
     "read_lora",
     "save_lora",
 ]

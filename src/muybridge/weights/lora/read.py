@@ -31,6 +31,12 @@ def is_lora(entries: Mapping[str, StoredTensor]) -> bool:
     return any(SUFFIXES.get(end, "value") not in _PLAIN_ROLES for end in ends)
 
 
+def is_lora_file(path: str | Path) -> bool:
+    """Whether a path is a file that holds a LoRA. Raises WeightsError where it is damaged."""
+    path = Path(path).expanduser()
+    return path.is_file() and is_lora(open_checkpoint(path).entries)
+
+
 def read_lora(path: str | Path, *, text_encoder: TextKeys = "refuse") -> Lora:
     """The LoRA in a file, its tensors memory-mapped where the file allows.
 

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from muybridge.core.errors import WeightsError
+from muybridge.core.errors import WeightsError, invalid
 from muybridge.ops.lora import Delta, Dense, Hadamard, LowRank
 from muybridge.weights.configs import KIND_KEY
 from muybridge.weights.lora.alphas import DIFFUSERS_KEY
@@ -117,8 +117,16 @@ def convert_lora(
 ) -> Lora:
     """Read a LoRA of any layout and write it in another; returns what was written, read back.
 
-    Raises WeightsError as `read_lora` and `save_lora` do.
+    Raises WeightsError as `read_lora` and `save_lora` do, InvalidInput on an unknown layout or a destination that is
+    taken or no safetensors file.
     """
+    destination = Path(destination).expanduser()
+    if layout not in LORA_LAYOUTS:
+        raise invalid(f"layout={layout}", f"a LoRA is written as {', '.join(LORA_LAYOUTS)}", "choose one of these")
+    if destination.exists():
+        raise invalid(str(destination), "is there already", "choose another name")
+    if destination.suffix != ".safetensors":
+        raise invalid(str(destination), "a LoRA is one safetensors file", f"name it {destination.stem}.safetensors")
     save_lora(read_lora(source, text_encoder=text_encoder), destination, layout=layout, dtype=dtype)
     return read_lora(destination)
 
