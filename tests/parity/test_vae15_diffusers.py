@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from muybridge.core.errors import WeightsError
 from muybridge.vae import ShuffleVAE, ShuffleVAEConfig
 from muybridge.weights.convert import convert
-from muybridge.weights.load import load_model
+from muybridge.weights.load import load_model, load_vae
 from muybridge.weights.save import save_model
 from tests.vae.small import clip, small_shuffle_vae
 from tests.weights.small import same
@@ -54,6 +55,8 @@ def test_what_the_peer_saves_loads_with_every_bit(pair, tmp_path: Path):
     theirs.save_pretrained(tmp_path / "vae")
     loaded = load_model(tmp_path, kind="vae")
     assert isinstance(loaded, ShuffleVAE) and loaded.config == ours.config and same(loaded, ours)
+    with pytest.raises(WeightsError, match="holds a ShuffleVAE, where a VideoVAE is needed"):
+        load_vae(tmp_path)
 
 
 def test_defaults_are_the_peers():
