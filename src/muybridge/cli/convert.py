@@ -28,6 +28,7 @@ from muybridge.cli.progress import ByteBars
 from muybridge.pipelines.memory import parse_bytes
 from muybridge.weights import lora
 from muybridge.weights.convert import LAYOUTS, MAX_SHARD_BYTES, Conversion, convert
+from muybridge.weights.folders import component_path
 from muybridge.weights.layouts import Layout
 
 
@@ -68,12 +69,11 @@ def command(
         return
     with ByteBars(Console(stderr=True)) as bars:
         done = convert(
-            source,
+            source if part is None else component_path(source.expanduser(), part.value),
             destination,
             layout=typed(Layout, layout),
             dtype=None if dtype is None else getattr(torch, dtype.value),
             max_shard_bytes=parse_bytes(max_shard, name="max-shard"),
-            component=None if part is None else part.value,
             key=key,
             is_dry_run=is_dry_run,
             on_progress=bars.show,

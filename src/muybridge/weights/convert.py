@@ -13,7 +13,7 @@ from muybridge.core.errors import WeightsError, invalid
 from muybridge.core.files import OnBytes
 from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.config_json import diffusers_config
-from muybridge.weights.files import Component, open_checkpoint
+from muybridge.weights.files import open_checkpoint
 from muybridge.weights.header import read_header, verify
 from muybridge.weights.layouts import Entries, Kind, Layout
 from muybridge.weights.partial import Partial
@@ -82,7 +82,6 @@ def convert(
     layout: Layout,
     dtype: torch.dtype | None = None,
     max_shard_bytes: int = MAX_SHARD_BYTES,
-    component: Component | None = None,
     key: str = "module",
     is_dry_run: bool = False,
     on_progress: OnProgress | None = None,
@@ -92,7 +91,7 @@ def convert(
     destination: a name ending in .safetensors gives that one file (not for diffusers); anything else a new folder,
     in shards of at most `max_shard_bytes` with an index, for diffusers with its config.json. It appears when it is
     whole. Until then the work is in DESTINATION.partial, and the same call continues there.
-    dtype: None keeps every tensor's own, bit for bit. component, key: as `open_checkpoint`.
+    dtype: None keeps every tensor's own, bit for bit. key: as `open_checkpoint`.
     is_dry_run: check everything that can be known from the headers, write nothing.
     Memory: one tensor and 256 MiB of the source's pages, whatever the size of source and shards; of a pickle from
     before torch 1.6, which cannot be mapped, the whole.
@@ -101,7 +100,7 @@ def convert(
     """
     source, destination = Path(source).expanduser(), Path(destination).expanduser()
     _check_request(destination, layout, max_shard_bytes)
-    checkpoint = open_checkpoint(source, component=component, key=key)
+    checkpoint = open_checkpoint(source, key=key)
     plan = _planned(checkpoint, destination, layout=layout, dtype=dtype, max_shard_bytes=max_shard_bytes)
     request = {
         "source": [(str(file.absolute()), file.stat().st_size, file.stat().st_mtime_ns) for file in checkpoint.files],

@@ -93,28 +93,34 @@ def stream_safetensors(
     end: their place is kept in the header and filled then, so a file without them is unfinished. name: what errors
     call the file.
     """
-    spans = _spans(entries)
-    digest = hashlib.sha256()
     file.touch()
     try:
-        with file.open("r+b") as stream, ThreadPoolExecutor(max_workers=1) as beside:
-            _keep_or_write(stream, memoryview(encode_header(spans, with_blank_digests(metadata))))
-            for key in spans:
-                data = _bytes(entries[key].read())
-                hashing = beside.submit(digest.update, data)  # frees the interpreter lock, as writing does
-                _keep_or_write(stream, data)
-                hashing.result()
-                if on_bytes is not None:
-                    on_bytes(len(data))
-            stream.truncate()
-            stream.seek(0)
-            stream.write(encode_header(spans, with_digests(spans, metadata, digest.hexdigest())))
-            stream.flush()
-            os.fsync(stream.fileno())
+        _stream(file, entries, metadata=metadata, on_bytes=on_bytes or _unheard)
     except OSError as error:
         raise InvalidInput(
             f"{name or file}: cannot be written ({error.strerror}); free space or choose another folder."
         ) from None
+
+
+def _stream(file: Path, entries: Mapping[str, StoredTensor], *, metadata: Mapping[str, str], on_bytes: OnBytes) -> None:
+    spans, digest = _spans(entries), hashlib.sha256()
+    with file.open("r+b") as stream, ThreadPoolExecutor(max_workers=1) as beside:
+        _keep_or_write(stream, memoryview(encode_header(spans, with_blank_digests(metadata))))
+        for key in spans:
+            data = _bytes(entries[key].read())
+            hashing = beside.submit(digest.update, data)  # frees the interpreter lock, as writing does
+            _keep_or_write(stream, data)
+            hashing.result()
+            on_bytes(len(data))
+        stream.truncate()
+        stream.seek(0)
+        stream.write(encode_header(spans, with_digests(spans, metadata, digest.hexdigest())))
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _unheard(_count: int) -> None:
+    pass
 
 
 def is_finished(file: Path, entries: Mapping[str, StoredTensor], *, metadata: Mapping[str, str]) -> bool:
