@@ -15,6 +15,10 @@ _VAE_AND_LATENTS: Mapping[str, Stage] = MappingProxyType({
         recipe=gallop.gallop_latents, world=gallop.flow_world, summary=SUMMARIES["gallop-latents"],
         reads="gallop-vae",
     ),
+    "gallop-decoder": Stage(
+        recipe=gallop_vae.gallop_decoder, world=gallop.vae_world, summary=SUMMARIES["gallop-decoder"],
+        start="gallop-vae",
+    ),
 })  # fmt: skip
 
 GALLOP = Family(
@@ -140,10 +144,6 @@ GALLOP_VAE = Family(  # the paper's curriculum; latents are computed anew after 
 )  # fmt: skip
 
 _VAE_STAGES: Mapping[str, Stage] = MappingProxyType({
-    "gallop-decoder": Stage(
-        recipe=gallop_vae.gallop_decoder, world=gallop.vae_world, summary=SUMMARIES["gallop-decoder"],
-        start="gallop-vae",
-    ),
     "vae-from-scratch": Stage(
         recipe=gallop_vae.vae_from_scratch, world=gallop.vae_world, summary=SUMMARIES["vae-from-scratch"]
     ),

@@ -29,8 +29,8 @@ def gallop_decoder() -> VAEStage:
     Works at the latent grid, where CPUs reach 230 GFLOP/s a core (bfloat16, measured), on busy windows, moved by Muon:
     of the decoders that were tried in minutes the only one that gained (docs/log.md). One CPU core, 70 minutes for
     5,000 steps beside other work (measured, 2026-11-21). PSNR of 16 held-out clips, 26.61 dB before the first step:
-    26.78 after 1,000 steps, 26.96 after 2,000, 27.18 after 3,000, 27.47 after 4,000, 27.66 at the end of a run of
-    5,000. It gained more in each thousand than in the one before until the rate fell, so a longer run will pay.
+    26.78 after 1,000 steps, 26.96 after 2,000, 27.18 after 3,000, 27.47 after 4,000, 27.66 at the
+    end. It gained more in each thousand than in the one before until the rate fell, so a longer run will pay.
     """
     optimizer = OptimizerConfig(
         kind="muon", lr=1e-3, matrix_lr=3e-3, matrix_names=("mid_block", "up_blocks"), betas=(0.9, 0.98),
@@ -44,7 +44,7 @@ def gallop_decoder() -> VAEStage:
         has_new_decoder=True,
         window_px=64,
         run=RunConfig(
-            seed=24, num_steps=6000, batch_size=8, ema_decay=0.995, checkpoint_every_steps=200,
+            seed=24, num_steps=5000, batch_size=8, ema_decay=0.995, checkpoint_every_steps=200,
             validate_every_steps=500, sample_every_steps=1000, optimizer=optimizer,
         ),
     )  # fmt: skip
