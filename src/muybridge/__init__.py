@@ -1,23 +1,32 @@
-"""Muybridge: the HunyuanVideo system as one Python package. Names are imported when they are first used (PEP 562)."""
+"""Muybridge: the HunyuanVideo system as one Python package."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from muybridge.core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from muybridge.pipelines import (
-        GenerationRequest,
-        LoraUse,
-        Pipeline,
-        Progress,
-        Settings,
-        Video,
-        check_destination,
-        load,
-        read_settings,
-    )
+    from muybridge.media.sidecar import read_settings
+    from muybridge.pipelines.assemble import load
+    from muybridge.pipelines.lora_use import LoraUse
+    from muybridge.pipelines.progress import Progress
+    from muybridge.pipelines.request import GenerationRequest
+    from muybridge.pipelines.result import Video, check_destination
+    from muybridge.pipelines.settings import Settings
+    from muybridge.pipelines.text_to_video import Pipeline
 
 __version__ = "0.1.0"
 
+_HOMES = {
+    "GenerationRequest": "pipelines.request",
+    "LoraUse": "pipelines.lora_use",
+    "Pipeline": "pipelines.text_to_video",
+    "Progress": "pipelines.progress",
+    "Settings": "pipelines.settings",
+    "Video": "pipelines.result",
+    "check_destination": "pipelines.result",
+    "load": "pipelines.assemble",
+    "read_settings": "media.sidecar",
+}
 __all__ = [
     "GenerationRequest",
     "LoraUse",
@@ -30,14 +39,8 @@ __all__ = [
     "load",
     "read_settings",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """A public name, its room imported now."""
-    if name not in __all__:
-        raise AttributeError(f"module 'muybridge' has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(importlib.import_module("muybridge.pipelines"), name)
+__getattr__ = lazy_names(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return __all__

@@ -14,6 +14,7 @@ MAX_IMPORT_S = 0.2
 MAX_HELP_S = 0.6
 TRIES = 8
 HEAVY = ("torch", "transformers", "numpy", "av", "PIL")
+PEERS = ("transformers", "scipy", "accelerate", "diffusers", "peft")  # they took 120 MiB of every training run
 
 
 def test_importing_the_package_is_fast():
@@ -44,6 +45,17 @@ except SystemExit:
 print([name for name in {HEAVY} if name in sys.modules])
 """
     assert _output([sys.executable, "-c", code]).splitlines()[-1] == "[]"
+
+
+def test_training_brings_no_language_models():
+    code = f"""
+import importlib, pkgutil, sys
+import muybridge.training
+for module in pkgutil.walk_packages(muybridge.training.__path__, "muybridge.training."):
+    importlib.import_module(module.name)
+print([name for name in {PEERS} if name in sys.modules])
+"""
+    assert _output([sys.executable, "-c", code]) == "[]"
 
 
 def _output(command: Sequence[str]) -> str:

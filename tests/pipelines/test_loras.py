@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from muybridge import LoraUse, Pipeline, Settings
 from muybridge.core.errors import InvalidInput, WeightsError
-from muybridge.pipelines import LoraUse, Pipeline, Settings
 from muybridge.weights.save import save_tensors
 from tests.pipelines.tiny import SMALL, pipeline
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from muybridge import Settings, Video, read_settings
 from muybridge.core.errors import InvalidInput, MediaError
 from muybridge.media.image import read_image
 from muybridge.media.video import read_video
-from muybridge.pipelines import Settings, Video, read_settings
 from tests.pipelines.tiny import SMALL, pipeline
 
 

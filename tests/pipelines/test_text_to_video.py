@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from muybridge import Pipeline, Progress, Settings, Video
 from muybridge.core.errors import DoesNotFit, InvalidInput
 from muybridge.core.seeding import noise
 from muybridge.flow.samplers import SAMPLERS
-from muybridge.pipelines import Defaults, Pipeline, Progress, Settings, Video
+from muybridge.pipelines.settings import Defaults
 from muybridge.vae import to_vae
 from muybridge.vae.tiling import Tiling, decode_tiled
 from tests.pipelines.tiny import SMALL, pipeline

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import torch
 
-from muybridge.pipelines import Components, Defaults, Pipeline, TextSource
+from muybridge import Pipeline
+from muybridge.pipelines.components import Components, TextSource
+from muybridge.pipelines.settings import Defaults
 from muybridge.text.encoder import HashEncoder
 from muybridge.vae import VAEConfig, VideoVAE
 from muybridge.vae.tiling import Tiling

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from muybridge import Pipeline
 from muybridge.core.errors import InvalidInput
 from muybridge.data.cache import CacheConfig
 from muybridge.data.clips import ClipsConfig
@@ -14,7 +15,8 @@ from muybridge.data.encoders import vae_identity
 from muybridge.evaluation.accuracy import share_right
 from muybridge.evaluation.motion import flicker
 from muybridge.evaluation.probes import ProbeConfig, judge, load_probe
-from muybridge.pipelines import Components, Defaults, Pipeline, TextSource
+from muybridge.pipelines.components import Components, TextSource
+from muybridge.pipelines.settings import Defaults
 from muybridge.recipes.decoders import decoder_of
 from muybridge.recipes.families import FAMILIES, STAGES
 from muybridge.recipes.family import Family, Stage

@@ -31,7 +31,7 @@ from muybridge.cli.progress import StageBars
 from muybridge.core.errors import InvalidInput, invalid
 
 if TYPE_CHECKING:
-    from muybridge.pipelines import GenerationRequest, LoraUse, Pipeline, Video
+    from muybridge import GenerationRequest, LoraUse, Pipeline, Video
 
 DEFAULT_MODEL = "gallop"
 

@@ -21,7 +21,7 @@ from rich.progress import Progress as Bars
 from muybridge.core.files import OnBytes
 
 if TYPE_CHECKING:
-    from muybridge.pipelines import Progress
+    from muybridge import Progress
 
 LINE_EVERY_S = 60.0  # where there is no terminal to draw a bar on
 _SHOWN = {

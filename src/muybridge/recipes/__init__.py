@@ -1,7 +1,8 @@
 """Where concrete choices meet: a recipe is a function that returns a complete config."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from muybridge.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from muybridge.recipes.families import FAMILIES
@@ -18,10 +19,4 @@ _HOMES = {
     "run_stage": "launch",
 }
 __all__ = ["FAMILIES", "OwnData", "StagePlan", "plan_stages", "run_all", "run_on_data", "run_stage"]
-
-
-def __getattr__(name: str) -> Any:
-    """A public name, its module imported now: the command line's help must not wait for torch."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'muybridge.recipes' has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(importlib.import_module(f"muybridge.recipes.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOMES)  # the command line's help must not wait for torch
