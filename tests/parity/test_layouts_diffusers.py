@@ -14,6 +14,7 @@ from muybridge.weights.convert import convert
 from muybridge.weights.load import load_transformer, load_vae
 from muybridge.weights.report import describe
 from muybridge.weights.save import save_model
+from muybridge.weights.target import Target
 from tests.weights.small import TRANSFORMER, randomised, same, small_transformer, small_vae
 
 diffusers = pytest.importorskip("diffusers")
@@ -68,7 +69,7 @@ def test_a_transformer_saved_by_diffusers_loads_and_agrees(tmp_path: Path):
     ours = load_transformer(tmp_path)
     assert ours.config == TRANSFORMER
     assert transformers_agree(ours, peer)
-    report = describe(tmp_path, component="transformer")
+    report = describe(tmp_path, kind="transformer")
     assert (report.kind, report.layout, report.problem) == ("transformer", "diffusers", None)
 
 
@@ -83,7 +84,9 @@ def test_shards_saved_by_diffusers_load_alike(tmp_path: Path):
 def test_our_transformer_converted_loads_in_diffusers_and_agrees(tmp_path: Path):
     ours = small_transformer().eval()
     save_model(ours, tmp_path / "t.safetensors")
-    convert(tmp_path / "t.safetensors", tmp_path / "transformer", layout="diffusers", max_shard_bytes=100_000)
+    convert(
+        tmp_path / "t.safetensors", tmp_path / "transformer", target=Target(layout="diffusers", max_shard_bytes=100_000)
+    )
     peer = diffusers.HunyuanVideoTransformer3DModel.from_pretrained(tmp_path / "transformer")
     assert transformers_agree(ours, peer)
 
@@ -91,8 +94,8 @@ def test_our_transformer_converted_loads_in_diffusers_and_agrees(tmp_path: Path)
 def test_through_our_layout_and_back_diffusers_gets_its_bits(tmp_path: Path):
     for name, peer in (("transformer", peer_transformer()), ("vae", peer_vae())):
         peer.save_pretrained(tmp_path / name)
-        convert(tmp_path / name, tmp_path / f"{name}-ours", layout="official")
-        convert(tmp_path / f"{name}-ours", tmp_path / f"{name}-back", layout="diffusers")
+        convert(tmp_path / name, tmp_path / f"{name}-ours", target=Target(layout="official"))
+        convert(tmp_path / f"{name}-ours", tmp_path / f"{name}-back", target=Target(layout="diffusers"))
         back = type(peer).from_pretrained(tmp_path / f"{name}-back")
         assert same(back, peer)
         assert settings(tmp_path / f"{name}-back") == settings(tmp_path / name)
@@ -115,7 +118,7 @@ def test_a_vae_saved_by_diffusers_loads_and_agrees(tmp_path: Path):
 def test_our_vae_converted_loads_in_diffusers_and_agrees(tmp_path: Path):
     ours = small_vae(VAE_SMALL)
     save_model(ours, tmp_path / "v.safetensors")
-    convert(tmp_path / "v.safetensors", tmp_path / "vae", layout="diffusers")
+    convert(tmp_path / "v.safetensors", tmp_path / "vae", target=Target(layout="diffusers"))
     peer = diffusers.AutoencoderKLHunyuanVideo.from_pretrained(tmp_path / "vae")
     latents = torch.randn(1, 16, 2, 2, 3)
     assert relative_error(ours.decode(latents), peer.decode(latents).sample) <= VAE_TOLERANCE

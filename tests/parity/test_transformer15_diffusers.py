@@ -13,6 +13,7 @@ from muybridge.transformer import Conditions, Transformer
 from muybridge.weights.convert import convert
 from muybridge.weights.load import load_transformer
 from muybridge.weights.save import save_model
+from muybridge.weights.target import Target
 from tests.parity.peer_transformer import relative_error
 from tests.transformer.networks import TINY_15, network
 from tests.weights.small import same
@@ -33,7 +34,7 @@ def written_peer(folder: Path, *, has_end_sigma: bool) -> tuple[Transformer, Any
     """Ours, and diffusers' from what we convert."""
     ours = network(replace(TINY_15, has_end_sigma=has_end_sigma))
     save_model(ours, folder / "ours.safetensors")
-    convert(folder / "ours.safetensors", folder / "transformer", layout="diffusers")
+    convert(folder / "ours.safetensors", folder / "transformer", target=Target(layout="diffusers"))
     return ours, diffusers.HunyuanVideo15Transformer3DModel.from_pretrained(folder / "transformer")
 
 

@@ -12,6 +12,7 @@ from muybridge.vae import ShuffleVAE, ShuffleVAEConfig
 from muybridge.weights.convert import convert
 from muybridge.weights.load import load_model, load_vae
 from muybridge.weights.save import save_model
+from muybridge.weights.target import Target
 from tests.vae.small import clip, small_shuffle_vae
 from tests.weights.small import same
 
@@ -29,7 +30,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[ShuffleVAE, Any, Pat
     folder = tmp_path_factory.mktemp("vae")
     ours = small_shuffle_vae()
     save_model(ours, folder / "ours.safetensors")
-    convert(folder / "ours.safetensors", folder / "vae", layout="diffusers")
+    convert(folder / "ours.safetensors", folder / "vae", target=Target(layout="diffusers"))
     return ours, diffusers.AutoencoderKLHunyuanVideo15.from_pretrained(folder / "vae"), folder
 
 

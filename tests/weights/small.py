@@ -14,7 +14,7 @@ from muybridge.transformer import Transformer, TransformerConfig
 from muybridge.vae import ShuffleVAEConfig, VAEConfig, VideoVAE
 from muybridge.weights.layouts import Entries, Table, from_official
 from muybridge.weights.registry import NETWORKS, Network
-from muybridge.weights.stored import from_tensor
+from muybridge.weights.stored import StoredTensor, from_tensor
 
 TRANSFORMER = TransformerConfig(
     hidden_size=32, num_heads=2, num_double_blocks=2, num_single_blocks=1, num_refiner_blocks=1,
@@ -57,6 +57,12 @@ CARRIED = {  # keys that files of these networks hold beside the network's own
 LAYOUTS = [(network, table) for network in NETWORKS if network.name in SMALL for table in network.tables]
 LAYOUT_NAMES = [f"{network.name}-{table.layout}" for network, table in LAYOUTS]
 FILE = Path("model.safetensors")
+SYSTEM = {  # one file's prefixes, and the networks behind them
+    "model.diffusion_model.": ("hunyuanvideo", "comfy"),
+    "vae.": ("hunyuanvideo-vae", "comfy"),
+    "text_encoders.llama.transformer.": ("language-model", "causal-lm"),
+    "text_encoders.clip_l.transformer.": ("clip-text", "clip"),
+}
 
 
 @cache
@@ -75,6 +81,15 @@ def entries_of(state: Mapping[str, Tensor]) -> Entries:
 def in_layout(state: Mapping[str, Tensor], table: Table, *, hidden_size: int = TRANSFORMER.hidden_size) -> Entries:
     """An official state dict under a layout's names."""
     return from_official(entries_of(state), table, hidden_size=hidden_size)
+
+
+def system() -> Entries:
+    """A whole system in one file, as ComfyUI saves it."""
+    whole: dict[str, StoredTensor] = {}
+    for prefix, wanted in SYSTEM.items():
+        network, table = next((n, t) for n, t in LAYOUTS if (n.name, t.layout) == wanted)
+        whole |= {prefix + key: entry for key, entry in in_layout(small_state(network), table).items()}
+    return whole
 
 
 def write_plain(path: Path, entries: Entries) -> Path:

@@ -26,7 +26,7 @@ from muybridge.weights.layouts import (
 from muybridge.weights.layouts.transformer import DIFFUSERS
 from muybridge.weights.recognise import recognise
 from muybridge.weights.registry import NETWORKS, Network, detect
-from muybridge.weights.stored import StoredTensor, TensorMap, cast, from_tensor
+from muybridge.weights.stored import TensorMap, cast, from_tensor
 from tests.weights.small import (
     BESIDE,
     CARRIED,
@@ -34,10 +34,12 @@ from tests.weights.small import (
     LAYOUT_NAMES,
     LAYOUTS,
     SMALL,
+    SYSTEM,
     entries_of,
     in_layout,
     small_state,
     small_transformer,
+    system,
 )
 
 every_layout = pytest.mark.parametrize(("network", "table"), LAYOUTS, ids=LAYOUT_NAMES)
@@ -249,23 +251,6 @@ def test_prefixes_are_stripped_however_many(prefix: str):
 def test_two_models_in_one_file_are_not_merged():
     with pytest.raises(WeightsError, match="'module.a' and 'a' both mean 'a'"):
         stripped(entries_of({"a": torch.ones(1), "module.a": torch.ones(1)}))
-
-
-SYSTEM = {  # one file's prefixes, and the networks behind them
-    "model.diffusion_model.": ("hunyuanvideo", "comfy"),
-    "vae.": ("hunyuanvideo-vae", "comfy"),
-    "text_encoders.llama.transformer.": ("language-model", "causal-lm"),
-    "text_encoders.clip_l.transformer.": ("clip-text", "clip"),
-}
-
-
-def system() -> Entries:
-    """A whole system in one file, as ComfyUI saves it."""
-    whole: dict[str, StoredTensor] = {}
-    for prefix, wanted in SYSTEM.items():
-        network, table = next((n, t) for n, t in LAYOUTS if (n.name, t.layout) == wanted)
-        whole |= {prefix + key: entry for key, entry in in_layout(small_state(network), table).items()}
-    return whole
 
 
 @pytest.mark.parametrize("name", [name for name, _ in SYSTEM.values()])

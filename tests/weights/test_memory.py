@@ -11,6 +11,7 @@ from muybridge.transformer.cost import num_parameters
 from muybridge.weights.convert import convert
 from muybridge.weights.files import open_checkpoint
 from muybridge.weights.load import load_transformer
+from muybridge.weights.target import Target
 from tests.weights.sparse import sparse_release
 
 CONFIG = TransformerConfig(  # 205 MB in bfloat16, heads as released
@@ -57,7 +58,12 @@ def test_converting_holds_a_part_of_the_source_at_most(file: Path, tmp_path: Pat
     def on_progress(_stage: str, _done: int, _total: int) -> None:
         peaks.append(resident("VmRSS"))
 
-    convert(file, tmp_path / "out.safetensors", layout="official", dtype=torch.float16, on_progress=on_progress)
+    convert(
+        file,
+        tmp_path / "out.safetensors",
+        target=Target(dtype=torch.float16),
+        on_progress=on_progress,
+    )
     assert max(peaks) - before < 2**25 + 2 * SLACK_BYTES < num_parameters(CONFIG) * 2
 
 

@@ -1,6 +1,7 @@
 """A report tells what a file is, and why it will not load."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,13 @@ from safetensors.torch import save_file
 
 from muybridge.core.config import to_dict
 from muybridge.core.errors import WeightsError
+from muybridge.core.files import sha256
 from muybridge.transformer import TransformerConfig
 from muybridge.weights.report import describe, describe_all
 from muybridge.weights.save import own_metadata, save_model, write_safetensors
 from muybridge.weights.storage.write import fp8_scaled
 from muybridge.weights.stored import from_tensor
-from tests.weights.small import TRANSFORMER, flip_bit, small_transformer, small_vae
+from tests.weights.small import TRANSFORMER, flip_bit, small_transformer, small_vae, system, write_plain
 from tests.weights.sparse import sparse_release
 
 
@@ -88,3 +90,14 @@ def test_a_damaged_file_is_not_described(tmp_path: Path):
     flip_bit(tmp_path / "v.safetensors", (tmp_path / "v.safetensors").stat().st_size - 1)
     with pytest.raises(WeightsError, match="damaged"):
         describe(tmp_path / "v.safetensors")
+
+
+def test_a_file_with_a_whole_system_is_described_part_by_part(tmp_path: Path):
+    file = write_plain(tmp_path / "all.safetensors", system())
+    reports = describe_all(file, on_hash=lambda _: lambda _count: None)
+    assert [report.kind for report in reports] == ["transformer", "vae", "text-encoder", "pooled-text-encoder"]
+    assert sum(report.num_parameters for report in reports) == sum(entry.num_elements for entry in system().values())
+    assert {report.hashes[str(file)] for report in reports} == {sha256(file)}
+    assert describe(file, kind="vae") == replace(reports[1], hashes={})
+    write_plain(file, {**system(), "stranger": from_tensor(torch.ones(1), file)})
+    assert all("'stranger' is of none of its models" in (report.problem or "") for report in describe_all(file))

@@ -9,6 +9,7 @@ Examples:
   muybridge convert HunyuanVideo/transformer converted/ --layout official --dtype bfloat16
   muybridge convert transformer.safetensors for-diffusers/ --layout diffusers --max-shard 2GB
   muybridge convert transformer.safetensors for-diffusers/ --layout diffusers --dry-run
+  muybridge convert comfyui-all-in-one.safetensors vae.safetensors --part vae
   muybridge convert my-lora.safetensors for-comfyui.safetensors --layout comfy
 
 A LoRA of any format is written as diffusers, kohya (musubi-tuner), comfy (diffusion-pipe too) or i2v (Tencent's).
@@ -27,9 +28,9 @@ from rich.console import Console
 from muybridge.cli.progress import ByteBars
 from muybridge.pipelines.memory import parse_bytes
 from muybridge.weights import lora
-from muybridge.weights.convert import LAYOUTS, MAX_SHARD_BYTES, Conversion, convert
-from muybridge.weights.folders import component_path
+from muybridge.weights.convert import Conversion, convert
 from muybridge.weights.layouts import Layout
+from muybridge.weights.target import LAYOUTS, MAX_SHARD_BYTES, Target
 
 
 class DtypeName(StrEnum):
@@ -41,10 +42,12 @@ class DtypeName(StrEnum):
 
 
 class Part(StrEnum):
-    """The networks of a model folder."""
+    """The networks of a system."""
 
     transformer = "transformer"
     vae = "vae"
+    text_encoder = "text-encoder"
+    pooled_text_encoder = "pooled-text-encoder"
 
 
 def command(
@@ -55,7 +58,7 @@ def command(
         str, typer.Option(metavar="NAME", help=f"How the tensors are named: {', '.join(LAYOUTS)}.")
     ] = "official",
     dtype: Annotated[DtypeName | None, typer.Option(help="Left out, every tensor keeps its own.")] = None,
-    part: Annotated[Part | None, typer.Option(help="Which network, where the folder holds several.")] = None,
+    part: Annotated[Part | None, typer.Option(help="Which network, where SOURCE holds a whole system.")] = None,
     key: Annotated[str, typer.Option(help="The entry of a released .pt to read: module or ema.")] = "module",
     max_shard: Annotated[
         str, typer.Option(metavar="AMOUNT", help="The largest file of a folder, such as 2GB.")
@@ -67,13 +70,17 @@ def command(
     if lora.is_lora_file(source):
         print(_converted_lora(source, destination, layout=layout, dtype=dtype, is_json=is_json))
         return
+    target = Target(
+        layout=typed(Layout, layout),
+        dtype=None if dtype is None else getattr(torch, dtype.value),
+        max_shard_bytes=parse_bytes(max_shard, name="max-shard"),
+    )
     with ByteBars(Console(stderr=True)) as bars:
         done = convert(
-            source if part is None else component_path(source.expanduser(), part.value),
+            source,
             destination,
-            layout=typed(Layout, layout),
-            dtype=None if dtype is None else getattr(torch, dtype.value),
-            max_shard_bytes=parse_bytes(max_shard, name="max-shard"),
+            target=target,
+            kind=None if part is None else part.value,
             key=key,
             is_dry_run=is_dry_run,
             on_progress=bars.show,

@@ -9,6 +9,7 @@ import torch
 
 from muybridge.core.errors import invalid
 from muybridge.weights.convert import convert
+from muybridge.weights.target import Target
 
 SHARD_BYTES = 15 * 2**20  # repositories and mail take files of 16 MiB
 
@@ -25,7 +26,7 @@ def publish(sources: dict[str, Path], text: Path, target: Path, *, about: dict[s
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     for part, source in sources.items():
-        convert(source, temporary / part, layout="official", dtype=torch.bfloat16, max_shard_bytes=SHARD_BYTES)
+        convert(source, temporary / part, target=Target(dtype=torch.bfloat16, max_shard_bytes=SHARD_BYTES))
     shutil.copyfile(text, temporary / "text.safetensors")
     (temporary / "model.json").write_text(json.dumps(about, indent=2) + "\n")
     temporary.rename(target)

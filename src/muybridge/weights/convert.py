@@ -1,15 +1,12 @@
 """One layout into another, lossless both ways, one tensor in memory at a time; an interrupted conversion continues."""
 
 import json
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from muybridge.core.errors import WeightsError, invalid
+from muybridge.core.errors import WeightsError
 from muybridge.core.files import OnBytes
 from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.config_json import diffusers_config
@@ -19,11 +16,9 @@ from muybridge.weights.layouts import Entries, Kind, Layout
 from muybridge.weights.partial import Partial
 from muybridge.weights.recognise import Recognised, recognise
 from muybridge.weights.save import is_finished, own_metadata, stored_bytes, stream_safetensors
-from muybridge.weights.stored import cast
+from muybridge.weights.target import Target
 
-MAX_SHARD_BYTES = 5 * 2**30  # what diffusers and the hub use
 RELEASE_BYTES = 2**28  # of the source's pages at most stay mapped; measured: unmapping this often costs nothing
-LAYOUTS: tuple[Layout, ...] = typing.get_args(Layout)
 
 OnProgress = Callable[[str, int, int], None]  # stage (checking, writing, reading back), bytes done, bytes in all
 
@@ -79,19 +74,18 @@ def convert(
     source: str | Path,
     destination: str | Path,
     *,
-    layout: Layout,
-    dtype: torch.dtype | None = None,
-    max_shard_bytes: int = MAX_SHARD_BYTES,
+    target: Target,
+    kind: Kind | None = None,
     key: str = "module",
     is_dry_run: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Conversion:
-    """Write the model at `source` to `destination` in a layout, every key accounted for, and read it back.
+    """Write the model at `source` to `destination`, every key accounted for, and read it back.
 
     destination: a name ending in .safetensors gives that one file (not for diffusers); anything else a new folder,
-    in shards of at most `max_shard_bytes` with an index, for diffusers with its config.json. It appears when it is
+    in shards with an index, for diffusers with its config.json. It appears when it is
     whole. Until then the work is in DESTINATION.partial, and the same call continues there.
-    dtype: None keeps every tensor's own, bit for bit. key: as `open_checkpoint`.
+    kind: which model, where `source` holds a whole system. key: as `open_checkpoint`.
     is_dry_run: check everything that can be known from the headers, write nothing.
     Memory: one tensor and 256 MiB of the source's pages, whatever the size of source and shards; of a pickle from
     before torch 1.6, which cannot be mapped, the whole.
@@ -99,14 +93,15 @@ def convert(
     model that the layout cannot hold.
     """
     source, destination = Path(source).expanduser(), Path(destination).expanduser()
-    _check_request(destination, layout, max_shard_bytes)
-    checkpoint = open_checkpoint(source, key=key)
-    plan = _planned(checkpoint, destination, layout=layout, dtype=dtype, max_shard_bytes=max_shard_bytes)
+    target.check_destination(destination)
+    checkpoint = open_checkpoint(source, component=kind, key=key)
+    found = recognise(checkpoint, kind=kind)
+    plan = _planned(checkpoint, found, destination, target=target)
     request = {
         "source": [(str(file.absolute()), file.stat().st_size, file.stat().st_mtime_ns) for file in checkpoint.files],
+        "kind": found.kind,
         "key": key,
-        "layout": layout,
-        "dtype": str(dtype),
+        "target": str(target),
         "shards": list(plan.shards),
     }
     partial = Partial(destination, request)
@@ -125,7 +120,7 @@ def convert(
         destination=destination,
         kind=plan.found.kind,
         source_layout=plan.found.layout,
-        layout=layout,
+        layout=target.layout,
         num_tensors=sum(map(len, plan.shards.values())),
         num_parameters=sum(entry.num_elements for shard in plan.shards.values() for entry in shard.values()),
         num_bytes=sum(sizes.values()),
@@ -135,33 +130,16 @@ def convert(
     )
 
 
-def _check_request(destination: Path, layout: str, max_shard_bytes: int) -> None:
-    if layout not in LAYOUTS:
-        raise invalid(f"layout={layout!r}", f"known are {', '.join(LAYOUTS)}", "choose one")
-    if max_shard_bytes < 1:
-        raise invalid(f"max_shard_bytes={max_shard_bytes}", "must be positive", f"use {MAX_SHARD_BYTES}")
-    if destination.suffix == ".safetensors" and layout == "diffusers":
-        raise invalid(f"{destination}", "the diffusers layout is a folder", "name a new folder")
-    is_empty = destination.is_dir() and not any(destination.iterdir()) and destination.suffix != ".safetensors"
-    if destination.exists() and not is_empty:
-        raise invalid(f"{destination}", "is there already", "choose a new name, or remove it first")
-
-
-def _planned(
-    checkpoint: Checkpoint, destination: Path, *, layout: Layout, dtype: torch.dtype | None, max_shard_bytes: int
-) -> _Plan:
-    found = recognise(checkpoint)
-    entries = found.in_layout(layout)
+def _planned(checkpoint: Checkpoint, found: Recognised, destination: Path, *, target: Target) -> _Plan:
+    entries = target.stored(found.in_layout(target.layout))
     texts: dict[str, str] = {}
-    if layout == "diffusers":
+    if target.layout == "diffusers":
         texts["config.json"] = json.dumps(diffusers_config(found.config, checkpoint.config), indent=2) + "\n"
-    if dtype is not None:
-        entries = {name: cast(entry, dtype) for name, entry in entries.items()}
-    stem = "diffusion_pytorch_model" if layout == "diffusers" else "model"  # what each one's readers look for
+    stem = "diffusion_pytorch_model" if target.layout == "diffusers" else "model"  # what each one's readers look for
     if destination.suffix == ".safetensors":
         shards = {destination.name: entries}
     else:
-        shards = _sharded(entries, stem, max_shard_bytes)
+        shards = _sharded(entries, stem, target.max_shard_bytes)
     if len(shards) > 1:
         texts[f"{stem}.safetensors.index.json"] = _index(shards)
     return _Plan(

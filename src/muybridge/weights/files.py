@@ -13,6 +13,7 @@ from muybridge.weights import header as safetensors_header
 from muybridge.weights import pickles
 from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.folders import component_path, weight_file
+from muybridge.weights.layouts import Kind
 from muybridge.weights.mapping import map_tensors
 from muybridge.weights.storage import gguf_header
 from muybridge.weights.storage.gguf import open_gguf
@@ -28,7 +29,7 @@ _FOREIGN = {  # what else people point a loader at, by its first bytes
 
 
 def open_checkpoint(
-    path: str | Path, *, component: Component | None = None, key: str = "module", verify: bool = False
+    path: str | Path, *, component: Kind | None = None, key: str = "module", verify: bool = False
 ) -> Checkpoint:
     """The checkpoint at `path`: safetensors, one file, sharded or in a folder; a released `.pt`; a diffusers folder.
 
@@ -47,7 +48,7 @@ def open_checkpoint(
         raise WeightsError(f"{error.filename or given}: cannot be read ({error.strerror}); check the path.") from None
 
 
-def _open(given: Path, *, component: Component | None, key: str) -> Checkpoint:
+def _open(given: Path, *, component: Kind | None, key: str) -> Checkpoint:
     if not given.exists():
         raise WeightsError(f"{given}: no such file or folder; check the path.")
     found = component_path(given, component)

@@ -1,44 +1,64 @@
 """Which file of a folder holds the weights; names only choose candidates, the content decides the format."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from muybridge.core.errors import WeightsError
+from muybridge.weights.layouts import Kind
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".gguf")
-_PLACES = {  # where a pipeline folder keeps each part: diffusers, the released tree, ours
+_INDEX = ".safetensors.index.json"
+_PLACES: Mapping[Kind, tuple[str, ...]] = {  # where a pipeline keeps each part: diffusers, the released tree, ours
     "transformer": (
         "transformer", "transformers", "hunyuan-video-t2v-720p/transformers", "hunyuan-video-t2v-720p/transformer",
         "transformer.safetensors",
     ),
     "vae": ("vae", "hunyuan-video-t2v-720p/vae", "vae.safetensors"),
+    "text-encoder": ("text_encoder", "text_encoder_i2v"),
+    "pooled-text-encoder": ("text_encoder_2",),
 }  # fmt: skip
 
 
-def components(folder: Path) -> dict[str, Path]:
-    """The parts of a pipeline folder by name; empty where the folder is a single part."""
-    found = {}
-    for name, places in _PLACES.items():
-        for place in places:
-            if (folder / place).exists():
-                found[name] = folder / place
-                break
+def components(folder: Path) -> dict[Kind, Path]:
+    """The parts of a pipeline folder, the first place of each that has weights; empty where it is a single part."""
+    found: dict[Kind, Path] = {}
+    for kind, places in _PLACES.items():
+        for place in (folder / name for name in places):
+            if place.is_file() or _has_weights(place) or variants(place):
+                found.setdefault(kind, place)
     return found
 
 
-def component_path(path: Path, component: Literal["transformer", "vae"] | None) -> Path:
+def variants(folder: Path) -> list[Path]:
+    """The models side by side in a folder without weights of its own, such as HunyuanVideo-1.5's `transformer`."""
+    if not folder.is_dir() or _has_weights(folder):
+        return []
+    return sorted(each for each in folder.iterdir() if _has_weights(each))
+
+
+def models(path: Path) -> list[Path]:
+    """Where every model of a pipeline folder is, or of the part or file that `path` is."""
+    parts = list(components(path).values()) or [path]
+    return [model for part in parts for model in variants(part) or [part]]
+
+
+def component_path(path: Path, component: Kind | None) -> Path:
     """`path`, or the wanted part of the pipeline folder that it is.
 
-    Raises WeightsError where a pipeline lacks the part, or no part was named.
+    Raises WeightsError where a pipeline lacks the part, no part was named, or there are several models of it.
     """
-    parts = components(path) if path.is_dir() else {}
+    parts = components(path)
     if not parts:
-        return path
+        return _only(path, variants(path) or [path])
     if component is None:
         raise WeightsError(f"{path}: holds several models; give one of {', '.join(map(str, parts.values()))}.")
     if component not in parts:
         raise WeightsError(f"{path}: holds no {component}; it has {', '.join(parts)}.")
-    return parts[component]
+    return _only(parts[component], variants(parts[component]) or [parts[component]])
+
+
+def _has_weights(folder: Path) -> bool:
+    return folder.is_dir() and any(file.name.endswith((*SUFFIXES, _INDEX)) for file in folder.iterdir())
 
 
 def weight_file(folder: Path, key: str) -> Path:
@@ -46,7 +66,7 @@ def weight_file(folder: Path, key: str) -> Path:
 
     Raises WeightsError where there is none, or more than one to choose from.
     """
-    indices = sorted(folder.glob("*.safetensors.index.json"))
+    indices = sorted(folder.glob(f"*{_INDEX}"))
     if indices:
         return _only(folder, indices)
     released = [f"pytorch_model_{key}.pt", "mp_rank_00_model_states.pt", "pytorch_model.pt"]
@@ -61,7 +81,7 @@ def weight_file(folder: Path, key: str) -> Path:
 
 def _only(folder: Path, files: list[Path]) -> Path:
     if len(files) > 1:
-        raise WeightsError(f"{folder}: {len(files)} files could be meant; give one of {_listed(files)}.")
+        raise WeightsError(f"{folder}: {len(files)} models could be meant; give one of {_listed(files)}.")
     return files[0]
 
 

@@ -58,8 +58,6 @@ def load_model(
     """Whichever network of this kind is in a file or folder, also HunyuanVideo-1.5's VAE; as `load_transformer`."""
     checkpoint = open_checkpoint(path, component=kind, key=key, verify=verify)
     found = recognise(checkpoint, kind=kind, config=config)
-    if found.kind != kind:
-        raise WeightsError(f"{checkpoint.path}: holds a {found.kind}, not a {kind}; give the {kind}'s file.")
     entries = found.official()
     dtype = dtype or _commonest_dtype(entries, checkpoint.path)
     model = found.network.on_meta(found.config)

@@ -78,12 +78,15 @@ class Recognised:
 def recognise(checkpoint: Checkpoint, *, kind: Kind | None = None, config: Config | None = None) -> Recognised:
     """Network, layout and config of a checkpoint, every key, shape and dtype checked.
 
-    kind: which model to take where one file holds a whole system. config: used instead of what the file says.
+    kind: which model it must be, and which to take where one file holds a whole system. config: used instead of what
+    the file says.
     Raises WeightsError with file, key and nearest match.
     """
     checkpoint, quantisation = plain(checkpoint)
     path, stored = checkpoint.path, stripped(part(checkpoint.entries, kind, file=checkpoint.path))
     network, table = identify(checkpoint, stored)
+    if kind not in (None, network.kind):
+        raise WeightsError(f"{path}: holds a {network.kind}, not a {kind}; give the {kind}'s file or folder.")
     called = _namer(table)
     entries = stored if table.layout == "official" else to_official(stored, table)
     chosen: Config = (

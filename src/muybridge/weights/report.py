@@ -12,15 +12,14 @@ from muybridge.core.files import OnBytes, sha256
 from muybridge.weights import lora
 from muybridge.weights.catalog import catalogue
 from muybridge.weights.checkpoint import Checkpoint
-from muybridge.weights.files import Component, open_checkpoint
-from muybridge.weights.folders import SUFFIXES, components
+from muybridge.weights.files import open_checkpoint
+from muybridge.weights.folders import models
 from muybridge.weights.header import DATA_DIGEST, HEADER_DIGEST
-from muybridge.weights.layouts import stripped
+from muybridge.weights.layouts import Kind, kinds, part, stripped
 from muybridge.weights.recognise import identify, recognise
 from muybridge.weights.storage import plain
 
 OnFile = Callable[[Path], OnBytes]  # told of a file before it is read, gives who is told of its bytes
-_TEXT_FOLDERS = ("text_encoder", "text_encoder_2", "text_encoder_i2v")
 _CUT_SHORT = 0.2  # of the parameters must be there for a file to count as a part of a known model (convention)
 
 
@@ -59,47 +58,54 @@ class CheckpointReport:
 def describe(
     path: str | Path,
     *,
-    component: Component | None = None,
+    kind: Kind | None = None,
     key: str = "module",
     verify: bool = True,
     on_hash: OnFile | None = None,
 ) -> CheckpointReport:
     """The report on one model or LoRA; arguments as `open_checkpoint`. on_hash: hash every file, and tell of it.
 
+    kind: which model, where `path` holds a whole system.
     Raises WeightsError where the file is damaged or unsafe; a sound file of no known model is described, with why.
     """
-    checkpoint = open_checkpoint(path, component=component, key=key, verify=verify)
-    hashes = {} if on_hash is None else {str(file): sha256(file, on_bytes=on_hash(file)) for file in checkpoint.files}
-    if lora.is_lora(checkpoint.entries):
-        return _of_lora(replace(_plain_report(checkpoint), hashes=hashes))
-    try:
-        checkpoint, quantisation = plain(checkpoint)
-    except WeightsError as error:
-        return replace(_plain_report(checkpoint), hashes=hashes, problem=str(error))
-    counts = {} if quantisation is None else quantisation.counts()
-    report = replace(_plain_report(checkpoint), hashes=hashes, quantisation=counts)
-    try:
-        network, table = identify(checkpoint, stripped(checkpoint.entries))
-        report = replace(report, kind=network.kind, network=network.name, layout=table.layout)
-        found = recognise(checkpoint)
-    except WeightsError as error:
-        return replace(report, problem=f"{error}{_cut_short(report)}")
-    return replace(report, what=found.variant, config=to_dict(found.config))
+    checkpoint = open_checkpoint(path, component=kind, key=key, verify=verify)
+    return _described(checkpoint, kind, hashes=_hashes(checkpoint, on_hash))
 
 
 def describe_all(
     path: str | Path, *, key: str = "module", verify: bool = True, on_hash: OnFile | None = None
 ) -> tuple[CheckpointReport, ...]:
-    """The reports on every model of a pipeline folder, text encoders included, or on the one model at `path`."""
-    given = Path(path).expanduser()
-    parts = list(components(given).values()) if given.is_dir() else []
-    if parts:
-        parts += [given / name for name in _TEXT_FOLDERS if _has_weights(given / name)]
-    return tuple(describe(part, key=key, verify=verify, on_hash=on_hash) for part in parts or [given])
+    """The reports on every model of a pipeline folder or of a file with a whole system, or on the one at `path`."""
+    reports: list[CheckpointReport] = []
+    for model in models(Path(path).expanduser()):
+        checkpoint = open_checkpoint(model, key=key, verify=verify)
+        hashes = _hashes(checkpoint, on_hash)
+        reports += [_described(checkpoint, kind, hashes=hashes) for kind in kinds(checkpoint.entries) or (None,)]
+    return tuple(reports)
 
 
-def _has_weights(folder: Path) -> bool:
-    return folder.is_dir() and any(file.suffix in SUFFIXES for file in folder.iterdir())
+def _hashes(checkpoint: Checkpoint, on_hash: OnFile | None) -> dict[str, str]:
+    return {} if on_hash is None else {str(file): sha256(file, on_bytes=on_hash(file)) for file in checkpoint.files}
+
+
+def _described(checkpoint: Checkpoint, kind: Kind | None, *, hashes: Mapping[str, str]) -> CheckpointReport:
+    if lora.is_lora(checkpoint.entries):
+        return _of_lora(replace(_plain_report(checkpoint), hashes=hashes))
+    try:
+        checkpoint, _ = plain(checkpoint)
+        entries = part(checkpoint.entries, kind, file=checkpoint.path)
+    except WeightsError as error:
+        return replace(_plain_report(checkpoint), hashes=hashes, problem=str(error))
+    checkpoint, quantisation = plain(replace(checkpoint, entries=entries))  # of this part
+    counts = {} if quantisation is None else quantisation.counts()
+    report = replace(_plain_report(checkpoint), hashes=hashes, quantisation=counts)
+    try:
+        network, table = identify(checkpoint, stripped(entries))
+        report = replace(report, kind=network.kind, network=network.name, layout=table.layout)
+        found = recognise(checkpoint, kind=kind)
+    except WeightsError as error:
+        return replace(report, problem=f"{error}{_cut_short(report)}")
+    return replace(report, what=found.variant, config=to_dict(found.config))
 
 
 def _of_lora(report: CheckpointReport) -> CheckpointReport:

@@ -88,7 +88,7 @@ def load_language_model(path: Path, *, dtype: torch.dtype) -> LlamaModel:
 
     Raises WeightsError on damaged, missing or misshapen tensors, and where heads cannot be known.
     """
-    found = _recognised(path, "text-encoder")
+    found = recognise(open_checkpoint(path, verify=True), kind="text-encoder")
     config = typed(LanguageConfig, found.config)
     theirs = LlamaConfig(
         vocab_size=config.vocab_size,
@@ -111,7 +111,7 @@ def load_language_model(path: Path, *, dtype: torch.dtype) -> LlamaModel:
 
 def load_pooled_model(path: Path, *, dtype: torch.dtype) -> CLIPTextModel:
     """The CLIP text model in a file or folder, also inside a whole CLIP; otherwise as `load_language_model`."""
-    found = _recognised(path, "pooled-text-encoder")
+    found = recognise(open_checkpoint(path, verify=True), kind="pooled-text-encoder")
     config = typed(PooledConfig, found.config)
     theirs = CLIPTextConfig(
         vocab_size=config.vocab_size,
@@ -150,7 +150,7 @@ def load_tokenizer(place: Path, kind: Kind) -> PreTrainedTokenizerBase:
 def _candidates(folder: Path) -> Iterator[Path]:
     yield from (folder / name for name in _FOLDERS if (folder / name).is_dir())
     if (folder / _FILES).is_dir():
-        yield from sorted(file for file in (folder / _FILES).iterdir() if file.suffix in (*SUFFIXES, ".gguf"))
+        yield from sorted(file for file in (folder / _FILES).iterdir() if file.suffix in SUFFIXES)
 
 
 def _kind(place: Path) -> Kind | None:
@@ -158,13 +158,6 @@ def _kind(place: Path) -> Kind | None:
     checkpoint, _ = plain(open_checkpoint(place))
     found = detect(stripped(part(checkpoint.entries, None, file=place)))
     return found[0].kind if found and found[0].kind in _TOKENIZERS else None
-
-
-def _recognised(path: Path, kind: Kind) -> Recognised:
-    found = recognise(open_checkpoint(path, verify=True), kind=kind)
-    if found.kind != kind:
-        raise WeightsError(f"{path}: holds a {found.kind}, not a {kind}; give the {kind}'s file or folder.")
-    return found
 
 
 def _state(found: Recognised, dtype: torch.dtype) -> dict[str, Tensor]:

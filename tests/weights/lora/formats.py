@@ -1,5 +1,6 @@
 """LoRA files as their programs write them, for the small transformer, with the change that each of them means."""
 
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -56,6 +57,7 @@ class Case:
         return network
 
 
+@functools.cache
 def sizes(config: TransformerConfig) -> dict[str, tuple[int, int]]:
     """(o, i) of every module that the files change."""
     network = small_transformer(config)

@@ -26,7 +26,7 @@ def refusal(case: Case, folder: Path) -> str:
     return message
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_damage_passes_unseen(data: st.DataObject, tmp_path: Path):
     case = FORMATS[data.draw(st.sampled_from([KOHYA, "LoHa", "LoKr, low-rank", "DoRA", "the same with `.alpha`"]))]()

@@ -5,7 +5,7 @@ module, the official name, theirs, and how the official rows are shared among th
 A new layout of a known network is one more table in its file here; `weights.registry` says which network has which.
 """
 
-from muybridge.weights.layouts.prefixes import INFIXES, PARTS, PREFIXES, part, stripped
+from muybridge.weights.layouts.prefixes import INFIXES, PARTS, PREFIXES, kinds, part, stripped
 from muybridge.weights.layouts.table import (
     Entries,
     Kind,
@@ -35,6 +35,7 @@ __all__ = [
     "Table",
     "from_official",
     "identity",
+    "kinds",
     "name_in",
     "part",
     "renamed",

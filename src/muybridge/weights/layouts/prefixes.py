@@ -21,14 +21,19 @@ INFIXES = (  # torch.compile, FSDP, recomputation and DeepSpeed; these can stand
 )  # fmt: skip
 
 
+def kinds(entries: Entries) -> tuple[Kind, ...]:
+    """The parts that a file with a whole system holds; none where it holds one model."""
+    found = tuple(kind for kind, prefixes in PARTS.items() if _starting(entries, prefixes))
+    return found if len(found) > 1 else ()
+
+
 def part(entries: Entries, kind: Kind | None, *, file: object) -> Entries:
     """The entries of one kind where a file holds a whole system; all of them where it holds one model.
 
     Raises WeightsError where there are several and none is asked for, or not that one.
     """
-    found = {name: _starting(entries, prefixes) for name, prefixes in PARTS.items()}
-    found = {name: keys for name, keys in found.items() if keys}
-    if len(found) < 2:
+    found = {name: _starting(entries, PARTS[name]) for name in kinds(entries)}
+    if not found:
         return entries
     for key in entries:
         if not any(key in keys for keys in found.values()):
