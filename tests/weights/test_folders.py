@@ -1,0 +1,54 @@
+"""Folders of models: each part has one place, and where several models could be meant they are named."""
+
+from pathlib import Path
+
+import pytest
+
+from muybridge.core.errors import WeightsError
+from muybridge.weights.folders import component_path, components, models
+
+TREE_15 = (  # HunyuanVideo-1.5 as released
+    "transformer/480p_t2v", "transformer/720p_i2v", "vae", "text_encoder/llm", "upsampler/720p_sr_distilled",
+)  # fmt: skip
+
+
+def tree(root: Path, *places: str) -> Path:
+    for place in places:
+        (root / place).mkdir(parents=True)
+        (root / place / "diffusion_pytorch_model.safetensors").touch()
+        (root / place / "config.json").write_text("{}")
+    return root
+
+
+def test_the_tree_of_1_5_says_which_transformers_it_has(tmp_path: Path):
+    root = tree(tmp_path, *TREE_15)
+    assert components(root) == {
+        "transformer": root / "transformer", "vae": root / "vae", "text-encoder": root / "text_encoder",
+    }  # fmt: skip
+    for place in (root, root / "transformer"):
+        with pytest.raises(WeightsError, match="transformer: 2 .* give one of 480p_t2v, 720p_i2v"):
+            component_path(place, "transformer")
+    assert component_path(root, "vae") == root / "vae"
+    assert component_path(root, "text-encoder") == root / "text_encoder" / "llm"
+    assert component_path(root / "transformer" / "480p_t2v", None) == root / "transformer" / "480p_t2v"
+
+
+def test_every_model_of_a_tree_is_listed(tmp_path: Path):
+    root = tree(tmp_path, *TREE_15)
+    assert models(root) == [root / place for place in TREE_15[:4]]
+    assert models(root / "transformer") == [root / place for place in TREE_15[:2]]
+    assert models(root / "vae") == [root / "vae"]
+
+
+def test_one_transformer_of_1_5_is_taken(tmp_path: Path):
+    root = tree(tmp_path, "transformer/480p_t2v", "vae")
+    assert component_path(root, "transformer") == component_path(root / "transformer", None)
+    assert component_path(root, "transformer") == root / "transformer" / "480p_t2v"
+
+
+def test_empty_places_are_no_parts(tmp_path: Path):
+    root = tree(tmp_path, "transformer")
+    (root / "text_encoder").mkdir()
+    assert list(components(root)) == ["transformer"]
+    with pytest.raises(WeightsError, match="holds no vae; it has transformer"):
+        component_path(root, "vae")
