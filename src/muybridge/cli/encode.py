@@ -18,22 +18,21 @@ import re
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 import typer
 from rich.console import Console
 
+from muybridge.cli import rooms
 from muybridge.cli.progress import StepBars
 from muybridge.core.env import cache_folder
 from muybridge.core.errors import InvalidInput, RunFailed, invalid
-from muybridge.data.buckets import BucketsConfig
-from muybridge.data.encode import EncodeConfig, encode, set_path
-from muybridge.data.open_encoders import open_encoders
-from muybridge.data.planning import DataConfig, Plan, plan
-from muybridge.data.probes import PROBES_FILE, ProbeCache
-from muybridge.data.report import Report
-from muybridge.data.sources import open_source
+
+if TYPE_CHECKING:
+    from muybridge.data.encode import EncodeConfig
+    from muybridge.data.planning import Plan
+    from muybridge.data.probes import ProbeCache
+    from muybridge.data.report import Report
 
 
 class Extract(StrEnum):
@@ -94,7 +93,7 @@ def command(
     is_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines, every input named.")] = False,
 ) -> None:
     """Print where every input went, and where the encoded set lies."""
-    buckets = BucketsConfig(
+    buckets = rooms.BucketsConfig(
         resolutions=tuple(_size(item) for item in resolution or ["128"]),
         num_aspects=aspects,
         frames=tuple(frames or (1, 17)),
@@ -105,15 +104,17 @@ def command(
         max_crop=max_crop,
         crop=crop.value,
     )
-    config = DataConfig(buckets=buckets, needs_captions=needs_captions, budget_tokens=batch_tokens)
+    config = rooms.DataConfig(buckets=buckets, needs_captions=needs_captions, budget_tokens=batch_tokens)
     if out is None and not dry_run:
         raise invalid("no --out", "encoded data need a place", "name a folder, or ask for --dry-run")
-    settings = EncodeConfig(name=name or re.sub(r"[^\w.-]+", "-", data.resolve().stem), budget_tokens=batch_tokens)
-    probes = ProbeCache(cache_folder() / PROBES_FILE)
+    settings = rooms.EncodeConfig(
+        name=name or re.sub(r"[^\w.-]+", "-", data.resolve().stem), budget_tokens=batch_tokens
+    )
+    probes = rooms.ProbeCache(cache_folder() / rooms.PROBES_FILE)
     console = Console(stderr=True)
     with StepBars(console) as bars:
-        planned = plan(
-            open_source(data, buckets=buckets), config, probes=probes,
+        planned = rooms.plan(
+            rooms.open_source(data, buckets=buckets), config, probes=probes,
             on_progress=lambda done, total: bars.show("looking", done, total, {}),
         )  # fmt: skip
     if dry_run or out is None:
@@ -121,24 +122,24 @@ def command(
         _check_any(planned.report, data)
         return
     report = _encode(planned, out, settings, probes=probes, models=(vae, text), device=device, console=console)
-    _print(report, set_path(out, settings.name), is_json=is_json)
+    _print(report, rooms.set_path(out, settings.name), is_json=is_json)
     _check_any(report, data)
 
 
 def _encode(
-    planned: Plan,
+    planned: "Plan",
     out: Path,
-    settings: EncodeConfig,
+    settings: "EncodeConfig",
     *,
-    probes: ProbeCache,
+    probes: "ProbeCache",
     models: tuple[str, str],
     device: Device | None,
     console: Console,
-) -> Report:
-    place = device.value if device is not None else "cuda" if torch.cuda.is_available() else "cpu"
-    encoders = open_encoders(*models, device=torch.device(place), say=lambda line: print(line, file=sys.stderr))
+) -> "Report":
+    place = None if device is None else device.value
+    encoders = rooms.open_encoders(*models, device=place, say=lambda line: print(line, file=sys.stderr))
     with StepBars(console) as bars:
-        return encode(
+        return rooms.encode(
             planned, out, config=settings, encoders=encoders, probes=probes,
             on_progress=lambda what, done, total: bars.show(what, done, total, {}),
         )  # fmt: skip
@@ -152,7 +153,7 @@ def _size(given: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[-1])
 
 
-def _print(report: Report, path: Path | None, *, is_json: bool) -> None:
+def _print(report: "Report", path: Path | None, *, is_json: bool) -> None:
     if is_json:
         print(json.dumps({"set": None if path is None else str(path), **report.to_dict()}, indent=2))
         return
@@ -162,6 +163,6 @@ def _print(report: Report, path: Path | None, *, is_json: bool) -> None:
         print(path)
 
 
-def _check_any(report: Report, data: Path) -> None:
+def _check_any(report: "Report", data: Path) -> None:
     if report.num_taken == 0:
         raise RunFailed(f"{data}: none of {len(report.rows)} inputs can be used; the table says why.")

@@ -19,20 +19,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from muybridge.cli import rooms
 from muybridge.cli.outputs import check_writable
 from muybridge.cli.progress import StepBars
 from muybridge.core.errors import invalid
 from muybridge.weights.assets import ensure
-from muybridge.worlds import SpritesConfig, SpritesWorld, complete_sprites
-from muybridge.worlds.materialise import MaterialiseConfig, materialise
-from muybridge.worlds.physics import PhysicsConfig, PhysicsWorld
-from muybridge.worlds.preview import write_sheet
-from muybridge.worlds.world import DescribedWorld
+
+if TYPE_CHECKING:
+    from muybridge.worlds import DescribedWorld
+    from muybridge.worlds.materialise import MaterialiseConfig
 
 MAX_CLIPS = 200  # convention: beyond it no viewer opens the sheet
 
@@ -42,25 +42,27 @@ class WorldChoice:
     """One world: what it is, and how it is opened for (size_px, num_frames, seed)."""
 
     summary: str
-    open: Callable[[int, int, int], DescribedWorld]
+    open: "Callable[[int, int, int], DescribedWorld]"
 
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _sprites(size_px: int, num_frames: int, seed: int) -> DescribedWorld:
-    config = complete_sprites(size_px=size_px, num_frames=num_frames, seed=seed)
-    return SpritesWorld(config, ensure("fluent-emoji-anim", on_progress=_say))
+def _sprites(size_px: int, num_frames: int, seed: int) -> "DescribedWorld":
+    config = rooms.complete_sprites(size_px=size_px, num_frames=num_frames, seed=seed)
+    return rooms.SpritesWorld(config, ensure("fluent-emoji-anim", on_progress=_say))
 
 
-def _flat_sprites(size_px: int, num_frames: int, seed: int) -> DescribedWorld:
-    config = SpritesConfig(width_px=size_px, height_px=size_px, num_frames=num_frames, seed=seed)
-    return SpritesWorld(config, ensure("fluent-emoji-anim", on_progress=_say))
+def _flat_sprites(size_px: int, num_frames: int, seed: int) -> "DescribedWorld":
+    config = rooms.SpritesConfig(width_px=size_px, height_px=size_px, num_frames=num_frames, seed=seed)
+    return rooms.SpritesWorld(config, ensure("fluent-emoji-anim", on_progress=_say))
 
 
-def _physics(size_px: int, num_frames: int, seed: int) -> DescribedWorld:
-    return PhysicsWorld(PhysicsConfig(width_px=size_px, height_px=size_px, num_frames=num_frames, seed=seed))
+def _physics(size_px: int, num_frames: int, seed: int) -> "DescribedWorld":
+    return rooms.PhysicsWorld(
+        rooms.PhysicsConfig(width_px=size_px, height_px=size_px, num_frames=num_frames, seed=seed)
+    )
 
 
 WORLDS: Mapping[str, WorldChoice] = MappingProxyType(
@@ -107,13 +109,13 @@ def command(
     if preview is not None:
         _check_sheet(preview, clips)
         opened = WORLDS[world].open(size, frames, seed)
-        write_sheet(
+        rooms.write_sheet(
             opened, num_clips=clips, path=preview, start=start, split=split.value, size_px=size, num_frames=frames
         )  # fmt: skip
         report["path"] = str(preview)
     else:
         assert out is not None
-        config = MaterialiseConfig(
+        config = rooms.MaterialiseConfig(
             num_clips=clips, start=start, split=split.value, size_px=size, num_frames=frames,
             clips_per_shard=clips_per_shard,
         )  # fmt: skip
@@ -129,13 +131,13 @@ def _check_sheet(path: Path, clips: int) -> None:
     check_writable(path)
 
 
-def _written(world: str, out: Path, config: MaterialiseConfig, *, seed: int, num_workers: int) -> Path:
+def _written(world: str, out: Path, config: "MaterialiseConfig", *, seed: int, num_workers: int) -> Path:
     """Write the clips under a progress bar; the manifest's path."""
     check_writable(out / "world.json")
     opened = WORLDS[world].open(config.size_px, config.num_frames, seed)
     try:
         with StepBars(Console(stderr=True)) as bars:
-            return materialise(
+            return rooms.materialise(
                 opened, out, config, num_workers=num_workers,
                 on_clip=lambda done, total: bars.show("clips", done, total, {}),
             )  # fmt: skip

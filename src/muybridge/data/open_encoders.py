@@ -23,14 +23,16 @@ END_BYTES = 2**20  # from each end of a large file: enough to tell one from anot
 Say = Callable[[str], None]
 
 
-def open_encoders(vae: str | Path, text: str | Path, *, device: torch.device, say: Say) -> Encoders:
+def open_encoders(vae: str | Path, text: str | Path, *, device: str | None, say: Say) -> Encoders:
     """The VAE of one model and the text encoder of another or the same: catalogue names, files, folders or hub ids.
 
     text: also `words`, states drawn from each word's own letters, for trying things out. The VAE computes in float32;
-    the released one is tiled, as its reference result is. Raises InvalidInput, WeightsError, AssetError.
+    the released one is tiled, as its reference result is. device: None is cuda where there is one, else cpu.
+    Raises InvalidInput, WeightsError, AssetError.
     """
-    network = load_vae(locate(resolve(vae)), dtype=torch.float32).to(device)
-    film, picture = _text(text, device, say)
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    network = load_vae(locate(resolve(vae)), dtype=torch.float32).to(place)
+    film, picture = _text(text, place, say)
     return Encoders(vae=network, film_text=film, picture_text=picture, tiling=released_tiling(network.config))
 
 
