@@ -25,6 +25,7 @@ import torch
 import typer
 from rich.console import Console
 
+from muybridge.cli.outputs import check_writable
 from muybridge.cli.progress import ByteBars
 from muybridge.pipelines.memory import parse_bytes
 from muybridge.weights import lora
@@ -63,12 +64,19 @@ def command(
     max_shard: Annotated[
         str, typer.Option(metavar="AMOUNT", help="The largest file of a folder, such as 2GB.")
     ] = f"{MAX_SHARD_BYTES >> 30}GiB",
+    ignores_lora_text: Annotated[
+        bool, typer.Option("--ignore-lora-text", help="Convert a LoRA without its changes of a text encoder.")
+    ] = False,
     is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written; write nothing.")] = False,
     is_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Convert and say what was written."""
+    check_writable(destination.parent / f"{destination.name}.partial")
     if lora.is_lora_file(source):
-        print(_converted_lora(source, destination, layout=layout, dtype=dtype, is_json=is_json))
+        report = _converted_lora(
+            source, destination, layout=layout, dtype=dtype, ignores_text=ignores_lora_text, is_dry_run=is_dry_run
+        )
+        print(json.dumps(report.to_dict(), indent=2) if is_json else _lora_text(report, destination, is_dry_run))
         return
     target = Target(
         layout=typed(Layout, layout),
@@ -88,14 +96,24 @@ def command(
     print(json.dumps(done.to_dict(), indent=2) if is_json else _text(done))
 
 
-def _converted_lora(source: Path, destination: Path, *, layout: str, dtype: DtypeName | None, is_json: bool) -> str:
-    precision = None if dtype is None else getattr(torch, dtype.value)
-    lora.convert_lora(source, destination, layout=typed(lora.LoraLayout, layout), dtype=precision)
-    report = lora.describe(destination)
-    if is_json:
-        return json.dumps(report.to_dict(), indent=2)
+def _converted_lora(
+    source: Path, destination: Path, *, layout: str, dtype: DtypeName | None, ignores_text: bool, is_dry_run: bool
+) -> lora.LoraReport:
+    """What was written; of a dry run, what was read."""
+    lora.convert_lora(
+        source,
+        destination,
+        layout=typed(lora.LoraLayout, layout),
+        dtype=None if dtype is None else getattr(torch, dtype.value),
+        text_encoder="ignore" if ignores_text else "refuse",
+        is_dry_run=is_dry_run,
+    )
+    return lora.describe(source if is_dry_run else destination)
+
+
+def _lora_text(report: lora.LoraReport, destination: Path, is_dry_run: bool) -> str:
     size = f"{report.num_parameters:,} parameters in {report.num_modules} modules"
-    return f"lora: {size}, {lora.describe(source).format} to {layout}\n{destination}"
+    return f"lora: {size}, {report.format}\n{'would write' if is_dry_run else 'wrote'} {destination}"
 
 
 def _text(done: Conversion) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from muybridge.core.errors import invalid
+from muybridge.weights.folders import SUFFIXES
 from muybridge.weights.layouts import Entries, Layout
 from muybridge.weights.stored import StoredTensor, cast
 
@@ -37,6 +38,9 @@ class Target:
         """Raises InvalidInput where it is taken, or the layout cannot be written there."""
         if destination.suffix == ".safetensors" and self.layout == "diffusers":
             raise invalid(f"{destination}", "the diffusers layout is a folder", "name a new folder")
+        if destination.suffix in SUFFIXES and destination.suffix != ".safetensors":
+            remedy = f"name {destination.stem}.safetensors or a new folder"
+            raise invalid(f"{destination}", f"no {destination.suffix} is written", remedy)
         is_empty = destination.is_dir() and not any(destination.iterdir()) and destination.suffix != ".safetensors"
         if destination.exists() and not is_empty:
             raise invalid(f"{destination}", "is there already", "choose a new name, or remove it first")

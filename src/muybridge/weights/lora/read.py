@@ -54,7 +54,7 @@ def read_lora(path: str | Path, *, text_encoder: TextKeys = "refuse") -> Lora:
     if text_keys and text_encoder == "refuse":
         raise WeightsError(
             f"{checkpoint.path}: {len(text_keys)} keys such as {text_keys[0]!r} are of a text encoder, "
-            "which is not changed here; choose to ignore them, or use the LoRA without them."
+            "which is not changed here; leave them aside with --ignore-lora-text, in Python with ignores_text=True."
         )
     groups = grouped({key: found for key, found in understood.items() if found is not None}, checkpoint.entries)
     if not groups:

@@ -24,6 +24,7 @@ from muybridge.weights.stored import cast, from_tensor
 
 LoraLayout = Literal["diffusers", "kohya", "comfy", "i2v"]
 LORA_KIND = "lora"
+MLP_RATIO = 4.0  # of every released transformer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +75,7 @@ def save_lora(
     *,
     layout: LoraLayout,
     dtype: torch.dtype | None = None,
-    mlp_ratio: float = 4.0,
+    mlp_ratio: float = MLP_RATIO,
 ) -> None:
     """Write a LoRA as one safetensors file, whole or not at all.
 
@@ -85,7 +86,19 @@ def save_lora(
     Bit-exact for plain LoRA, except where parts of unequal scale are joined: then the ratio is multiplied in.
     Raises WeightsError where the layout has no place for something in the LoRA.
     """
-    target, path = LORA_LAYOUTS[layout], Path(path)
+    path = Path(path)
+    tensors, metadata = _written_out(lora, layout, mlp_ratio=mlp_ratio)
+    stored = {key: from_tensor(tensor.detach(), path) for key, tensor in tensors.items()}
+    if dtype is not None:
+        stored = {key: entry if key.endswith(".alpha") else cast(entry, dtype) for key, entry in stored.items()}
+    write_safetensors(path, stored, metadata=metadata)
+
+
+def _written_out(
+    lora: Lora, layout: LoraLayout, *, mlp_ratio: float = MLP_RATIO
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and the metadata of the file. Raises WeightsError where the layout has no place for something."""
+    target = LORA_LAYOUTS[layout]
     tensors: dict[str, Tensor] = {}
     peft = _PeftConfig()
     try:
@@ -101,10 +114,7 @@ def save_lora(
     metadata |= {"format": "pt", KIND_KEY: LORA_KIND}
     if not target.has_alpha:
         metadata[DIFFUSERS_KEY] = peft.to_json()
-    stored = {key: from_tensor(tensor.detach(), path) for key, tensor in tensors.items()}
-    if dtype is not None:
-        stored = {key: entry if key.endswith(".alpha") else cast(entry, dtype) for key, entry in stored.items()}
-    write_safetensors(path, stored, metadata=metadata)
+    return tensors, metadata
 
 
 def convert_lora(
@@ -114,9 +124,11 @@ def convert_lora(
     layout: LoraLayout,
     dtype: torch.dtype | None = None,
     text_encoder: TextKeys = "refuse",
+    is_dry_run: bool = False,
 ) -> Lora:
     """Read a LoRA of any layout and write it in another; returns what was written, read back.
 
+    is_dry_run: check all that could be refused, write nothing, return what was read.
     Raises WeightsError as `read_lora` and `save_lora` do, InvalidInput on an unknown layout or a destination that is
     taken or no safetensors file.
     """
@@ -127,7 +139,11 @@ def convert_lora(
         raise invalid(str(destination), "is there already", "choose another name")
     if destination.suffix != ".safetensors":
         raise invalid(str(destination), "a LoRA is one safetensors file", f"name it {destination.stem}.safetensors")
-    save_lora(read_lora(source, text_encoder=text_encoder), destination, layout=layout, dtype=dtype)
+    found = read_lora(source, text_encoder=text_encoder)
+    if is_dry_run:
+        _written_out(found, layout)
+        return found
+    save_lora(found, destination, layout=layout, dtype=dtype)
     return read_lora(destination)
 
 
