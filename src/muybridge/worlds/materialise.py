@@ -93,19 +93,21 @@ def materialise(
         raise MissingExtra("manifests: need pyarrow; run pip install 'muybridge[worlds]'.")
     if num_workers < 1:
         raise invalid(f"workers={num_workers}", "someone has to draw", "use 1")
-    missing = [index for index in config.indices if not _note(folder, index).exists()]
-    what, remedy = f"{len(missing):,} clips", "free some, ask for fewer clips, or choose a folder on another disk"
-    check_room(folder, len(missing) * config.clip_bytes, what=what, remedy=remedy)
+    there = set(_finished(folder))
+    num_missing = config.num_clips - sum(index in config.indices for index in there)
+    what, remedy = f"{num_missing:,} clips", "free some, ask for fewer clips, or choose a folder on another disk"
+    check_room(folder, num_missing * config.clip_bytes, what=what, remedy=remedy)
+    missing = [index for index in config.indices if index not in there]
     with alone_in(folder):
         _claim(folder, world, config)
         _sweep(folder)
         written = in_processes(
             lambda index: _write_clip(world, folder, index, config=config), missing, num_workers=num_workers
         )
-        for done, _ in enumerate(written, start=config.num_clips - len(missing) + 1):
+        for done, _ in enumerate(written, start=config.num_clips - num_missing + 1):
             if on_clip:
                 on_clip(done, config.num_clips)
-        present = sorted(int(path.stem) for path in (folder / "clips").glob("*.json"))
+        present = sorted(_finished(folder))
         if config.clips_per_shard:
             _write_shards(folder, present, config.clips_per_shard)
         return _write_manifest(folder, present)
@@ -189,6 +191,11 @@ def _row_groups(folder: Path, present: list[int]) -> Iterator[list[dict[str, Any
 
 def _note(folder: Path, index: int) -> Path:
     return folder / "clips" / f"{index:06d}.json"
+
+
+def _finished(folder: Path) -> Iterator[int]:
+    """The numbers of the clips whose notes are there."""
+    return (int(path.stem) for path in (folder / "clips").glob("*.json") if path.stem.isdecimal())
 
 
 def _claim(folder: Path, world: DescribedWorld, config: MaterialiseConfig) -> None:
