@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,9 @@ def test_a_whole_file_is_read(tmp_path: Path):
 BROKEN = {
     "unknown dtype": (entry(dtype="F7"), "dtype 'F7'"),
     "shape not of numbers": (entry(shape=["2"]), "broken shape"),
+    "shape beyond int64": (entry(shape=[0, 2**62, 4], data_offsets=[0, 0]), "broken shape"),
+    "shape of a thousand digits": (entry(shape=[10**1000]), "broken shape"),
+    "too many dimensions": (entry(shape=[1] * 65), "broken shape"),
     "negative shape": (entry(shape=[-2]), "broken shape"),
     "shape and span disagree": (entry(shape=[3]), "needs 12 bytes"),
     "span beyond the file": (entry(shape=[4], data_offsets=[0, 16]), "promises 16 bytes, the file has 8"),
@@ -54,7 +58,7 @@ BROKEN = {
     "not JSON": (b"{nonsense", "not JSON"),
     "not text": (b"{\xff\xfe\xff", "not JSON"),
     "endless nesting": (b'{"a":' + b"[" * 100_000, "not JSON"),
-    "key twice": (b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{}}', "'a' stands twice"),
+    "key twice": (b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{}}', "'a' twice"),
 }
 
 
@@ -74,6 +78,23 @@ def test_a_header_longer_than_its_file_is_refused_unread(length: int, expected: 
     path.write_bytes(struct.pack("<Q", length) + b"{}")
     with pytest.raises(WeightsError, match=expected):
         open_checkpoint(path)
+
+
+@pytest.mark.parametrize("length", [123, 0x7B20])
+def test_a_header_whose_length_looks_like_a_brace_is_no_index(length: int, tmp_path: Path):
+    """The length's first bytes are `{`, or a space and `{`, as JSON may begin."""
+    text = json.dumps(GOOD).encode()
+    checkpoint = open_checkpoint(written(tmp_path / "brace.safetensors", text + b" " * (length - len(text))))
+    assert list(checkpoint.entries) == ["a"]
+
+
+def test_hostile_numbers_and_keys_are_refused_at_once(tmp_path: Path):
+    sizes, keys = ",".join(["9" * 4000] * 500), ",".join(f'"k{i}":0' for i in range(30_000))
+    started = time.process_time()
+    for text in (f'{{"a":{{"dtype":"F32","shape":[{sizes}],"data_offsets":[0,8]}}}}', f'{{{keys},"z":1,"z":2}}'):
+        with pytest.raises(WeightsError):
+            open_checkpoint(written(tmp_path / "slow.safetensors", text.encode()))
+    assert time.process_time() - started < 1
 
 
 def test_a_file_cut_at_any_place_is_refused(tmp_path: Path):

@@ -77,7 +77,7 @@ def test_a_vae_of_another_compression_is_refused(tmp_path: Path):
 
 def test_unknown_rotary_axes_are_asked_for_and_taken_from_a_config(tmp_path: Path):
     path = plain(tmp_path / "a.safetensors", small_transformer().state_dict())
-    assert "heads of 16 channels" in refusal(path) and "rope_axes_dim" in refusal(path)
+    assert "32 channels in 2 heads" in refusal(path) and "rope_axes_dim" in refusal(path)
     (tmp_path / "config.json").write_text('{"rope_axes_dim": [4, 6, 6]}')
     assert recognise(open_checkpoint(path)).config == TRANSFORMER
     (tmp_path / "config.json").write_text('{"rope_axes_dim": [4, 6, 8]}')

@@ -1,6 +1,6 @@
 """The config of a checkpoint: from our metadata, from a `config.json`, else read off the shapes."""
 
-import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,6 +13,7 @@ from muybridge.transformer import TransformerConfig
 from muybridge.transformer.config import Sibling
 from muybridge.vae import ShuffleVAEConfig, VAEConfig
 from muybridge.weights.accounting import nearest
+from muybridge.weights.json_map import json_map
 from muybridge.weights.layouts import Entries, Kind
 
 CONFIG_KEY = "muybridge.config"
@@ -82,12 +83,7 @@ def own_config(metadata: Mapping[str, str], kind: Kind, *, config_type: type[C],
         return None
     if metadata.get(KIND_KEY) != kind:
         raise WeightsError(f"{path}: says it is a {metadata.get(KIND_KEY)} but holds a {kind}; save it again.")
-    try:
-        values = json.loads(metadata[CONFIG_KEY])
-    except ValueError:
-        raise WeightsError(f"{path}: {CONFIG_KEY} in its metadata is not JSON; save it again.") from None
-    if not isinstance(values, dict):
-        raise WeightsError(f"{path}: {CONFIG_KEY} in its metadata is not a map; save it again.")
+    values = json_map(metadata[CONFIG_KEY], f"{path}: {CONFIG_KEY} in its metadata")
     return built(config_type, values, path)
 
 
@@ -124,14 +120,14 @@ def transformer15_config(shapes: Shapes, beside: Mapping[str, Any] | None) -> Tr
 def _transformer(values: dict[str, Any], shapes: Shapes, beside: Mapping[str, Any] | None) -> TransformerConfig:
     if beside and "num_attention_heads" in beside:
         values |= {ours: beside[name] for name, ours in _TRANSFORMER_FIELDS.items() if beside.get(name) is not None}
-        if isinstance(beside.get("attention_head_dim"), int):
-            values["hidden_size"] = beside["num_attention_heads"] * beside["attention_head_dim"]
+        heads = (beside["num_attention_heads"], beside.get("attention_head_dim"))
+        if all(isinstance(number, int) for number in heads):
+            values["hidden_size"] = math.prod(heads)
     elif beside:
         values |= {name: beside[name] for name in ("rope_axes_dim", "rope_theta") if name in beside}
     if "rope_axes_dim" not in values:
-        head_dim = values["hidden_size"] // values["num_heads"]
         raise WeightsError(
-            f"{shapes.path}: heads of {head_dim} channels do not tell the rotary axes; "
+            f"{shapes.path}: {values['hidden_size']} channels in {values['num_heads']} heads tell no rotary axes; "
             'put a config.json with {"rope_axes_dim": [t, h, w]} beside it.'
         )
     return built(TransformerConfig, values, shapes.path)

@@ -1,6 +1,5 @@
 """Any checkpoint people have on disk as one lazy, memory-mapped mapping from key to tensor."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from muybridge.weights import header as safetensors_header
 from muybridge.weights import pickles
 from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.folders import component_path, weight_file
+from muybridge.weights.json_map import json_map
 from muybridge.weights.layouts import Kind
 from muybridge.weights.mapping import map_tensors
 from muybridge.weights.storage import gguf_header
@@ -62,8 +62,10 @@ def _open(given: Path, *, component: Kind | None, key: str) -> Checkpoint:
 
 
 def _is_index(file: Path) -> bool:
+    """Whether a file is JSON, which holds no zero byte; the length before a safetensors header always does."""
     with file.open("rb") as stream:
-        return stream.read(64).lstrip().startswith(b"{")
+        start = stream.read(64)
+    return b"\0" not in start[:8] and start.lstrip().startswith(b"{")
 
 
 def _open_file(file: Path, *, key: str) -> Checkpoint:
@@ -169,25 +171,9 @@ def _config_beside(folder: Path) -> dict[str, Any] | None:
 
 
 def _read_json(file: Path) -> dict[str, Any]:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        seen: dict[str, Any] = {}
-        for name, value in pairs:
-            if name in seen:
-                raise WeightsError(f"{file}: key {name!r} stands twice; keep one.")
-            seen[name] = value
-        return seen
-
     if file.stat().st_size > _INDEX_MAX_BYTES:
         raise WeightsError(f"{file}: is over {_INDEX_MAX_BYTES} bytes, too large for JSON; download it again.")
-    try:
-        fields = json.loads(file.read_bytes().decode("utf-8"), object_pairs_hook=unique)
-    except WeightsError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise WeightsError(f"{file}: is not JSON ({str(error)[:80]}); download it again.") from None
-    if not isinstance(fields, dict):
-        raise WeightsError(f"{file}: is not a JSON map; download it again.")
-    return fields
+    return json_map(file.read_bytes(), f"{file}:")
 
 
 def _common(metadata: list[Mapping[str, str]]) -> dict[str, str]:

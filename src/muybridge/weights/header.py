@@ -13,8 +13,10 @@ import torch
 
 from muybridge.core.errors import WeightsError
 from muybridge.core.files import OnBytes, sha256
+from muybridge.weights.json_map import json_map
 
 MAX_HEADER_BYTES = 100_000_000  # the format's own limit
+MAX_DIMS = 64  # numpy's limit; it bounds the time that a hostile shape takes
 ALIGNMENT = 64  # bytes, as torch allocates: mapped weights then give bit for bit what the same weights in memory give
 DATA_DIGEST = "muybridge.sha256"  # SHA-256 of the data section
 HEADER_DIGEST = "muybridge.header_sha256"  # SHA-256 of the header, this entry left out
@@ -25,6 +27,7 @@ DTYPES = {
     "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
 }  # fmt: skip
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
+_COUNT_LIMIT = 2**63  # torch counts in int64
 _BLANK_DIGEST = "0" * 64
 _LENGTH = struct.Struct("<Q")
 _REMEDY = "download or save it again"
@@ -58,7 +61,7 @@ def read_header(path: Path) -> Header:
     with path.open("rb") as file:
         length = _header_length(path, file.read(_LENGTH.size), size)
         text = file.read(length)
-    fields = _parsed(path, text)
+    fields = json_map(text, f"{path}: the safetensors header")
     metadata = fields.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise WeightsError(f"{path}: __metadata__ is not a map of strings; {_REMEDY}.")
@@ -122,33 +125,13 @@ def _header_length(path: Path, prefix: bytes, size: int) -> int:
     return length
 
 
-def _parsed(path: Path, text: bytes) -> dict[str, Any]:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise WeightsError(f"{path}: key {twice!r} stands twice in the header; {_REMEDY}.")
-        return found
-
-    try:
-        fields = json.loads(text.decode("utf-8"), object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, WeightsError):
-            raise
-        raise WeightsError(f"{path}: the safetensors header is not JSON; {_REMEDY}.") from None
-    if not isinstance(fields, dict):
-        raise WeightsError(f"{path}: the safetensors header is not a map; {_REMEDY}.")
-    return fields
-
-
 def _span(path: Path, key: str, entry: Any) -> Span:
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise WeightsError(f"{path}: key {key!r} has no dtype, shape and data_offsets in the header; {_REMEDY}.")
     shape, offsets, dtype = entry["shape"], entry["data_offsets"], entry["dtype"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
         raise WeightsError(f"{path}: key {key!r} has the unknown dtype {dtype!r}; use {', '.join(DTYPES)}.")
-    if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2:
+    if not _is_shape(shape) or not _are_counts(offsets) or len(offsets) != 2:
         raise WeightsError(f"{path}: key {key!r} has a broken shape or data_offsets; {_REMEDY}.")
     num_bytes = prod(shape) * DTYPES[dtype].itemsize
     if offsets[1] - offsets[0] != num_bytes:
@@ -159,8 +142,14 @@ def _span(path: Path, key: str, entry: Any) -> Span:
     return Span(dtype=DTYPES[dtype], shape=tuple(shape), start=offsets[0], stop=offsets[1])
 
 
+def _is_shape(values: Any) -> bool:
+    """Whether torch can count by these sizes: the product without the empty ones is what its strides reach."""
+    return _are_counts(values) and prod(filter(None, values)) < _COUNT_LIMIT
+
+
 def _are_counts(values: Any) -> bool:
-    return isinstance(values, list) and all(type(value) is int and value >= 0 for value in values)
+    is_list = isinstance(values, list) and len(values) <= MAX_DIMS
+    return is_list and all(type(value) is int and 0 <= value < _COUNT_LIMIT for value in values)
 
 
 def _check_layout(path: Path, spans: Mapping[str, Span], num_bytes: int) -> None:

@@ -42,6 +42,10 @@ def read_pickle(path: Path, *, key: str) -> dict[str, Tensor]:
             raise WeightsError(
                 f"{path}: entry {name!r} is a {type(value).__name__}, not a tensor; give a file with one state dict."
             )
+        if not _is_whole(value):
+            raise WeightsError(
+                f"{path}: {name!r} does not hold all its numbers; save it dense and contiguous."
+            )
     return dict(state)
 
 
@@ -68,6 +72,13 @@ def _read_through(archive: zipfile.ZipFile, member: zipfile.ZipInfo, on_bytes: O
         while count := len(stream.read(CHUNK_BYTES)):
             if on_bytes is not None:
                 on_bytes(count)
+
+
+def _is_whole(tensor: Tensor) -> bool:
+    """Whether there is a number in the file for every element: not so for sparse, meta and expanded tensors."""
+    if tensor.layout != torch.strided or tensor.device.type != "cpu":
+        return False
+    return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
 
 
 def _unwrapped(path: Path, loaded: Any, key: str) -> Mapping[Any, Any]:

@@ -1,6 +1,6 @@
 """What a checkpoint is: network, layout, config, and its entries checked against the model it claims to be."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from muybridge.weights.layouts import (
 from muybridge.weights.registry import NETWORKS, Config, Network, detect
 from muybridge.weights.storage import Quantisation, plain
 
+_DEPTHS = ("num_double_blocks", "num_single_blocks", "num_refiner_blocks", "num_layers", "layers_per_block")
 _KINDS = "a transformer, a VAE or a text encoder"
 
 
@@ -99,7 +100,7 @@ def recognise(checkpoint: Checkpoint, *, kind: Kind | None = None, config: Confi
             f"{path}: holds a {network.kind}, which {type(chosen).__name__} does not describe; give its own config."
         )
     needed = {key: entry for key, entry in entries.items() if not key.startswith(network.carried)}
-    check_entries(needed, network.shapes(chosen), path=path, called=called)
+    check_entries(needed, _shapes(network, chosen, path, num_keys=len(entries)), path=path, called=called)
     return Recognised(
         path=path,
         network=network,
@@ -128,6 +129,18 @@ def identify(checkpoint: Checkpoint, entries: Entries) -> tuple[Network, Table]:
 def build(config: Config) -> nn.Module:
     """The module of a config on the meta device: shapes without memory."""
     return next(network for network in NETWORKS if isinstance(config, network.config_type)).on_meta(config)
+
+
+def _shapes(network: Network, config: Config, path: Path, *, num_keys: int) -> Mapping[str, tuple[int, ...]]:
+    """What a model of this config needs. Raises WeightsError, before it is built, where that cannot be in the file."""
+    deepest = max(getattr(config, name, 0) for name in _DEPTHS)
+    if deepest > num_keys:
+        rule = f"its config asks for {deepest} blocks or layers, and it has {num_keys} keys"
+        raise WeightsError(f"{path}: {rule}; use a complete checkpoint with its own config.")
+    try:
+        return network.shapes(config)
+    except RuntimeError:  # torch's, of sizes that overflow
+        raise WeightsError(f"{path}: its config asks for tensors beyond any memory; use its own config.") from None
 
 
 def _namer(table: Table) -> Callable[[str], str]:

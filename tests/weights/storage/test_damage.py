@@ -81,7 +81,7 @@ def test_a_broken_state_is_refused(text: bytes, tmp_path: Path):
 
 
 RECIPES = {
-    "no JSON": ("{", "not a JSON map"),
+    "no JSON": ("{", "not JSON"),
     "no layers": ('{"layers": 3}', "names no layers"),
     "unknown layer": ('{"layers": {"nothing": {"format": "float8_e4m3fn"}}}', "'nothing', which is missing"),
     "unknown format": ('{"layers": {"single_blocks.0.linear1": {"format": "nvfp4"}}}', "'nvfp4'; only float8_e4m3fn"),

@@ -1,6 +1,5 @@
 """What the low-rank product is scaled by: a tensor beside it, else what the file's metadata or its neighbours say."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from muybridge.core.errors import WeightsError
+from muybridge.weights.json_map import json_map
 
 DIFFUSERS_KEY = "lora_adapter_metadata"  # a peft LoraConfig as JSON, its fields behind `transformer.`
 _BESIDE = "adapter_config.json"  # of a peft folder
@@ -33,11 +33,11 @@ class AlphaRule:
 def alpha_rule(path: Path, metadata: Mapping[str, str]) -> AlphaRule:
     """What is said outside the tensors. Raises WeightsError where it does not hold together."""
     if DIFFUSERS_KEY in metadata:
-        values = _map(metadata[DIFFUSERS_KEY], f"{path}: {DIFFUSERS_KEY} in its metadata")
+        values = json_map(metadata[DIFFUSERS_KEY], f"{path}: {DIFFUSERS_KEY} in its metadata")
         return _rule({key.removeprefix("transformer."): value for key, value in values.items()}, path)
     beside = path.parent / _BESIDE
     if path.name.startswith("adapter_model") and beside.is_file() and beside.stat().st_size <= _MAX_BYTES:
-        return _rule(_map(beside.read_text(encoding="utf-8", errors="replace"), str(beside)), beside)
+        return _rule(json_map(beside.read_bytes(), f"{beside}:"), beside)
     return AlphaRule()
 
 
@@ -64,13 +64,3 @@ def _rule(values: Mapping[str, Any], where: Path) -> AlphaRule:
 def _fits(name: str, pattern: str) -> bool:
     """A pattern is a module's name, or the end of one unless ^ stands before it."""
     return name == pattern.removeprefix("^") or name.endswith("." + pattern)
-
-
-def _map(text: str, where: str) -> dict[str, Any]:
-    try:
-        values = json.loads(text)
-    except (ValueError, RecursionError):
-        values = None
-    if not isinstance(values, dict):
-        raise WeightsError(f"{where}: is no JSON map; save the LoRA again.")
-    return values

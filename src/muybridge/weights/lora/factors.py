@@ -45,7 +45,7 @@ def factors_of(group: Group) -> Factors | None:
         first = next(iter(group.keys.values()))
         raise WeightsError(f"{group.file}: {first!r} and others mix {' and '.join(names)} in one module; keep one.")
     for role in matrices.keys() - {"alpha", "magnitude", "bias", "up_bias", "value", "value_bias"}:
-        if matrices[role].ndim != 2:
+        if matrices[role].ndim != 2 or not matrices[role].numel():
             shape = tuple(group.tensors[role].shape)
             raise WeightsError(f"{group.at(role)} has shape {shape}, which is no matrix; use another save.")
     if has_kronecker:

@@ -1,6 +1,5 @@
 """What the schemes share: companions found by their suffix, small JSON tensors, decoding a few rows at a time."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ import torch
 from torch import Tensor
 
 from muybridge.core.errors import WeightsError
+from muybridge.weights.json_map import json_map
 from muybridge.weights.stored import StoredTensor
 
 Entries = Mapping[str, StoredTensor]
@@ -47,18 +47,7 @@ def read_json(stored: StoredTensor, key: str) -> dict[str, Any]:
     """The map that a uint8 tensor spells. Raises WeightsError where it spells none."""
     if stored.dtype != torch.uint8 or stored.num_bytes > _JSON_MAX_BYTES:
         raise WeightsError(f"{stored.file}: {key!r} should be a short JSON text in uint8; {REMEDY}.")
-    return parsed_map(bytes(stored.read().flatten().tolist()), f"{stored.file}: {key!r}")
-
-
-def parsed_map(text: str | bytes, where: str) -> dict[str, Any]:
-    """A JSON map. Raises WeightsError, beginning with `where`, on anything else."""
-    try:
-        fields = json.loads(text)
-    except (ValueError, RecursionError):
-        fields = None
-    if not isinstance(fields, dict):
-        raise WeightsError(f"{where} is not a JSON map; {REMEDY}.")
-    return fields
+    return json_map(bytes(stored.read().flatten().tolist()), f"{stored.file}: {key!r}")
 
 
 def by_rows(shape: tuple[int, int], dtype: torch.dtype, decode: Callable[[int, int], Tensor]) -> Tensor:

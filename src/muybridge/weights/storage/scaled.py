@@ -11,7 +11,8 @@ import torch
 
 from muybridge.core.errors import WeightsError
 from muybridge.weights.checkpoint import Checkpoint
-from muybridge.weights.storage.companions import FP8, REMEDY, Entries, grouped, parsed_map, read_json, required
+from muybridge.weights.json_map import json_map
+from muybridge.weights.storage.companions import FP8, REMEDY, Entries, grouped, read_json, required
 from muybridge.weights.storage.scales import scaled_tensor
 from muybridge.weights.stored import StoredTensor
 
@@ -87,7 +88,7 @@ def _recipes(checkpoint: Checkpoint, groups: Mapping[str, Mapping[str, str]]) ->
     if METADATA not in checkpoint.metadata:
         return found
     where = f"{checkpoint.path}: {METADATA} in its metadata"
-    layers = parsed_map(checkpoint.metadata[METADATA], where).get("layers")
+    layers = json_map(checkpoint.metadata[METADATA], where).get("layers")
     if not isinstance(layers, dict):
         raise WeightsError(f"{where} names no layers; {REMEDY}.")
     for layer, recipe in layers.items():
