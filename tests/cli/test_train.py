@@ -12,6 +12,8 @@ from muybridge.cli.progress import StepBars, duration
 from muybridge.core.errors import Stopped
 from muybridge.recipes.families import FAMILIES, STAGES
 from muybridge.recipes.names import FAMILY_NAMES, SUMMARIES
+from muybridge.transformer.cost import num_parameters
+from muybridge.weights.load import load_transformer
 from tests.data.test_encode import make_data
 from tests.data.test_encode import run as encoded
 
@@ -81,6 +83,17 @@ def test_a_dry_run_says_what_it_would_take_and_trains_nothing(run, folder):
     assert lines[0] == "gallop-latents" and lines[-1].endswith("not encoded yet")
 
 
+def test_a_dry_run_counts_windows_where_those_are_trained_on(run, folder):
+    (stage,) = run("train", "gallop-decoder", "--out", "new", "--dry-run", "--json", "--set", "run.batch_size=1").json()
+    assert stage["work"] == "1 windows of 64 px, 17 frames"
+
+
+def test_a_dry_run_on_films_looks_at_them(run, folder):
+    (folder / "films").mkdir()
+    outcome = run("train", "gallop-vae-low-short", "--out", "new", "--dry-run", "--data", "films")
+    assert outcome.code == 2 and outcome.err.startswith("error: 0 of 0 inputs: are films of use")
+
+
 def test_a_continued_run_s_speed_is_not_that_of_what_was_done_before():
     with StepBars(Console(file=io.StringIO(), force_terminal=True)) as bars:
         bars.show("flow", 9000, 10000, {"loss": 0.5, "mfu": 0.25})
@@ -104,11 +117,11 @@ def test_without_a_terminal_the_end_is_a_line():
     assert text.getvalue().splitlines() == ["latents 1/1", "latents 20/20 loss 0.5000"]
 
 
-def test_a_dry_run_on_own_data_plans_the_model_that_is_given_and_counts_the_set_s_buckets(run, folder):
+def test_a_dry_run_on_own_data_plans_the_model_that_is_given_and_counts_the_set_s_buckets(run, folder, model):
     encoded(make_data(folder / "data", films=6, pictures=2), folder / "encoded")
-    words = ["train", "finetune", "--data", "encoded", "--out", "new", "--dry-run"]
-    (stage,) = run(*words, "--model", "gallop", "--json").json()
-    assert stage["plan"]["num_parameters"] == 12_574_272
+    words = ["train", "finetune", "--data", "encoded", "--out", "new", "--dry-run", "--model", model]
+    (stage,) = run(*words, "--json").json()
+    assert stage["plan"]["num_parameters"] == num_parameters(load_transformer(model).config)
     found = [(line["name"], line["num_samples"], line["batch_size"]) for line in stage["buckets"]]
     assert found == [("5x32x32", 6, 6), ("1x32x32", 2, 2)]
     lines = run(*words, "--set", "run.batch_size=2").out.splitlines()
