@@ -13,6 +13,7 @@ from muybridge.data.cache import CacheConfig
 from muybridge.data.report import BucketLine
 from muybridge.recipes.families import FAMILIES, STAGES
 from muybridge.recipes.family import Recipe, Stage
+from muybridge.recipes.films import find_films
 from muybridge.recipes.launch import OwnData, begun_with, films_for, films_of, is_encoded
 from muybridge.recipes.names import unknown_recipe
 from muybridge.training.data_stage import training_set
@@ -57,15 +58,24 @@ def _planned(name: str, stage: Stage, settings: Recipe, out: Path, data: OwnData
         return _flow(name, stage, settings, out) if data is None else _on_data(name, settings, data)
     if isinstance(settings, VAEStage):
         clips = settings.clips
-        work = f"{settings.run.batch_size} clips of {clips.size_px} px, {clips.num_frames} frames"
-        plan = plan_vae(settings.vae, settings.run, size_px=clips.size_px, num_frames=clips.num_frames)
-        drawn = "clips drawn as they are asked for, none twice"
-        films = drawn if data is None else f"films of {films_of(data, name)}, every 1st to 8th of their frames"
-        return StagePlan(name=name, work=work, data=films, plan=plan)
+        footage = _footage(name, settings, data)
+        what, size_px = ("windows", settings.window_px) if settings.window_px else ("clips", clips.size_px)
+        work = f"{settings.run.batch_size} {what} of {size_px} px, {clips.num_frames} frames"
+        plan = plan_vae(settings.vae, settings.run, size_px=size_px, num_frames=clips.num_frames)
+        return StagePlan(name=name, work=work, data=footage, plan=plan)
     if isinstance(settings, CacheStage):
         work = f"{settings.cache.num_scenes:,} scenes at {' and '.join(map(str, settings.cache.sizes_px))} px"
         return StagePlan(name=name, work=work, data=_standing(out / name), plan=None)
     return StagePlan(name=name, work="a small network on rendered clips", data="clips of the world", plan=None)
+
+
+def _footage(name: str, settings: VAEStage, data: OwnData | None) -> str:
+    """What a VAE learns from. Raises InvalidInput where your own films are too few, too small or too short."""
+    if data is None:
+        return "clips drawn as they are asked for, none twice"
+    folder = films_of(data, name)
+    _, report = find_films(folder, settings)
+    return f"{report.num_taken:,} of {len(report.rows):,} inputs of {folder}, every 1st to 8th of their frames"
 
 
 def _flow(name: str, stage: Stage, settings: FlowStage, out: Path) -> StagePlan:
