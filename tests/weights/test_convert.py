@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from muybridge.core.errors import InvalidInput, WeightsError
+from muybridge.core.errors import InvalidInput, RunFailed, WeightsError
 from muybridge.transformer import Transformer
 from muybridge.vae import VAEConfig
 from muybridge.weights.convert import convert
@@ -185,9 +185,24 @@ def test_a_full_disk_is_said_before_anything_is_written(saved: Path, tmp_path: P
     full = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(InvalidInput, match="are to be written and the disk has .* free"):
+    with pytest.raises(InvalidInput, match="free: the weights of d need .*; free space"):
         convert(saved, tmp_path / "d", target=Target(layout="diffusers"))
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_one_destination_is_written_by_one_run_at_a_time(saved: Path, tmp_path: Path):
+    """The second is refused and does not harm the first."""
+    refusals: list[str] = []
+
+    def on_progress(stage: str, _done: int, _total: int) -> None:
+        if stage == "writing" and not refusals:
+            with pytest.raises(RunFailed, match="d.partial: another run is writing here") as caught:
+                convert(saved, tmp_path / "d", target=Target())
+            refusals.append(str(caught.value))
+
+    convert(saved, tmp_path / "d", target=Target(), on_progress=on_progress)
+    assert refusals and same(load_transformer(tmp_path / "d"), small_transformer())
+    assert not (tmp_path / "d.partial").exists()
 
 
 def test_an_error_at_the_source_leaves_nothing_behind(saved: Path, tmp_path: Path):

@@ -10,7 +10,13 @@ Examples:
   muybridge convert transformer.safetensors for-diffusers/ --layout diffusers --max-shard 2GB
   muybridge convert transformer.safetensors for-diffusers/ --layout diffusers --dry-run
   muybridge convert comfyui-all-in-one.safetensors vae.safetensors --part vae
+  muybridge convert transformer.safetensors small.safetensors --quantise fp8-scaled --layout comfy
+  muybridge convert transformer.safetensors small.gguf --quantise q4_0
+  muybridge convert small.gguf plain.safetensors --dtype float32
   muybridge convert my-lora.safetensors for-comfyui.safetensors --layout comfy
+
+--quantise rounds the linear layers of the blocks, nine tenths of a transformer; all else keeps its precision. fp8 and
+its scaled forms go into .safetensors, q8_0 to f32 into .gguf. What was lost is measured and said.
 
 A LoRA of any format is written as diffusers, kohya (musubi-tuner), comfy (diffusion-pipe too) or i2v (Tencent's).
 """
@@ -27,10 +33,12 @@ from rich.console import Console
 
 from muybridge.cli.outputs import check_writable
 from muybridge.cli.progress import ByteBars
+from muybridge.core.errors import invalid
 from muybridge.pipelines.memory import parse_bytes
 from muybridge.weights import lora
 from muybridge.weights.convert import Conversion, convert
 from muybridge.weights.layouts import Layout
+from muybridge.weights.precision import PRECISIONS
 from muybridge.weights.target import LAYOUTS, MAX_SHARD_BYTES, Target
 
 
@@ -53,12 +61,18 @@ class Part(StrEnum):
 
 def command(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A checkpoint file or folder.")],
-    destination: Annotated[Path, typer.Argument(metavar="DESTINATION", help="A new folder, or a .safetensors file.")],
+    destination: Annotated[
+        Path, typer.Argument(metavar="DESTINATION", help="A new folder, or a .safetensors or .gguf file.")
+    ],
     *,
     layout: Annotated[
         str, typer.Option(metavar="NAME", help=f"How the tensors are named: {', '.join(LAYOUTS)}.")
     ] = "official",
     dtype: Annotated[DtypeName | None, typer.Option(help="Left out, every tensor keeps its own.")] = None,
+    quantise: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"How to store the blocks' linear layers: {', '.join(PRECISIONS)}."),
+    ] = None,
     part: Annotated[Part | None, typer.Option(help="Which network, where SOURCE holds a whole system.")] = None,
     key: Annotated[str, typer.Option(help="The entry of a released .pt to read: module or ema.")] = "module",
     max_shard: Annotated[
@@ -73,6 +87,8 @@ def command(
     """Convert and say what was written."""
     check_writable(destination.parent / f"{destination.name}.partial")
     if lora.is_lora_file(source):
+        if quantise is not None:
+            raise invalid(f"--quantise {quantise}", "a LoRA is not quantised", "leave it out, or use --dtype")
         report = _converted_lora(
             source, destination, layout=layout, dtype=dtype, ignores_text=ignores_lora_text, is_dry_run=is_dry_run
         )
@@ -81,6 +97,7 @@ def command(
     target = Target(
         layout=typed(Layout, layout),
         dtype=None if dtype is None else getattr(torch, dtype.value),
+        quantise=quantise,
         max_shard_bytes=parse_bytes(max_shard, name="max-shard"),
     )
     with ByteBars(Console(stderr=True)) as bars:
@@ -123,6 +140,7 @@ def _text(done: Conversion) -> str:
         [
             f"{done.kind}: {done.num_parameters:,} parameters, {done.source_layout} to {done.layout}",
             f"{verb} {done.num_bytes / 2**30:,.2f} GiB in {done.num_tensors:,} tensors{kept}",
+            *(f"lost: {each}" for each in done.lost),
             *map(str, done.files),
         ]
     )

@@ -4,14 +4,17 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from muybridge.core.errors import InvalidInput, invalid
 from muybridge.core.files import atomic_path
+from muybridge.core.processes import alone_in
+from muybridge.core.room import check_room
+from muybridge.weights.containers import FILE_SUFFIXES
 
-GIB = 2**30
 _REQUEST = "request.json"
 _WORK = "work"
 
@@ -19,8 +22,9 @@ _WORK = "work"
 class Partial:
     """The folder DESTINATION.partial: what was asked for, and the files so far.
 
-    A context manager: a block that succeeds moves the files to the destination, one that fails leaves them, so that the
-    same request continues. A destination that ends in .safetensors is the one file of that name, else a folder.
+    A context manager, for one run at a time, where others get RunFailed: a block that succeeds moves the files to the
+    destination, one that fails leaves them, so that the same request continues. A destination with one of
+    `FILE_SUFFIXES` is the one file of that name, else a folder.
     """
 
     def __init__(self, destination: Path, request: Mapping[str, Any]) -> None:
@@ -29,23 +33,20 @@ class Partial:
         self._home = destination.with_name(f"{destination.name}.partial")
         self._request = json.dumps(request, indent=1)
         self.folder = self._home / _WORK
+        self._alone = ExitStack()
         if self._home.exists() and not self._is_ours():
             rule = "holds the beginning of another conversion"
             raise invalid(str(self._home), rule, "run that one again to its end, or remove the folder")
 
     def check_room(self, num_bytes: int) -> None:
         """Raises InvalidInput unless the disk has this much room."""
-        existing = next(folder for folder in self._home.absolute().parents if folder.exists())
-        free = shutil.disk_usage(existing).free
-        if num_bytes > free:
-            given = f"{self.destination}: {num_bytes / GIB:.3g} GiB are to be written"
-            raise InvalidInput(
-                f"{given} and the disk has {free / GIB:.3g} GiB free; free space or choose another disk."
-            )
+        what = f"the weights of {self.destination.name}"
+        check_room(self._home, num_bytes, what=what, remedy="free space, or choose another disk")
 
     def __enter__(self) -> Self:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._alone.enter_context(alone_in(self._home))
+            self.folder.mkdir(exist_ok=True)
             with atomic_path(self._home / _REQUEST) as temporary:
                 temporary.write_text(self._request)
         except OSError as error:
@@ -57,11 +58,12 @@ class Partial:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            is_file = self.destination.suffix == ".safetensors"
+            is_file = self.destination.suffix in FILE_SUFFIXES
             os.replace(self.folder / self.destination.name if is_file else self.folder, self.destination)
             shutil.rmtree(self._home)
         elif not any(self.folder.iterdir()):
             shutil.rmtree(self._home)
+        self._alone.close()
 
     def _is_ours(self) -> bool:
         try:

@@ -10,7 +10,7 @@ import numpy
 import torch
 
 from muybridge.core.errors import invalid
-from muybridge.core.files import atomic_path
+from muybridge.core.files import OnBytes, atomic_path
 from muybridge.weights.storage.companions import Entries
 from muybridge.weights.storage.ggml import DENSE, GgmlType, ggml_types, gguf_package
 from muybridge.weights.storage.gguf import ORIGINAL_SHAPE
@@ -50,35 +50,51 @@ def write_gguf(
     path: Path,
     entries: Entries,
     *,
-    type_name: str = "Q8_0",
+    type_name: str | None = "Q8_0",
     architecture: str = "hyvid",
     metadata: Mapping[str, str | int] | None = None,
+    on_bytes: OnBytes | None = None,
 ) -> None:
     """Write entries (official names) as one GGUF file; whole or not at all, one tensor in memory at a time.
 
-    type_name: of the blocks' linear layers, e.g. Q8_0, Q5_1, Q4_0, BF16. Vectors are float32, the rest keeps its dtype.
+    type_name: of the blocks' linear layers, e.g. Q8_0, Q5_1, Q4_0, BF16; None: what they are in another GGUF, else
+    their dtype. Vectors are float32, the rest keeps its dtype.
     Raises InvalidInput on a type that the package gguf cannot encode.
     """
-    types = {kind.name: kind for kind in ggml_types().values() if kind.can_encode()}
-    if type_name not in types:
-        raise invalid(f"type {type_name}", f"the package gguf can encode {', '.join(sorted(types))}", "choose one")
-    plans = {key: _plan(key, entry, types, type_name) for key, entry in entries.items()}
+    plans = _plans(entries, type_name)
     with atomic_path(path) as temporary:
         writer = _writer(temporary, architecture, metadata or {}, plans)
         try:
             for plan in plans.values():
-                writer.write_tensor_data(plan.bytes())
+                data = plan.bytes()
+                writer.write_tensor_data(data)
+                if on_bytes is not None:
+                    on_bytes(data.nbytes)
         finally:
             writer.close()
 
 
-def _plan(key: str, stored: StoredTensor, types: Mapping[str, GgmlType], type_name: str) -> _Plan:
+def gguf_bytes(entries: Entries, *, type_name: str | None) -> int:
+    """Size of the tensors that `write_gguf` writes. Raises InvalidInput as it does."""
+    return sum(prod(plan.row_shape) for plan in _plans(entries, type_name).values())
+
+
+def _plans(entries: Entries, type_name: str | None) -> dict[str, _Plan]:
+    types = {kind.name: kind for kind in ggml_types().values()}
+    if type_name is not None and (type_name not in types or not types[type_name].can_encode()):
+        known = ", ".join(sorted(name for name, kind in types.items() if kind.can_encode()))
+        raise invalid(f"type {type_name}", f"the package gguf can encode {known}", "choose one")
+    return {key: _plan(key, entry, types, type_name) for key, entry in entries.items()}
+
+
+def _plan(key: str, stored: StoredTensor, types: Mapping[str, GgmlType], type_name: str | None) -> _Plan:
     shape = stored.shape or (1,)
     if len(shape) > _MAX_DIMS:
         shape = (shape[0], prod(shape[1:]))
-    is_quantised = is_block_linear(key, stored) and shape[-1] % types[type_name].block == 0
     dense = "F32" if len(shape) == 1 else _DENSE_NAMES.get(stored.dtype, "F32")
-    return _Plan(stored=stored, type=types[type_name if is_quantised else dense], shape=shape)
+    own = stored.packed.scheme if stored.packed is not None and stored.packed.scheme in types else dense
+    wanted = types[own if type_name is None or not is_block_linear(key, stored) else type_name]
+    return _Plan(stored=stored, type=wanted if shape[-1] % wanted.block == 0 else types[dense], shape=shape)
 
 
 def _writer(path: Path, architecture: str, metadata: Mapping[str, str | int], plans: Mapping[str, _Plan]) -> Any:
