@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from muybridge.ops.adapted import Adapted, Dial, dense_weight
+from muybridge.ops.adapted import IDENTITY_ROWS, Adapted, Dial, dense_weight
 from muybridge.ops.lora import Delta, Dense, Factors, Hadamard, Kronecker, LowRank
 
 TOLERANCE = {"rtol": 0, "atol": 1e-12}
@@ -86,3 +86,9 @@ def test_a_dial_at_zero_leaves_the_bits_alone():
     adapted.add(Delta(LowRank(torch.randn(3, 8), torch.randn(12, 3))), Dial(0.0))
     x = torch.randn(4, 8)
     assert torch.equal(adapted(x), layer(x))
+
+
+def test_a_hidden_weight_is_read_in_pieces_of_the_identity():
+    linear = nn.Linear(IDENTITY_ROWS + 7, 3)
+    found = dense_weight(nn.Sequential(linear), IDENTITY_ROWS + 7)
+    torch.testing.assert_close(found, linear.weight.detach(), atol=1e-6, rtol=0)

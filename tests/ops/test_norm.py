@@ -47,3 +47,10 @@ def test_layer_norm_has_no_mean_and_unit_variance():
     result = layer_norm(x())
     torch.testing.assert_close(result.mean(-1), torch.zeros(2, 5), rtol=0, atol=1e-6)
     torch.testing.assert_close(result.var(-1, unbiased=False), torch.ones(2, 5))
+
+
+def test_a_single_vector_is_normed_alike_recorded_or_not():
+    norm, x = RMSNorm(8), torch.arange(8.0)
+    with torch.no_grad():
+        expected = norm(x)
+    assert torch.equal(norm(x), expected)

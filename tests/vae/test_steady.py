@@ -69,3 +69,12 @@ def test_off_and_pictures_are_given_back() -> None:
 def test_a_negative_strength_is_refused() -> None:
     with pytest.raises(InvalidInput, match="steady=-1"):
         steadied(panned(1), -1.0)
+
+
+def test_blocks_that_do_not_fill_the_sides_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="multiples of 8"):
+        steadied(torch.zeros(1, 3, 2, 12, 16), STRENGTH)
+
+
+def test_float64_keeps_its_digits() -> None:
+    assert steadied(panned(3).double(), STRENGTH).dtype == torch.float64

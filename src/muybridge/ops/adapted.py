@@ -104,11 +104,13 @@ def dense_weight(layer: nn.Module, num_columns: int) -> Float[Tensor, "o i"]:
     weight = getattr(layer, "weight", None)
     if is_plain(layer) and weight is not None:
         return weight.detach().flatten(1).to(torch.promote_types(weight.dtype, torch.float32))
-    tensor = next(iter([*layer.parameters(), *layer.buffers()]))
+    device = next(iter([*layer.parameters(), *layer.buffers()])).device
+    bias = layer(torch.zeros(1, num_columns, device=device)).float()
     columns = []
     for start in range(0, num_columns, IDENTITY_ROWS):
-        identity = torch.eye(num_columns, device=tensor.device)[start : start + IDENTITY_ROWS]
-        columns.append(layer(identity).float() - layer(torch.zeros_like(identity[:1])).float())
+        num_rows = min(IDENTITY_ROWS, num_columns - start)
+        identity = torch.eye(num_rows, num_columns, device=device).roll(start, dims=1)
+        columns.append(layer(identity).float() - bias)
     return torch.cat(columns).T.contiguous()
 
 

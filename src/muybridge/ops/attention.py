@@ -23,8 +23,9 @@ def attend(
 ) -> Float[Tensor, "b heads s d"]:
     """Softmax attention with scale 1/sqrt(d), in the dtype of `value`.
 
-    `lengths` gives the number of valid tokens of each sample, always the first ones: the tokens after them are neither
-    read nor written (their output is zero). No mask is built: samples of different length are attended to one by one.
+    `lengths` gives the number of valid tokens of each sample, always the first ones: the tokens after them, which must
+    be finite, have no part in the result, and their own is zero. No mask is built but for short samples: those of
+    different length are attended to one by one.
     """
     query, key = query.to(value.dtype), key.to(value.dtype)  # one dtype keeps the fused kernels
     recorded = _recorded_backend(query, key, value)

@@ -25,7 +25,7 @@ class RMSNorm(nn.Module):
         self, x: Float[Tensor, "*shape d"], rope: Complex[Tensor, "s half"] | None = None
     ) -> Float[Tensor, "*shape d"]:
         """Normalised `x`, turned by `rope` where it is given; in float32 at least, rounded once to the dtype of `x`."""
-        if is_recorded_on_cpu(x, self.weight):
+        if x.ndim > 1 and is_recorded_on_cpu(x, self.weight):
             return _NormAndRotate.apply(x, self.weight, rope)  # type: ignore[no-any-return]
         return _norm_and_rotate(x, self.weight, rope)
 
@@ -46,7 +46,7 @@ class _NormAndRotate(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, rope: Tensor | None) -> Tensor:
-        out = torch.empty(x.shape, dtype=x.dtype)
+        out = x.new_empty(x.shape)
         for result, sample in zip(out.split(1), x.split(1), strict=True):
             result.copy_(_norm_and_rotate(sample, weight, rope))
         ctx.save_for_backward(x, weight, rope)

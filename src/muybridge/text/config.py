@@ -2,8 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from muybridge.core.errors import invalid
+
+Activation = Literal["quick_gelu", "gelu"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,12 +64,15 @@ class PooledConfig:
     num_heads: int = 12
     mlp_dim: int = 3072
     max_tokens: int = 77
-    activation: str = "quick_gelu"
+    activation: Activation = "quick_gelu"
     eos_token_id: int = 49_407
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
         _check_sizes(self, "vocab_size", "hidden_size", "num_layers", "num_heads", "mlp_dim", "max_tokens")
+        if self.activation not in get_args(Activation):
+            known = ", ".join(get_args(Activation))
+            raise invalid(f"activation={self.activation!r}", f"known are {known}", "use quick_gelu for CLIP ViT-L/14")
         if self.hidden_size % self.num_heads:
             rule = f"must be a multiple of num_heads={self.num_heads}"
             raise invalid(f"hidden_size={self.hidden_size}", rule, "change either")

@@ -26,13 +26,17 @@ def steadied(pixels: Float[Tensor, "b 3 f y x"], strength: float) -> Float[Tenso
 
     pixels: in [-1, 1], sides multiples of 8. strength: the difference of colour, of a range of 2, at which a
     neighbour's weight has fallen to 1/e; 0 gives the film back. One frame's neighbours at a time, so memory is that of
-    a few frames. Raises InvalidInput on a negative strength.
+    a few frames. Computed in float32 at least, in which it comes back. Raises InvalidInput on a negative strength, and
+    on sides that blocks do not fill.
     """
     if not strength >= 0:
         raise invalid(f"steady={strength}", "must be 0 (off) or above", "use 0.2")
+    height, width = pixels.shape[3:]
+    if height % BLOCK_PX or width % BLOCK_PX:
+        raise invalid(f"a film of {width}x{height}", f"sides are multiples of {BLOCK_PX}", "crop it, or use steady=0")
     if strength == 0 or pixels.shape[2] == 1:
         return pixels
-    frames = list(pixels.float().unbind(2))
+    frames = list(pixels.to(torch.promote_types(pixels.dtype, torch.float32)).unbind(2))
     last = len(frames) - 1
     return torch.stack([
         _averaged(frame, [frames[other] for other in (index - 1, index + 1) if 0 <= other <= last], strength)

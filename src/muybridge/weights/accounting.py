@@ -40,10 +40,10 @@ def check_entries(
             raise WeightsError(f"{entry.file}: {key!r} is quantised ({name}); use the bfloat16 file of this model.")
 
 
-def nearest(key: str, choices: Iterable[str]) -> str:
-    """`the nearest key is ...; ` or nothing where none is close."""
+def nearest(key: str, choices: Iterable[str], *, what: str = "key") -> str:
+    """`the nearest key is ...; ` or nothing where none is close. what: the word for one of the choices."""
     close = difflib.get_close_matches(key, list(choices), n=1, cutoff=0.6)
-    return f"the nearest key is {close[0]!r}; " if close else ""
+    return f"the nearest {what} is {close[0]!r}; " if close else ""
 
 
 def _more(keys: list[str]) -> str:

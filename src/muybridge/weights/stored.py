@@ -159,9 +159,10 @@ def swapped(stored: StoredTensor) -> StoredTensor:
 def cast(stored: StoredTensor, dtype: torch.dtype) -> StoredTensor:
     """Converted when read; the same object where the dtype is right already, so that it stays mapped.
 
-    A quantised tensor is decoded to the dtype at once, rounded once.
+    A quantised tensor is decoded to the dtype at once, rounded once. Whole numbers, such as positions, stay what they
+    are.
     """
-    if stored.dtype == dtype:
+    if stored.dtype == dtype or not stored.dtype.is_floating_point:
         return stored
     if stored.packed is not None:
         return stored.packed.stored(stored.shape, dtype)

@@ -40,7 +40,7 @@ class TextPlaces:
 
     def num_parameters(self) -> int:
         """Of both, from the headers alone."""
-        checkpoints = (open_checkpoint(place) for place in (self.language, self.pooled))
+        checkpoints = (plain(open_checkpoint(place))[0] for place in (self.language, self.pooled))
         return sum(entry.num_elements for checkpoint in checkpoints for entry in checkpoint.entries.values())
 
     def files(self) -> list[Path]:

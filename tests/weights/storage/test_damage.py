@@ -80,6 +80,41 @@ def test_a_broken_state_is_refused(text: bytes, tmp_path: Path):
         plain(open_checkpoint(raw.save(tmp_path / "a.safetensors")))
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [{"shape": [2**39] * 30}, {"blocksize": 2**62}, {"shape": [1] * 3, "blocksize": 2**20}],
+    ids=["more than a float counts", "a block beyond memory", "a block that no writer makes"],
+)
+def test_a_state_that_claims_too_much_is_refused(fields: dict[str, object], tmp_path: Path):
+    raw = SAMPLES["nf4"].write(state())
+    key = next(key for key in raw.tensors if "quant_state" in key)
+    said = json.loads(bytes(raw.tensors[key].tolist())) | fields
+    raw.tensors[key] = torch.tensor(list(json.dumps(said).encode()), dtype=torch.uint8)
+    with pytest.raises(WeightsError):
+        plain(open_checkpoint(raw.save(tmp_path / "a.safetensors")))
+
+
+def test_a_table_of_another_dtype_is_refused(tmp_path: Path):
+    raw = SAMPLES["nf4"].write(state())
+    key = next(key for key in raw.tensors if key.endswith(".quant_map"))
+    raw.tensors[key] = raw.tensors[key].view(torch.int64)
+    with pytest.raises(WeightsError, match=r"the table of .* is torch\.int64"):
+        plain(open_checkpoint(raw.save(tmp_path / "a.safetensors")))
+
+
+@pytest.mark.parametrize("suffix", [".quant_map", ".absmax", ".nested_quant_map", ".nested_absmax"])
+def test_the_shape_of_a_companion_says_nothing(suffix: str, tmp_path: Path):
+    """Which of its numbers comes when is all that counts."""
+    raw = SAMPLES["nf4, nested"].write(state())
+    key = next(key for key in raw.tensors if key.endswith(suffix))
+    layer, expected = key.removesuffix(suffix), {}
+    for shape in ((-1,), (1, -1), (-1, 1)):
+        raw.tensors[key] = raw.tensors[key].reshape(shape)
+        checkpoint, _ = plain(open_checkpoint(raw.save(tmp_path / f"{len(shape)}{shape[0]}.safetensors")))
+        expected[shape] = checkpoint.entries[layer].read()
+    assert all(torch.equal(found, expected[-1,]) for found in expected.values())
+
+
 RECIPES = {
     "no JSON": ("{", "not JSON"),
     "no layers": ('{"layers": 3}', "names no layers"),

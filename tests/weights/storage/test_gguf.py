@@ -307,3 +307,15 @@ def test_damage_is_refused_or_harmless(seed: int, num_flips: int, cut: int, soun
     except WeightsError as error:
         assert "\n" not in str(error) and "damaged.gguf" in str(error)
     assert time.process_time() - started < 1.0
+
+
+def test_a_shape_that_is_text_is_refused(tmp_path: Path):
+    writer = gguf.GGUFWriter(tmp_path / "a.gguf", "hyvid")
+    writer.add_array("comfy.gguf.orig_shape.x", ["a", "b"])
+    writer.add_tensor("x", numpy.zeros((2, 2), numpy.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(WeightsError, match="does not fit"):
+        open_checkpoint(tmp_path / "a.gguf")

@@ -50,27 +50,27 @@ def factors_of(group: Group) -> Factors | None:
             raise WeightsError(f"{group.at(role)} has shape {shape}, which is no matrix; use another save.")
     if has_kronecker:
         return Kronecker(*(_side(group, matrices, side) for side in _SIDES))
-    if not present:
-        return None
-    return _checked(group, present[0], matrices)
+    return present[0].factors(*_fitting(group, present[0].roles, matrices)) if present else None
 
 
 def _side(group: Group, matrices: Mapping[str, Tensor], side: str) -> LowRank | Dense:
     """One side of a Kronecker product, whole or low-rank."""
-    if side in matrices:
-        return Dense(matrices[side])
-    found = _checked(group, Family(LOKR, (f"{side}_down", f"{side}_up"), LowRank), matrices)
-    return LowRank(found.down, found.up) if isinstance(found, LowRank) else Dense(found.matrix())
+    given = [role for role in matrices if role.startswith(side)]
+    if side not in given:
+        return LowRank(*_fitting(group, (f"{side}_down", f"{side}_up"), matrices))
+    if len(given) > 1:
+        raise WeightsError(f"{group.at(given[0])} and {group.keys[given[1]]!r} are both its {side} side; keep one.")
+    return Dense(matrices[side])
 
 
-def _checked(group: Group, family: Family, matrices: Mapping[str, Tensor]) -> Factors:
-    """The family's factors. Raises WeightsError where one is missing or two do not fit."""
-    missing = [role for role in family.roles if role not in matrices]
+def _fitting(group: Group, roles: Sequence[str], matrices: Mapping[str, Tensor]) -> list[Tensor]:
+    """The matrices of these roles. Raises WeightsError where one is missing or two do not fit."""
+    missing = [role for role in roles if role not in matrices]
     if missing:
-        role = next((role for role in family.roles if role in matrices), next(iter(matrices)))
+        role = next((role for role in roles if role in matrices), next(iter(matrices)))
         raise WeightsError(f"{group.at(role)} lacks its other half ({missing[0]}); use the complete file.")
-    downs = [role for role in family.roles if "down" in role]
-    ups = [role for role in family.roles if "up" in role]
+    downs = [role for role in roles if "down" in role]
+    ups = [role for role in roles if "up" in role]
     for down, up in zip(downs, ups, strict=True):
         if matrices[up].shape[1] != matrices[down].shape[0]:
             raise WeightsError(
@@ -79,10 +79,10 @@ def _checked(group: Group, family: Family, matrices: Mapping[str, Tensor]) -> Fa
             )
     if len({(matrices[up].shape[0], matrices[down].shape[1]) for down, up in zip(downs, ups, strict=True)}) > 1:
         raise WeightsError(f"{group.at(ups[1])} and {group.keys[ups[0]]!r} differ in shape; use another save.")
-    if len({matrices[role].dtype for role in family.roles}) > 1:
-        first, *_ = (group.keys[role] for role in family.roles)
-        raise WeightsError(f"{group.file}: {first!r} and its other half differ in dtype; save the LoRA in one.")
-    return family.factors(*(matrices[role] for role in family.roles))
+    if len({matrices[role].dtype for role in roles}) > 1:
+        rule = "and its other half differ in dtype; save the LoRA in one"
+        raise WeightsError(f"{group.file}: {group.keys[roles[0]]!r} {rule}.")
+    return [matrices[role] for role in roles]
 
 
 def swapped_rows(value: T) -> T:

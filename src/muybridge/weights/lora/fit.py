@@ -1,6 +1,7 @@
 """A LoRA's changes made ready for the layers of a model, and checked against them."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +13,10 @@ from muybridge.weights.lora.form import Lora
 
 
 def bound(lora: Lora, name: str, layer: nn.Module) -> Iterator[Delta | Shift]:
-    """The changes of one layer, checked against it. Raises WeightsError where a shape does not fit."""
+    """The changes of one layer, on its device, checked against it. Raises WeightsError where a shape does not fit."""
     if name in lora.shifts:
         _check_shift(lora, name, layer)
-        yield lora.shifts[name]
+        yield lora.shifts[name].map(partial(Tensor.to, device=place_of(layer)))
     yield from _replacements(lora, name, layer)
     for delta in lora.deltas.get(name, ()):
         yield _checked(lora, name, delta, layer)
@@ -31,6 +32,7 @@ def _checked(lora: Lora, name: str, delta: Delta, layer: nn.Module) -> Delta:
             f"{lora.path}: changes {changed[0]} x {changed[1]} of {name!r}, which is {rows} x {columns} here; "
             "use a LoRA made for this model."
         )
+    delta = delta.map(partial(Tensor.to, device=place_of(layer)))
     return delta if delta.magnitude is None else delta.bound(dense_weight(layer, columns))
 
 
@@ -56,7 +58,8 @@ def _replacements(lora: Lora, name: str, layer: nn.Module) -> Iterator[Delta | S
                 f"{lora.path}: replaces {name}.{field} by {tuple(value.shape)}, which is {shape} here; "
                 "use the model that it was made for."
             )
-    changes = {field: exact(value) - exact(own[field]) for field, value in values.items()}
+    place = place_of(layer)
+    changes = {field: exact(value.to(place)) - exact(own[field]) for field, value in values.items()}
     if own["weight"].ndim == 1:
         yield Shift(changes)
         return

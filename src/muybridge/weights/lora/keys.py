@@ -102,5 +102,5 @@ def split(key: str) -> tuple[str, Prefix, str]:
 def _near_name(name: str, known: Mapping[str, Place]) -> str:
     """The remedy: the nearest module of the same block, if one is near."""
     block = _BLOCK.findall(name)
-    near = nearest(name, [other for other in known if _BLOCK.findall(other) == block])
-    return near.replace("nearest key", "nearest module") + "use a LoRA of HunyuanVideo"
+    alike = [other for other in known if _BLOCK.findall(other) == block]
+    return nearest(name, alike, what="module") + "use a LoRA of HunyuanVideo"

@@ -132,6 +132,8 @@ def _delta(group: Group, rule: AlphaRule) -> Delta | None:
     scale = _scale(group, factors, rule)
     magnitude, bias = group.tensors.get("magnitude"), group.tensors.get("bias")
     if "up_bias" in group.tensors:
+        if bias is not None:
+            raise WeightsError(f"{group.at('bias')} and {group.keys['up_bias']!r} both change the bias; keep one.")
         bias = group.tensors["up_bias"] * scale
     if factors is None and bias is None:
         role = next(iter(group.tensors.keys() - _PLAIN_ROLES))

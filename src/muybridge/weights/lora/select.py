@@ -8,7 +8,7 @@ from muybridge.core.errors import invalid
 from muybridge.weights.accounting import nearest
 
 _SHORT = {"double": "double_blocks", "single": "single_blocks", "refiner": "txt_in.individual_token_refiner"}
-_RANGE = re.compile(r"(?P<list>[\w.]+)\.(?P<first>\d+)-(?P<last>\d+)(?P<rest>\..+)?")
+_RANGE = re.compile(r"(?P<list>[\w.]+)\.(?P<first>\d{1,4})-(?P<last>\d{1,4})(?P<rest>\..+)?")
 _EXAMPLE = "write it like double_blocks.0-9,single or *img_attn*"
 
 
@@ -26,7 +26,7 @@ def selected(blocks: str | None, modules: Iterable[str], *, of: str) -> list[str
     for pattern in blocks.split(","):
         found = {name for name in names if any(_means(one, name) for one in _spread(pattern.strip()))}
         if not found:
-            near = nearest(pattern.strip(), names).replace("key", "module")
+            near = nearest(pattern.strip(), names, what="module")
             raise invalid(f"blocks {pattern.strip()!r}", f"is no module that {of} changes", f"{near}{_EXAMPLE}")
         chosen |= found
     return [name for name in names if name in chosen]

@@ -15,7 +15,7 @@ from muybridge.core.errors import WeightsError, invalid
 from muybridge.ops.adapted import Adapted, Dial, Shift, is_plain
 from muybridge.ops.lora import Delta
 from muybridge.weights.accounting import nearest
-from muybridge.weights.lora.fit import added_to, bound, exact, place_of
+from muybridge.weights.lora.fit import added_to, bound, exact
 from muybridge.weights.lora.form import Lora
 from muybridge.weights.lora.select import selected
 
@@ -135,9 +135,13 @@ class LoraStack:
                 raise invalid(
                     f"{name} is quantised", "only plain weights can take a change in", "leave the LoRA unfused"
                 )
-        for name in names:
-            for parameter, tensor in self._merged(name).items():
-                self._replace(f"{name}.{parameter}", nn.Parameter(tensor, requires_grad=False))
+        try:
+            for name in names:
+                for parameter, tensor in self._merged(name).items():
+                    self._replace(f"{name}.{parameter}", nn.Parameter(tensor, requires_grad=False))
+        except BaseException:  # out of memory, an interrupt: half of the layers would hold the change
+            self.unfuse()
+            raise
         self.at_step(1)
 
     def unfuse(self) -> None:
@@ -150,24 +154,25 @@ class LoraStack:
 
     def _new(self, use: ActiveLora) -> _Attached:
         names = selected(use.blocks, use.lora.modules, of=str(use.lora.path))
-        for name in names:
-            self._check_place(use.lora, name)
+        self._check_places(use.lora, names)
         return _Attached(use, Dial(0.0), tuple(names))
 
-    def _check_place(self, lora: Lora, name: str) -> None:
-        """Raises WeightsError where the model has no such layer."""
+    def _check_places(self, lora: Lora, names: Sequence[str]) -> None:
+        """Raises WeightsError where the model lacks one of these layers."""
         known = {key.replace(_BASE_INFIX, "") for key, _ in self.model.named_modules()}
-        if name not in known:
-            near = nearest(name, [key for key in known if _BLOCK.findall(key) == _BLOCK.findall(name)])
-            near = near.replace("nearest key", "nearest layer")
-            raise WeightsError(f"{lora.path}: changes {name!r}, which this model lacks; {near}use a LoRA made for it.")
+        for name in names:
+            if name not in known:
+                alike = [key for key in known if _BLOCK.findall(key) == _BLOCK.findall(name)]
+                near = nearest(name, alike, what="layer")
+                rule = f"changes {name!r}, which this model lacks"
+                raise WeightsError(f"{lora.path}: {rule}; {near}use a LoRA made for it.")
 
     def _changes(self, attached: _Attached) -> Iterator[tuple[str, Delta | Shift]]:
-        """What to add to each layer, on its device, in the model's dtype."""
+        """What to add to each layer, in the model's dtype."""
         lora = attached.use.lora
         for name in attached.modules:
             layer = self._layer(name)
-            cast = partial(Tensor.to, device=place_of(layer), dtype=self._dtype(layer))
+            cast = partial(Tensor.to, dtype=self._dtype(layer))
             for change in bound(lora, name, layer):
                 yield name, change.map(cast)
 

@@ -226,6 +226,8 @@ def _tensors(delta: Delta, target: Target, *, kernel: tuple[int, ...] | None) ->
     if delta.bias is not None:
         if not target.holds_all and target.has_alpha:
             raise WeightsError("a change of a bias has no place in this layout; choose kohya or comfy.")
+        if factors is None and not target.holds_all:
+            raise WeightsError("a change of a bias alone has no place in this layout; choose kohya or comfy.")
         found |= {"diff_b": delta.bias} if target.holds_all else {"lora_B.bias": delta.bias / delta.scale}
     return found if delta.magnitude is None else {**found, **_magnitude(delta, target)}
 

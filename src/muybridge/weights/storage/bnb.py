@@ -5,7 +5,7 @@ Source: the packed state that bitsandbytes 0.50 saves; decoded here without it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import ceil, isfinite, prod
+from math import isfinite, prod
 from typing import Any
 
 import torch
@@ -24,6 +24,7 @@ SUFFIXES = {
     ".quant_state.bitsandbytes__nf4": "nf4",
     ".quant_state.bitsandbytes__fp4": "fp4",
 }
+MAX_BLOCK = 2**16  # bitsandbytes goes to 2**12
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 
 
@@ -65,7 +66,7 @@ def _state(fields: Mapping[str, Any], where: str) -> _State:
     shape, block, nested = fields.get("shape"), fields.get("blocksize"), fields.get("nested_blocksize")
     offset, dtype = fields.get("nested_offset", 0.0), fields.get("dtype")
     is_shape = isinstance(shape, list) and all(type(size) is int and 0 <= size < 2**40 for size in shape)
-    is_block = all(type(size) is int and size > 0 and size % 2 == 0 for size in (block, nested or 2))
+    is_block = all(type(size) is int and 0 < size <= MAX_BLOCK and size % 2 == 0 for size in (block, nested or 2))
     is_offset = isinstance(offset, int | float) and isfinite(offset)
     if not (is_shape and is_block and is_offset):
         raise WeightsError(f"{where} has a broken quant_state; {REMEDY}.")
@@ -82,11 +83,14 @@ def _state(fields: Mapping[str, Any], where: str) -> _State:
 
 def _tensor(key: str, kind: str, parts: Mapping[str, StoredTensor], state: _State) -> StoredTensor:
     num_values = prod(state.shape)
-    num_blocks = ceil(num_values / state.block)
-    wanted = {"weight": ceil(num_values / 2), "absmax": num_blocks * parts["absmax"].dtype.itemsize, "table": 16 * 4}
+    num_blocks = _ceil(num_values, state.block)
+    wanted = {"weight": _ceil(num_values, 2), "absmax": num_blocks * parts["absmax"].dtype.itemsize, "table": 16 * 4}
     if state.nested_block:
-        wanted |= {"absmax": num_blocks, "nested_absmax": ceil(num_blocks / state.nested_block) * 4}
+        wanted |= {"absmax": num_blocks, "nested_absmax": _ceil(num_blocks, state.nested_block) * 4}
         wanted |= {"nested_table": 256 * 4}
+    for role in wanted.keys() - {"weight", "absmax"}:
+        if parts[role].dtype != torch.float32:
+            raise WeightsError(f"{parts[role].file}: the {role} of {key!r} is {parts[role].dtype}; {REMEDY}.")
     if parts["absmax"].dtype.is_floating_point is bool(state.nested_block):
         raise WeightsError(f"{parts['absmax'].file}: the absmax of {key!r} is {parts['absmax'].dtype}; {REMEDY}.")
     for role, num_bytes in wanted.items():
@@ -100,19 +104,24 @@ def _tensor(key: str, kind: str, parts: Mapping[str, StoredTensor], state: _Stat
     return Packed(scheme=f"bitsandbytes {kind}", parts=parts, decode=decode).stored(state.shape, state.dtype)
 
 
+def _ceil(number: int, by: int) -> int:
+    """Rounded up in whole numbers: a file may claim more than a float holds."""
+    return -(-number // by)
+
+
 def _values(read: Mapping[str, Tensor], dtype: torch.dtype, state: _State) -> Tensor:
     num_values = prod(state.shape)
-    codes, table = read["weight"].contiguous().view(torch.uint8).flatten(), read["table"].float()
+    codes, table = read["weight"].contiguous().view(torch.uint8).flatten(), read["table"].flatten()
     largest = read["absmax"].flatten()
     if state.nested_block:
-        steps = read["nested_absmax"].float().repeat_interleave(state.nested_block)[: len(largest)]
-        largest = read["nested_table"].float()[largest.int()] * steps + state.nested_offset
+        steps = read["nested_absmax"].flatten().repeat_interleave(state.nested_block)[: len(largest)]
+        largest = read["nested_table"].flatten()[largest.int()] * steps + state.nested_offset
     num_blocks, padding = len(largest), len(largest) * state.block - num_values
     if padding:
-        codes = torch.cat([codes, codes.new_zeros(ceil(num_blocks * state.block / 2) - len(codes))])
+        codes = torch.cat([codes, codes.new_zeros(num_blocks * state.block // 2 - len(codes))])
 
     def decode(start: int, stop: int) -> Tensor:
-        pairs = codes[start * state.block // 2 : ceil(stop * state.block / 2)].int()
+        pairs = codes[start * state.block // 2 : stop * state.block // 2].int()
         values = table[torch.stack([pairs >> 4, pairs & 15], dim=1).flatten()]
         return values.reshape(stop - start, state.block) * largest[start:stop, None].float()
 

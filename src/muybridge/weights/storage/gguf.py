@@ -106,7 +106,7 @@ def _shape(file: Path, name: str, header: GgufHeader) -> tuple[int, ...]:
     told = header.metadata.get(ORIGINAL_SHAPE + name)
     if told is not None:
         shape = told if isinstance(told, tuple) else ()
-        if prod(shape) != prod(flat) or not all(type(size) is int and size > 0 for size in shape):
+        if not all(type(size) is int and size > 0 for size in shape) or prod(shape) != prod(flat):
             raise WeightsError(f"{file}: {ORIGINAL_SHAPE}{name} = {told} does not fit {flat}; {REMEDY}.")
         return shape
     if not name.endswith(f"{PATCH_EMBEDDING}.weight") or len(flat) == 5:
