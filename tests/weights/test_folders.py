@@ -52,3 +52,8 @@ def test_empty_places_are_no_parts(tmp_path: Path):
     assert list(components(root)) == ["transformer"]
     with pytest.raises(WeightsError, match="holds no vae; it has transformer"):
         component_path(root, "vae")
+
+
+def test_a_tree_with_one_part_is_that_part(tmp_path: Path):
+    root = tree(tmp_path, "vae")
+    assert component_path(root, None) == root / "vae"

@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MuybridgeError as error:
         return _failed(str(error), error.exit_code)
     except typer.TyperException as error:
-        return _failed(error.format_message(), error.exit_code)
+        verb = f" {words[0]}" if words and words[0] in VERBS else ""
+        return _failed(f"{error.format_message().rstrip('.')}; {PROGRAM}{verb} --help says more.", error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return _failed("interrupted", INTERRUPTED)
     except BrokenPipeError:  # the reader of our output has gone, as with `| head`

@@ -43,13 +43,15 @@ def models(path: Path) -> list[Path]:
 
 
 def component_path(path: Path, component: Kind | None) -> Path:
-    """`path`, or the wanted part of the pipeline folder that it is.
+    """`path`, or the wanted or only part of the pipeline folder that it is.
 
     Raises WeightsError where a pipeline lacks the part, no part was named, or there are several models of it.
     """
     parts = components(path)
     if not parts:
         return _only(path, variants(path) or [path])
+    if component is None and len(parts) == 1:
+        (component,) = parts
     if component is None:
         raise WeightsError(f"{path}: holds several models; give one of {', '.join(map(str, parts.values()))}.")
     if component not in parts:

@@ -200,9 +200,8 @@ class FolderHub:
         """As `Hub.listing`."""
         place = self._root / repo_id
         if not place.is_dir():
-            raise AssetError(
-                f"{repo_id}: the mirror {self._root} has no such repository; add it, or unset MUYBRIDGE_HUB."
-            )
+            fault = "has no such repository" if self._root.is_dir() else "is not a folder that is there"
+            raise AssetError(f"{repo_id}: the mirror {self._root} {fault}; mend or unset MUYBRIDGE_HUB.")
         sums = _sums(place / _SUMS)
         names = (str(path.relative_to(place)) for path in sorted(place.rglob("*")) if path.is_file())
         files = tuple(
