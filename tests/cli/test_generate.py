@@ -3,10 +3,14 @@
 import io
 import json
 import sys
+from dataclasses import replace
 
 from muybridge.flow.samplers import SAMPLERS
 from muybridge.media.sidecar import read_settings
 from muybridge.media.video import read_video
+from muybridge.weights.save import save_model
+from tests.pipelines.tiny import FOLDER_TRANSFORMER
+from tests.transformer.networks import network
 
 
 def names(folder):
@@ -97,3 +101,24 @@ def test_help_names_every_sampler(run):
 def test_json_is_all_that_goes_to_standard_output(generate):
     film = generate("a horse", "--json", "-o", "a.mp4").json()["films"][0]
     assert film["path"] == "a.mp4" and film["frames"] == 5 and film["seconds"] > 0
+
+
+def test_other_weights_are_recorded_and_repeated(generate, run, folder):
+    save_model(network(FOLDER_TRANSFORMER, seed=5), folder / "mine.safetensors")
+    assert generate("a horse", "--seed", "7", "-o", "own.mp4").code == 0
+    assert generate("a horse", "--seed", "7", "-o", "mine.mp4", "--transformer", "mine.safetensors").code == 0
+    assert read_settings(folder / "mine.mp4")["transformer"] == str(folder / "mine.safetensors")
+    assert run("generate", "--from", "mine.mp4", "-o", "again.mp4").code == 0
+    films = {name: read_video(folder / f"{name}.mp4")[0] for name in ("own", "mine", "again")}
+    assert (films["mine"] == films["again"]).all() and (films["mine"] != films["own"]).any()
+    save_model(network(FOLDER_TRANSFORMER, seed=6), folder / "mine.safetensors")
+    refused = run("generate", "--from", "mine.mp4", "-o", "other.mp4")
+    assert refused.code == 2 and "the result was made with" in refused.err
+    assert run("generate", "--from", "mine.mp4", "-o", "other.mp4", "--transformer", "mine.safetensors").code == 0
+
+
+def test_a_transformer_of_another_architecture_is_refused(generate, folder):
+    save_model(network(replace(FOLDER_TRANSFORMER, text_dim=33)), folder / "mine.safetensors")
+    refused = generate("a horse", "--transformer", "mine.safetensors")
+    assert refused.code == 2 and refused.err.count("\n") == 1
+    assert "its text_dim is 33, that of" in refused.err

@@ -13,7 +13,7 @@ from muybridge.core.errors import DoesNotFit, InvalidInput, WeightsError
 from muybridge.pipelines.assemble import _file_identity
 from muybridge.text.gallop import TextStatistics
 from muybridge.weights.save import save_model
-from tests.pipelines.tiny import SMALL, VAE, model_folder, vae
+from tests.pipelines.tiny import FOLDER_TRANSFORMER, SMALL, VAE, model_folder, vae
 from tests.transformer.networks import TINY, network
 
 
@@ -127,10 +127,11 @@ def test_weights_beyond_memory_are_refused_before_they_are_read(tmp_path, monkey
 
 
 def test_a_transformer_from_elsewhere_takes_the_place_of_the_models_own(released, tmp_path):
-    save_model(network(seed=5), tmp_path / "mine.safetensors")
+    other = network(FOLDER_TRANSFORMER, seed=5)
+    save_model(other, tmp_path / "mine.safetensors")
     pipe = muybridge.load(released, transformer=tmp_path / "mine.safetensors", device="cpu")
     mine, own = pipe.components, muybridge.load(released, device="cpu").components
-    assert torch.equal(mine.transformer.img_in.proj.weight, network(seed=5).img_in.proj.weight)
+    assert torch.equal(mine.transformer.img_in.proj.weight, other.img_in.proj.weight)
     assert mine.weights["vae"] == own.weights["vae"] and mine.weights["transformer"] != own.weights["transformer"]
 
 

@@ -17,6 +17,7 @@ from tests.transformer.networks import TINY, network
 
 VAE = VAEConfig(block_channels=(8, 8, 8, 8), layers_per_block=1, latent_channels=4, norm_groups=4, scaling_factor=0.5)
 SMALL = {"size": "48x32", "frames": 5, "steps": 3}  # a film of two latent frames in a fraction of a second
+FOLDER_TRANSFORMER = replace(TINY, text_dim=32, pooled_dim=16)  # of `model_folder`, whose text encoders are so
 
 
 def vae(config: VAEConfig = VAE) -> VideoVAE:
@@ -45,7 +46,7 @@ def pipeline(*, has_guidance: bool = True, defaults: Defaults | None = None, til
 def model_folder(folder: Path) -> Path:
     """A folder in the released tree's layout, text encoders and all; about 1 MB."""
     torch.manual_seed(0)
-    save_model(network(replace(TINY, text_dim=32, pooled_dim=16)), folder / "transformers" / "model.safetensors")
+    save_model(network(FOLDER_TRANSFORMER), folder / "transformers" / "model.safetensors")
     save_model(vae(), folder / "vae" / "model.safetensors")
     text.language_model().save_pretrained(folder / "text_encoder")
     text.language_tokenizer().save_pretrained(folder / "text_encoder")

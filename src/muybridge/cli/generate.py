@@ -7,6 +7,7 @@ Examples:
   muybridge generate "a penguin hops" "a whale swims" --seed 7 -o films/
   muybridge generate --prompts prompts.txt -o films/
   muybridge generate --from car.mp4 --steps 50 -o car-50.mp4
+  muybridge generate "a red car" --transformer my-finetune.safetensors
   muybridge generate "a red car" --lora style.safetensors:0.8
   muybridge generate "a red car" --lora a.safetensors:0.6#1-10 --lora b.safetensors@double_blocks.0-9,single
 
@@ -27,7 +28,7 @@ from rich.console import Console
 
 import muybridge
 from muybridge.cli.outputs import check_writable, output_paths
-from muybridge.cli.progress import StageBars
+from muybridge.cli.progress import ByteBars, StageBars
 from muybridge.core.errors import InvalidInput, invalid
 
 if TYPE_CHECKING:
@@ -71,6 +72,9 @@ def command(
     ] = None,
     model: Annotated[
         str | None, typer.Option(help=f"A name of the catalogue, or a folder. Default: {DEFAULT_MODEL}.")
+    ] = None,
+    transformer: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Other weights for the model, a file or folder of any layout.")
     ] = None,
     size: Annotated[
         str | None, typer.Option(metavar="WIDTHxHEIGHT", help="In px, multiples of 16; or 540p, 720p.")
@@ -121,7 +125,7 @@ def command(
         steady=steady,
     )
     console = Console(stderr=True)
-    pipe = _load(model, record, device=device, dtype=dtype, console=console)
+    pipe = _load(model, record, transformer=transformer, device=device, dtype=dtype, console=console)
     requests = pipe.requests(words, chosen.over(muybridge.Settings.recorded(record)))
     paths = _checked_paths(output, requests)
     pipe.check(requests, memory=memory)
@@ -133,14 +137,29 @@ def command(
 
 
 def _load(
-    model: str | None, record: dict[str, Any], *, device: Device | None, dtype: Precision | None, console: Console
+    model: str | None,
+    record: dict[str, Any],
+    *,
+    transformer: Path | None,
+    device: Device | None,
+    dtype: Precision | None,
+    console: Console,
 ) -> "Pipeline":
-    """The model chosen, else the recorded one, whose weights must then be the same."""
+    """The model chosen, else the recorded one, whose weights must then be the same but for those named here."""
     precision = dtype.value if dtype is not None else record.get("dtype")
-    with console.status(f"loading {(name := model or record.get('model', DEFAULT_MODEL))}"):
-        pipe = muybridge.load(name, device=device, dtype=precision, on_message=console.print)
+    recorded = record.get("transformer") if model is None else None
+    name = model or record.get("model", DEFAULT_MODEL)
+    with ByteBars(console) as bars, console.status(f"loading {name}"):
+        pipe = muybridge.load(
+            name,
+            transformer=transformer or recorded,
+            device=device,
+            dtype=precision,
+            on_message=console.print,
+            on_download=bars.show,
+        )
     if record and model is None:
-        pipe.check_same_weights(record)
+        pipe.check_same_weights(record, without=() if transformer is None else ("transformer",))
     return pipe
 
 

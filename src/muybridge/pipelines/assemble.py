@@ -22,8 +22,10 @@ from muybridge.vae.tiling import released_tiling
 from muybridge.weights.assets import ensure
 from muybridge.weights.catalog import CatalogueEntry, catalogue, locate, resolve
 from muybridge.weights.files import Checkpoint, Component, open_checkpoint
+from muybridge.weights.folders import components
 from muybridge.weights.hub import OnDownload
 from muybridge.weights.load import load_transformer, load_vae
+from muybridge.weights.recognise import recognise
 from muybridge.weights.text_encoders import find_text_encoders, load_released_text
 
 _LOG = logging.getLogger(__name__)
@@ -37,6 +39,8 @@ RELEASED_NEGATIVE = (  # released: what an empty negative prompt stands for
     "Aerial view, aerial view, overexposed, low quality, deformation, a poor composition, bad hands, bad teeth, "
     "bad eyes, bad limbs, distortion"
 )
+
+_SHARED_FIELDS = ("in_channels", "out_channels", "text_dim", "pooled_dim")  # with VAE and text encoders
 
 OnMessage = Callable[[str], None]
 
@@ -71,6 +75,8 @@ def load(
     parts: dict[Component, Checkpoint] = {
         part: open_checkpoint(source, component=part) for part, source in sources.items()
     }
+    if transformer is not None:
+        _check_alike(parts["transformer"], folder)
     _check_fits(str(name), parts, precision, place)
     network = load_transformer(sources["transformer"], dtype=precision).to(place)
     vae = load_vae(folder, dtype=_vae_dtype(precision, place)).to(place)
@@ -90,6 +96,7 @@ def load(
             defaults=defaults,
             weights={part: _identity(checkpoint) for part, checkpoint in parts.items()},
             tiling=released_tiling(vae.config),
+            transformer_path=None if transformer is None else sources["transformer"].absolute(),
         )
     )
 
@@ -139,6 +146,18 @@ def _model_folder(folder: Path) -> Path:
         return folder
     rule = "is one file; a model is a folder with transformer, vae and text encoder"
     raise WeightsError(f"{folder}: {rule}; give the folder, or look into the file with `muybridge inspect`.")
+
+
+def _check_alike(given: Checkpoint, folder: Path) -> None:
+    """Raises InvalidInput where a transformer is not of the architecture of the folder's own, if that is there."""
+    if "transformer" not in components(folder):
+        return
+    own = open_checkpoint(folder, component="transformer")
+    theirs, ours = (recognise(each, kind="transformer").config for each in (given, own))
+    for field in _SHARED_FIELDS:
+        if getattr(theirs, field) != getattr(ours, field):
+            rule = f"its {field} is {getattr(theirs, field)}, that of {folder.name} is {getattr(ours, field)}"
+            raise invalid(f"transformer {given.path}", rule, "use a transformer made for this model's VAE and text")
 
 
 def _check_fits(name: str, parts: Mapping[Component, Checkpoint], dtype: torch.dtype, device: torch.device) -> None:

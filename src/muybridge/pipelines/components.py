@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from muybridge.pipelines.memory import Machine, weight_bytes
@@ -37,7 +38,10 @@ class TextSource:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Components:
-    """One model. `weights` names the files and what identifies their content; `tiling` None decodes films whole."""
+    """One model. `weights` names the files and what identifies their content; `tiling` None decodes films whole.
+
+    transformer_path: where the transformer is from, if not from the model itself.
+    """
 
     name: str
     transformer: Transformer
@@ -46,6 +50,7 @@ class Components:
     defaults: Defaults
     weights: Mapping[str, str]
     tiling: Tiling | None = None
+    transformer_path: Path | None = None
 
     def machine(self, *, keeps_text: bool) -> Machine:
         """The numbers that memory depends on."""
@@ -64,6 +69,7 @@ class Components:
         """What a result records of the model: name, weights, device, dtype and the versions of the packages."""
         return {
             "model": self.name,
+            **({} if self.transformer_path is None else {"transformer": str(self.transformer_path)}),
             "weights": dict(self.weights),
             "device": self.transformer.device.type,
             "dtype": str(self.transformer.dtype).removeprefix("torch."),

@@ -1,6 +1,6 @@
 """Text to video and, with one frame, text to image: the whole path from prompts to finished films.   Paper 4, 5.1."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
@@ -107,11 +107,14 @@ class Pipeline:
         """All that repeats the request: its own settings, the model, its weights and the versions in use."""
         return settings_of(request) | self.components.provenance()
 
-    def check_same_weights(self, record: Mapping[str, Any]) -> None:
-        """Raises InvalidInput where the recorded settings of a result name other weights than these."""
+    def check_same_weights(self, record: Mapping[str, Any], *, without: Collection[str] = ()) -> None:
+        """Raises InvalidInput where the recorded settings of a result name other weights than these.
+
+        without: parts that may be others.
+        """
         recorded = record.get("weights", {})
         for part, identity in self.components.weights.items():
-            if isinstance(recorded, dict) and recorded.get(part, identity) != identity:
+            if part not in without and isinstance(recorded, dict) and recorded.get(part, identity) != identity:
                 rule = f"the result was made with {recorded[part][:12]}..., these are {identity[:12]}..."
                 raise invalid(f"{part} of {self.name}", rule, "name the model to use these all the same")
 
