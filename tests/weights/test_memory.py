@@ -71,6 +71,6 @@ def test_a_file_is_mapped_in_pieces_and_reads_the_same(tmp_path: Path, monkeypat
     tensors = {name: torch.randn(size) for name, size in {"a": (64, 3), "b": (5000,), "c": (0, 2), "d": (7, 1)}.items()}
     save_file(tensors, tmp_path / "t.safetensors")
     for num_bytes in (2**32, 4096, 1):
-        monkeypatch.setattr("muybridge.weights.mapping.PIECE_BYTES", num_bytes)
+        monkeypatch.setattr("muybridge.weights.mapped_file.PIECE_BYTES", num_bytes)
         read = open_checkpoint(tmp_path / "t.safetensors").tensors
         assert all(torch.equal(read[name], tensor) for name, tensor in tensors.items())

@@ -14,7 +14,7 @@ from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.folders import component_path, weight_file
 from muybridge.weights.json_map import json_map
 from muybridge.weights.layouts import Kind
-from muybridge.weights.mapping import map_tensors
+from muybridge.weights.mapped_file import map_tensors
 from muybridge.weights.storage import gguf_header
 from muybridge.weights.storage.gguf import open_gguf
 from muybridge.weights.stored import MappedTensors, StoredTensor

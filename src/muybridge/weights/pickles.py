@@ -43,9 +43,7 @@ def read_pickle(path: Path, *, key: str) -> dict[str, Tensor]:
                 f"{path}: entry {name!r} is a {type(value).__name__}, not a tensor; give a file with one state dict."
             )
         if not _is_whole(value):
-            raise WeightsError(
-                f"{path}: {name!r} does not hold all its numbers; save it dense and contiguous."
-            )
+            raise WeightsError(f"{path}: {name!r} does not hold all its numbers; save it dense and contiguous.")
     return dict(state)
 
 

@@ -58,10 +58,15 @@ def scaled_tensor(
     def decode(read: Mapping[str, Tensor], dtype: torch.dtype) -> Tensor:
         return _product(read, dtype, where=f"{weight.file}: the scale of {key!r}")
 
-    rows = {(1, 1): {"weight"}, (weight.shape[:1] or (1,))[0]: {"weight", "scale"}}
-    row_parts = rows.get(grid) or rows.get(grid[0], set())
-    packed = Packed(scheme=scheme, parts=parts, decode=decode, row_parts=frozenset(row_parts))
+    packed = Packed(scheme=scheme, parts=parts, decode=decode, row_parts=_row_parts(grid, weight.shape))
     return packed.stored(weight.shape, dtype)
+
+
+def _row_parts(grid: tuple[int, int], weight: tuple[int, ...]) -> frozenset[str]:
+    """What rows are taken from: one scale serves any rows, one per row goes with them, square blocks cut across."""
+    if grid == (1, 1):
+        return frozenset({"weight"})
+    return frozenset({"weight", "scale"} if grid[:1] == weight[:1] else ())
 
 
 def _product(read: Mapping[str, Tensor], dtype: torch.dtype, *, where: str) -> Tensor:

@@ -5,17 +5,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from muybridge.weights.checkpoint import Checkpoint
-from muybridge.weights.storage import bnb, cast, mapped, quanto, scaled
+from muybridge.weights.storage import bnb, fp8_map, fp8_plain, quanto, scaled
 from muybridge.weights.stored import Packed
 
 # Each takes the entries that are its own and leaves the others; GGUF is a container, decoded where it is opened. The
-# order matters only between `scaled`, `mapped` and `cast`, whose weights look alike: the more is said, the earlier.
+# order matters only between `scaled` and the two of fp8, whose weights look alike: the more is said, the earlier.
 SCHEMES: tuple[Callable[[Checkpoint], Checkpoint], ...] = (
     bnb.fold,  # nf4 and fp4 of bitsandbytes
     quanto.fold,  # int8, int4, int2 and float8 of optimum-quanto
     scaled.fold,  # a scale beside each weight: ComfyUI, Kijai, ModelOpt, musubi-tuner
-    mapped.fold,  # the released fp8: scales in a second file
-    cast.fold,  # fp8 as it is
+    fp8_map.fold,  # the released fp8: scales in a second file
+    fp8_plain.fold,  # fp8 as it is
 )
 
 

@@ -19,7 +19,7 @@ from muybridge.core.errors import invalid
 from muybridge.core.files import atomic_path
 from muybridge.weights.save import write_safetensors
 from muybridge.weights.storage.companions import FP8, Entries
-from muybridge.weights.storage.mapped import map_path
+from muybridge.weights.storage.fp8_map import map_path
 from muybridge.weights.storage.scaled import MARKER
 from muybridge.weights.stored import StoredTensor, from_tensor
 
