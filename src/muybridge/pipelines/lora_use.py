@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from muybridge.core.errors import invalid
 from muybridge.weights.lora.select import check_blocks
@@ -67,7 +67,7 @@ class LoraUse:
         )
 
     @classmethod
-    def of(cls, given: Any) -> Self:
+    def of(cls, given: object) -> Self:
         """A use, or the text of one. Raises InvalidInput on anything else."""
         if isinstance(given, cls):
             return given

@@ -73,21 +73,16 @@ def check_conditions(conditions: Conditions, config: TransformerConfig, num_samp
         _check_scalars("end_sigma", given.end_sigma, b, rule="this network embeds where a step ends", example="0.0")
 
 
-def valid_lengths(states: Float[Tensor, "b l d"], mask: Mask | None, name: str) -> list[int]:
-    """Valid tokens of each sample: all where there is no mask. Text alone (`text_mask`) may not be empty.
+def valid_lengths(
+    states: Float[Tensor, "b l d"], mask: Mask | None, *, name: str, may_be_empty: bool = False
+) -> list[int]:
+    """Valid tokens of each sample: all where there is no mask. Reads the mask back to the host.
 
-    Raises InvalidInput as `mask_lengths`.
+    Raises InvalidInput, with `name`, unless every row is some True (or 1), or none where it may be empty, and then only
+    False (or 0).
     """
     if mask is None:
         return [states.shape[1]] * len(states)
-    return mask_lengths(mask, name, may_be_empty=name != "text_mask")
-
-
-def mask_lengths(mask: Mask, name: str = "text_mask", *, may_be_empty: bool = False) -> list[int]:
-    """Valid tokens of each sample. Reads the mask back to the host.
-
-    Raises InvalidInput, with `name`, unless every row is some True (or 1) and then only False (or 0).
-    """
     if mask.is_floating_point() or mask.is_complex():
         raise invalid(f"{name} of {mask.dtype}", "must be bool, or whole numbers 0 and 1", "pass mask.bool()")
     if mask.dtype != torch.bool and not bool(((mask == 0) | (mask == 1)).all()):

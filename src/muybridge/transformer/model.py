@@ -130,19 +130,19 @@ class Transformer(nn.Module):
 
     def _text(self, conditions: Conditions, clip_sigma: Tensor) -> tuple[Tensor, list[int] | None]:
         """Tokens of the text stream, and how many of each sample are valid: None where all are."""
-        num_valid = valid_lengths(conditions.text, conditions.text_mask, "text_mask")
+        num_valid = valid_lengths(conditions.text, conditions.text_mask, name="text_mask")
         text, lengths = trimmed(conditions.text.to(self.dtype), num_valid)
         txt = self.txt_in(text, clip_sigma * TIME_SCALE, lengths=lengths)
         mark = self.cond_type_embedding
         if mark is None:
             return txt, lengths
         sources = [(mark(txt, TEXT), num_valid)]
-        for embed, states, mask, source in (
-            (self.byt5_in, conditions.glyphs, conditions.glyph_mask, GLYPHS),
-            (self.vision_in, conditions.vision, conditions.vision_mask, VISION),
+        for embed, states, mask, source, name in (
+            (self.byt5_in, conditions.glyphs, conditions.glyph_mask, GLYPHS, "glyph_mask"),
+            (self.vision_in, conditions.vision, conditions.vision_mask, VISION, "vision_mask"),
         ):
             if embed is not None and states is not None:
-                num_valid = valid_lengths(states, mask, "glyph_mask" if source == GLYPHS else "vision_mask")
+                num_valid = valid_lengths(states, mask, name=name, may_be_empty=True)
                 tokens = embed(trimmed(states.to(self.dtype), num_valid)[0])
                 sources.insert(0, (mark(tokens, source), num_valid))
         return joined(sources)

@@ -58,7 +58,7 @@ def load_model(
     """Whichever network of this kind is in a file or folder, also HunyuanVideo-1.5's VAE; as `load_transformer`."""
     checkpoint = open_checkpoint(path, component=kind, key=key, verify=verify)
     found = recognise(checkpoint, kind=kind, config=config)
-    entries = found.official()
+    entries = found.entries
     dtype = dtype or _commonest_dtype(entries, checkpoint.path)
     model = found.network.on_meta(found.config)
     state = {name: cast(entry, dtype).read() for name, entry in entries.items()}

@@ -53,14 +53,6 @@ class Recognised:
         """What people call it, e.g. `HunyuanVideo-I2V, latent concat (33 channels)`."""
         return self.network.variant(self.config)
 
-    def official(self) -> Entries:
-        """Entries under the official names."""
-        return self.entries
-
-    def diffusers(self) -> Entries:
-        """Entries under diffusers' names."""
-        return self.in_layout("diffusers")
-
     def in_layout(self, layout: Layout) -> Entries:
         """Entries under a layout's names; in their own they stay mapped.
 

@@ -7,6 +7,7 @@ backward pass; so a sheet takes less memory than the training steps around it, w
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -80,7 +81,7 @@ def leading(batches: Sequence[LatentBatch], num: int) -> list[LatentBatch]:
     """The first `num` samples, each a batch of its own, the batches in turns so that every shape is among them."""
     longest = max(len(batch.latents) for batch in batches)
     pairs = ((batch, row) for row in range(longest) for batch in batches if row < len(batch.latents))
-    return [batch.each(lambda tensor, row=row: tensor[row : row + 1]) for batch, row in list(pairs)[:num]]
+    return [batch.each(lambda tensor, row=row: tensor[row : row + 1]) for batch, row in islice(pairs, num)]
 
 
 @torch.inference_mode()
