@@ -33,13 +33,19 @@ TRANSFORMER_15 = replace(
     has_guidance=False, has_split_qkv=True, glyph_dim=8, vision_dim=6, has_end_sigma=True,
 )  # fmt: skip
 VAE_15 = ShuffleVAEConfig(block_channels=(4, 8, 16, 16), spatial_ratio=8, layers_per_block=1, latent_channels=4)
+SIBLINGS = {  # each with its further parts; HunyuanCustom's audio stands after double blocks 1, 3 ... 11 whatever else
+    "hunyuanvideo-avatar": replace(TRANSFORMER, has_guidance=False, sibling="avatar"),
+    "hunyuancustom-audio": replace(TRANSFORMER, has_guidance=False, sibling="custom-audio"),
+    "hunyuancustom-editing": replace(TRANSFORMER, has_guidance=False, sibling="custom-editing"),
+    "hunyuan-gamecraft": replace(TRANSFORMER, has_guidance=False, in_channels=33, sibling="gamecraft"),
+}
 SMALL = {
     "hunyuanvideo": TRANSFORMER, "hunyuanvideo-vae": VAE, "hunyuanvideo-1.5": TRANSFORMER_15,
-    "hunyuanvideo-1.5-vae": VAE_15, "language-model": LANGUAGE, "clip-text": POOLED,
+    "hunyuanvideo-1.5-vae": VAE_15, "language-model": LANGUAGE, "clip-text": POOLED, **SIBLINGS,
 }  # fmt: skip
 BESIDE = {  # the config.json that a small model needs beside it, as others write it
     "hunyuanvideo": {"rope_axes_dim": [4, 6, 6]},
-    "hunyuanvideo-1.5": {"rope_axes_dim": [4, 6, 6]},
+    **dict.fromkeys(("hunyuanvideo-1.5", *SIBLINGS), {"rope_axes_dim": [4, 6, 6]}),
     "hunyuanvideo-vae": {"norm_num_groups": 2, "block_out_channels": [4, 4, 8, 8]},
     "language-model": {"num_attention_heads": 4, "head_dim": 4, "rope_theta": 100.0, "rms_norm_eps": 1e-5},
     "clip-text": {"num_attention_heads": 2, "hidden_act": "quick_gelu", "eos_token_id": 29},
