@@ -154,7 +154,11 @@ def _counted(file: HubFile, on_progress: OnDownload | None) -> OnBytes:
 
 
 class HuggingFace:
-    """huggingface.co, or what $HF_ENDPOINT names, through the cache that all its clients share."""
+    """huggingface.co, or what $HF_ENDPOINT names, through the cache that all its clients share.
+
+    A broken connection continues inside a file. Between runs finished files are kept; the one in progress begins anew
+    with huggingface_hub 2, which gives each run a temporary file of its own.
+    """
 
     def listing(self, repo_id: str) -> Listing:
         """As `Hub.listing`."""
