@@ -1,6 +1,7 @@
 """GGUF files written one tensor at a time, in any type that the package gguf can encode."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -62,16 +63,12 @@ def write_gguf(
     Raises InvalidInput on a type that the package gguf cannot encode.
     """
     plans = _plans(entries, type_name)
-    with atomic_path(path) as temporary:
-        writer = _writer(temporary, architecture, metadata or {}, plans)
-        try:
-            for plan in plans.values():
-                data = plan.bytes()
-                writer.write_tensor_data(data)
-                if on_bytes is not None:
-                    on_bytes(data.nbytes)
-        finally:
-            writer.close()
+    with atomic_path(path) as temporary, closing(_writer(temporary, architecture, metadata or {}, plans)) as writer:
+        for plan in plans.values():
+            data = plan.bytes()
+            writer.write_tensor_data(data)
+            if on_bytes is not None:
+                on_bytes(data.nbytes)
 
 
 def gguf_bytes(entries: Entries, *, type_name: str | None) -> int:
