@@ -80,6 +80,7 @@ def load(
     _check_fits(str(name), parts, precision, place)
     network = load_transformer(sources["transformer"], dtype=precision).to(place)
     vae = load_vae(folder, dtype=_vae_dtype(precision, place)).to(place)
+    _check_channels(str(name), network.config.in_channels, vae.config.latent_channels)
     is_own = (folder / "text.safetensors").is_file()
     text = _gallop_text(folder, say) if is_own else _released_text(folder, precision, place)
     defaults = Defaults.of(
@@ -146,6 +147,13 @@ def _model_folder(folder: Path) -> Path:
         return folder
     rule = "is one file; a model is a folder with transformer, vae and text encoder"
     raise WeightsError(f"{folder}: {rule}; give the folder, or look into the file with `muybridge inspect`.")
+
+
+def _check_channels(name: str, in_channels: int, latent_channels: int) -> None:
+    """Raises InvalidInput where the transformer wants more than the noise, or latents of another VAE."""
+    if in_channels != latent_channels:
+        rule = f"its transformer takes {in_channels} channels, {latent_channels} of noise and the rest of a picture"
+        raise invalid(f"model={name}", rule, "use weights for text to video; these can be inspected and converted")
 
 
 def _check_alike(given: Checkpoint, folder: Path) -> None:
