@@ -130,10 +130,7 @@ def command(
     paths = _checked_paths(output, requests)
     pipe.check(requests, memory=memory)
     films = _generate(pipe, requests, paths=paths, memory=memory, console=console)
-    if is_json:
-        print(json.dumps({"films": films}, indent=2))
-    else:
-        print("\n".join(film["path"] for film in films))
+    print(json.dumps({"films": films}, indent=2) if is_json else "\n".join(film["path"] for film in films))
 
 
 def _load(
