@@ -10,7 +10,8 @@ reached on two shared CPU cores (22 films a second at 64 px, 8.3 at 128 px; docs
 from dataclasses import replace
 
 from muybridge.data.buckets import BucketsConfig
-from muybridge.recipes.gallop import HELD_SHARE, falling, gallop_flow_64
+from muybridge.recipes.gallop import HELD_SHARE, gallop_flow_64
+from muybridge.training.config import RunConfig
 from muybridge.training.scales import Scale
 from muybridge.training.stages import FlowStage
 from muybridge.training.tasks.flow_matching import FlowConfig
@@ -82,7 +83,7 @@ def gallop_finetune() -> FlowStage:
         seed=15, num_steps=500, scales=(HIGH_LONG_FILMS,), size_px=128, loss_tokens=16 * HIGH_FILM_TOKENS,
         held_share=HELD_SHARE,
     )  # fmt: skip
-    return replace(stage, run=falling(stage.run))
+    return replace(stage, run=_falling(stage.run))
 
 
 def finetune() -> FlowStage:
@@ -93,7 +94,7 @@ def finetune() -> FlowStage:
     """
     run = replace(gallop_flow_64().run, seed=16, num_steps=500, batch_size=8)
     flow = FlowConfig(shift=2.0, shift_tokens=LOW_FILM_TOKENS, image_share=0.0, held_share=HELD_SHARE)
-    return FlowStage(flow=flow, run=falling(run), buckets=BucketsConfig(resolutions=((128, 128),), frames=(1, 17)))
+    return FlowStage(flow=flow, run=_falling(run), buckets=BucketsConfig(resolutions=((128, 128),), frames=(1, 17)))
 
 
 def _share(scale: Scale, share: float) -> Scale:
@@ -116,3 +117,12 @@ def _stage(
     )
     run = replace(first.run, seed=seed, num_steps=num_steps, batch_size=scales[0].batch_size)
     return replace(first, size_px=size_px, flow=flow, scales=scales, run=run)
+
+
+def _falling(run: RunConfig) -> RunConfig:
+    """The run at a third of its rate, down to zero over its whole length."""
+    optimizer = run.optimizer
+    slower = replace(
+        optimizer, lr=optimizer.lr / 3, matrix_lr=optimizer.matrix_lr / 3, decay_steps=run.num_steps, warmup_steps=20
+    )
+    return replace(run, optimizer=slower)
