@@ -73,9 +73,7 @@ def command(
     model: Annotated[
         str | None, typer.Option(help=f"A name of the catalogue, or a folder. Default: {DEFAULT_MODEL}.")
     ] = None,
-    transformer: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Other weights for the model, a file or folder of any layout.")
-    ] = None,
+    transformer: Annotated[Path | None, typer.Option(metavar="FILE", help="Other weights, in any layout.")] = None,
     size: Annotated[
         str | None, typer.Option(metavar="WIDTHxHEIGHT", help="In px, multiples of 16; or 540p, 720p.")
     ] = None,
