@@ -120,8 +120,8 @@ def transformer15_config(shapes: Shapes, beside: Mapping[str, Any] | None) -> Tr
 def _transformer(values: dict[str, Any], shapes: Shapes, beside: Mapping[str, Any] | None) -> TransformerConfig:
     if beside and "num_attention_heads" in beside:
         values |= {ours: beside[name] for name, ours in _TRANSFORMER_FIELDS.items() if beside.get(name) is not None}
-        heads = (beside["num_attention_heads"], beside.get("attention_head_dim"))
-        if all(isinstance(number, int) for number in heads):
+        sizes = (beside["num_attention_heads"], beside.get("attention_head_dim"))
+        if len(heads := [size for size in sizes if isinstance(size, int)]) == len(sizes):
             values["hidden_size"] = math.prod(heads)
     elif beside:
         values |= {name: beside[name] for name in ("rope_axes_dim", "rope_theta") if name in beside}

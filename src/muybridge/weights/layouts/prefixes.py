@@ -23,8 +23,8 @@ INFIXES = (  # torch.compile, FSDP, recomputation and DeepSpeed; these can stand
 
 def kinds(entries: Entries) -> tuple[Kind, ...]:
     """The parts that a file with a whole system holds; none where it holds one model."""
-    found = tuple(kind for kind, prefixes in PARTS.items() if _starting(entries, prefixes))
-    return found if len(found) > 1 else ()
+    found: list[Kind] = [kind for kind, prefixes in PARTS.items() if _starting(entries, prefixes)]
+    return tuple(found) if len(found) > 1 else ()
 
 
 def part(entries: Entries, kind: Kind | None, *, file: object) -> Entries:
