@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from muybridge.cli.convert import DtypeName
 from muybridge.weights.save import save_tensors
+from muybridge.weights.target import DTYPES
 
 NAME = "diffusion_model.double_blocks.0.img_attn_proj"
 TEXT = "lora_te1_text_model_encoder_layers_0_mlp_fc1"
@@ -20,6 +22,10 @@ def lora(folder: Path) -> str:
     }  # fmt: skip
     save_tensors(tensors, folder / "lora.safetensors")
     return "lora.safetensors"
+
+
+def test_every_dtype_that_is_offered_can_be_written():
+    assert [*map(str, DtypeName)] == list(DTYPES)
 
 
 def test_a_dry_run_of_a_lora_writes_nothing(run, folder, lora):

@@ -10,6 +10,7 @@ from muybridge.transformer import Transformer
 from muybridge.weights.convert import convert
 from muybridge.weights.files import open_checkpoint
 from muybridge.weights.load import load_transformer
+from muybridge.weights.names import PRECISION_NAMES
 from muybridge.weights.precision import PLAIN, PRECISIONS, check_read_back
 from muybridge.weights.report import describe
 from muybridge.weights.save import save_model
@@ -33,6 +34,10 @@ def named(folder: Path, quantise: str) -> Path:
 
 def unheard(_count: int) -> None:
     pass
+
+
+def test_the_help_names_every_precision():
+    assert tuple(PRECISIONS) == PRECISION_NAMES
 
 
 @pytest.mark.parametrize("quantise", PRECISIONS)

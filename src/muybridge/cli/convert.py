@@ -24,22 +24,23 @@ A LoRA of any format is written as diffusers, kohya (musubi-tuner), comfy (diffu
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from typing import cast as typed
 
-import torch
 import typer
 from rich.console import Console
 
+from muybridge.cli import rooms
 from muybridge.cli.outputs import check_writable
 from muybridge.cli.progress import ByteBars
 from muybridge.core.errors import invalid
-from muybridge.pipelines.memory import parse_bytes
-from muybridge.weights import lora
-from muybridge.weights.convert import Conversion, convert
-from muybridge.weights.layouts import Layout
-from muybridge.weights.precision import PRECISIONS
-from muybridge.weights.target import LAYOUTS, MAX_SHARD_BYTES, Target
+from muybridge.weights.names import LAYOUTS, MAX_SHARD_BYTES, PRECISION_NAMES, Layout
+
+if TYPE_CHECKING:
+    import torch
+
+    from muybridge.weights.convert import Conversion
+    from muybridge.weights.lora import LoraLayout, LoraReport
 
 
 class DtypeName(StrEnum):
@@ -71,7 +72,7 @@ def command(
     dtype: Annotated[DtypeName | None, typer.Option(help="Left out, every tensor keeps its own.")] = None,
     quantise: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help=f"How to store the blocks' linear layers: {', '.join(PRECISIONS)}."),
+        typer.Option(metavar="NAME", help=f"How to store the blocks' linear layers: {', '.join(PRECISION_NAMES)}."),
     ] = None,
     part: Annotated[Part | None, typer.Option(help="Which network, where SOURCE holds a whole system.")] = None,
     key: Annotated[str, typer.Option(help="The entry of a released .pt to read: module or ema.")] = "module",
@@ -86,22 +87,23 @@ def command(
 ) -> None:
     """Convert and say what was written."""
     check_writable(destination.parent / f"{destination.name}.partial")
-    if lora.is_lora_file(source):
+    written = None if dtype is None else rooms.DTYPES[dtype]
+    if rooms.is_lora_file(source):
         if quantise is not None:
             raise invalid(f"--quantise {quantise}", "a LoRA is not quantised", "leave it out, or use --dtype")
         report = _converted_lora(
-            source, destination, layout=layout, dtype=dtype, ignores_text=ignores_lora_text, is_dry_run=is_dry_run
+            source, destination, layout=layout, dtype=written, ignores_text=ignores_lora_text, is_dry_run=is_dry_run
         )
         print(json.dumps(report.to_dict(), indent=2) if is_json else _lora_text(report, destination, is_dry_run))
         return
-    target = Target(
+    target = rooms.Target(
         layout=typed(Layout, layout),
-        dtype=None if dtype is None else getattr(torch, dtype.value),
+        dtype=written,
         quantise=quantise,
-        max_shard_bytes=parse_bytes(max_shard, name="max-shard"),
+        max_shard_bytes=rooms.parse_bytes(max_shard, name="max-shard"),
     )
     with ByteBars(Console(stderr=True)) as bars:
-        done = convert(
+        done = rooms.convert(
             source,
             destination,
             target=target,
@@ -114,26 +116,26 @@ def command(
 
 
 def _converted_lora(
-    source: Path, destination: Path, *, layout: str, dtype: DtypeName | None, ignores_text: bool, is_dry_run: bool
-) -> lora.LoraReport:
+    source: Path, destination: Path, *, layout: str, dtype: "torch.dtype | None", ignores_text: bool, is_dry_run: bool
+) -> "LoraReport":
     """What was written; of a dry run, what was read."""
-    lora.convert_lora(
+    rooms.convert_lora(
         source,
         destination,
-        layout=typed(lora.LoraLayout, layout),
-        dtype=None if dtype is None else getattr(torch, dtype.value),
+        layout=typed("LoraLayout", layout),
+        dtype=dtype,
         text_encoder="ignore" if ignores_text else "refuse",
         is_dry_run=is_dry_run,
     )
-    return lora.describe(source if is_dry_run else destination)
+    return rooms.describe(source if is_dry_run else destination)
 
 
-def _lora_text(report: lora.LoraReport, destination: Path, is_dry_run: bool) -> str:
+def _lora_text(report: "LoraReport", destination: Path, is_dry_run: bool) -> str:
     size = f"{report.num_parameters:,} parameters in {report.num_modules} modules"
     return f"lora: {size}, {report.format}\n{'would write' if is_dry_run else 'wrote'} {destination}"
 
 
-def _text(done: Conversion) -> str:
+def _text(done: "Conversion") -> str:
     verb = "would write" if done.is_dry_run else "wrote"
     kept = f", {done.kept_bytes / 2**30:,.2f} GiB of it by an earlier run" if done.kept_bytes else ""
     return "\n".join(

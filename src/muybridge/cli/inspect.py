@@ -11,22 +11,22 @@ Examples:
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
+from muybridge.cli import rooms
 from muybridge.cli.progress import ByteBars
 from muybridge.core.config import from_dict
 from muybridge.core.shapes import latent_frames
-from muybridge.pipelines.memory import GIB, Machine
-from muybridge.pipelines.request import SIZE_MULTIPLE_PX, GenerationRequest
-from muybridge.transformer import TransformerConfig
-from muybridge.transformer.cost import forward_flops
-from muybridge.vae import VAEConfig
-from muybridge.vae.tiling import released_tiling
 from muybridge.weights.catalog import CatalogueEntry, catalogue
-from muybridge.weights.report import CheckpointReport, describe_all
+
+if TYPE_CHECKING:
+    from muybridge.pipelines.memory import Machine
+    from muybridge.pipelines.request import GenerationRequest
+    from muybridge.transformer import TransformerConfig
+    from muybridge.weights.report import CheckpointReport
 
 _DTYPES = {"float32": 4, "bfloat16": 2, "8 bits": 1}  # bytes a parameter
 _TEXT_TOKENS = 256  # released: the longest prompt
@@ -43,20 +43,20 @@ def command(
 ) -> None:
     """Print the reports."""
     with ByteBars(Console(stderr=True)) as bars:
-        reports = describe_all(path, key=key, verify=not quick, on_hash=bars.of_file if is_hashed else None)
+        reports = rooms.describe_all(path, key=key, verify=not quick, on_hash=bars.of_file if is_hashed else None)
     if is_json:
         print(json.dumps([report.to_dict() | {"needs": _needs(report)} for report in reports], indent=2, default=str))
         return
     print("\n\n".join(map(_text, reports)))
 
 
-def _text(report: CheckpointReport) -> str:
+def _text(report: "CheckpointReport") -> str:
     rows = [(name, value) for name, value in _rows(report) if value]
     width = max(len(name) for name, _ in rows)
     return "\n".join([report.path, *(f"  {name:<{width}}  {value}" for name, value in rows)])
 
 
-def _rows(report: CheckpointReport) -> Iterator[tuple[str, str | None]]:
+def _rows(report: "CheckpointReport") -> Iterator[tuple[str, str | None]]:
     yield "what", report.what
     yield "kind", report.kind or "unknown"
     yield "layout", report.layout or "unknown"
@@ -85,7 +85,7 @@ def _lora_rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "text encoder", f"{found['num_text_keys']} keys, left aside" if found["num_text_keys"] else ""
 
 
-def _needs(report: CheckpointReport) -> dict[str, str] | None:
+def _needs(report: "CheckpointReport") -> dict[str, str] | None:
     """What running it takes, from closed forms; None for what cannot be run by itself."""
     if report.config is None or report.kind == "lora":
         return None
@@ -94,10 +94,10 @@ def _needs(report: CheckpointReport) -> dict[str, str] | None:
     entry = _known(report)
     if entry is None or report.network != "hunyuanvideo":
         return needs
-    request = GenerationRequest(prompt="any", **{name: entry.defaults[name] for name in ("width", "height")},
-                                num_frames=entry.defaults["frames"])  # fmt: skip
+    request = rooms.GenerationRequest(prompt="any", **{name: entry.defaults[name] for name in ("width", "height")},
+                                      num_frames=entry.defaults["frames"])  # fmt: skip
     place = f"at {request.width}x{request.height}, {request.num_frames} frames, bfloat16"
-    config = from_dict(TransformerConfig, report.config)
+    config = from_dict(rooms.TransformerConfig, report.config)
     work = _machine(config).needs(request).work_bytes
     needs["work needs"] = f"about {_amount(work)} beside the weights {place}, tiled decoding included"
     needs["one step"] = f"{_flops(config, request) / 1e15:.2f} PFLOP {place}"
@@ -105,17 +105,17 @@ def _needs(report: CheckpointReport) -> dict[str, str] | None:
     return needs
 
 
-def _known(report: CheckpointReport) -> CatalogueEntry | None:
+def _known(report: "CheckpointReport") -> CatalogueEntry | None:
     """The first model of the catalogue with as many parameters."""
     return next((entry for entry in catalogue().values() if entry.num_parameters == report.num_parameters), None)
 
 
-def _machine(config: TransformerConfig) -> Machine:
-    vae = VAEConfig()
-    return Machine(
+def _machine(config: "TransformerConfig") -> "Machine":
+    vae = rooms.VAEConfig()
+    return rooms.Machine(
         transformer=config,
         vae=vae,
-        tiling=released_tiling(vae),
+        tiling=rooms.released_tiling(vae),
         transformer_value_bytes=2,
         vae_value_bytes=2,
         weight_bytes=0,
@@ -124,10 +124,10 @@ def _machine(config: TransformerConfig) -> Machine:
     )
 
 
-def _flops(config: TransformerConfig, request: GenerationRequest) -> int:
-    rows, columns = request.height // SIZE_MULTIPLE_PX, request.width // SIZE_MULTIPLE_PX
+def _flops(config: "TransformerConfig", request: "GenerationRequest") -> int:
+    rows, columns = (side // rooms.SIZE_MULTIPLE_PX for side in (request.height, request.width))
     tokens = latent_frames(request.num_frames) * rows * columns
-    return forward_flops(config, num_visual_tokens=tokens, num_text_tokens=_TEXT_TOKENS)
+    return rooms.forward_flops(config, num_visual_tokens=tokens, num_text_tokens=_TEXT_TOKENS)
 
 
 def _listed(values: Mapping[str, Any], *, of: str = "=") -> str:
@@ -135,4 +135,4 @@ def _listed(values: Mapping[str, Any], *, of: str = "=") -> str:
 
 
 def _amount(num_bytes: int) -> str:
-    return f"{num_bytes / GIB:,.2f} GiB" if num_bytes >= GIB // 10 else f"{num_bytes / 2**20:,.2f} MiB"
+    return f"{num_bytes / 2**30:,.2f} GiB" if num_bytes >= 2**30 // 10 else f"{num_bytes / 2**20:,.2f} MiB"

@@ -11,48 +11,88 @@ if TYPE_CHECKING:
     from muybridge.data.planning import DataConfig, plan
     from muybridge.data.probes import PROBES_FILE, ProbeCache
     from muybridge.data.sources import open_source
+    from muybridge.pipelines.memory import Machine, parse_bytes
+    from muybridge.pipelines.request import SIZE_MULTIPLE_PX, GenerationRequest
+    from muybridge.transformer import TransformerConfig
+    from muybridge.transformer.cost import forward_flops
+    from muybridge.vae import VAEConfig
+    from muybridge.vae.tiling import released_tiling
+    from muybridge.weights.convert import convert
+    from muybridge.weights.lora import convert_lora, describe, is_lora_file
+    from muybridge.weights.report import describe_all
+    from muybridge.weights.target import DTYPES, Target
     from muybridge.worlds import SpritesConfig, SpritesWorld, complete_sprites
     from muybridge.worlds.materialise import MaterialiseConfig, materialise
     from muybridge.worlds.physics import PhysicsConfig, PhysicsWorld
     from muybridge.worlds.preview import write_sheet
 
 _HOMES = {
+    "DTYPES": "weights.target",
     "PROBES_FILE": "data.probes",
+    "SIZE_MULTIPLE_PX": "pipelines.request",
     "BucketsConfig": "data.buckets",
     "DataConfig": "data.planning",
     "EncodeConfig": "data.encode",
+    "GenerationRequest": "pipelines.request",
+    "Machine": "pipelines.memory",
     "MaterialiseConfig": "worlds.materialise",
     "PhysicsConfig": "worlds.physics",
     "PhysicsWorld": "worlds.physics",
     "ProbeCache": "data.probes",
     "SpritesConfig": "worlds",
     "SpritesWorld": "worlds",
+    "Target": "weights.target",
+    "TransformerConfig": "transformer",
+    "VAEConfig": "vae",
     "complete_sprites": "worlds",
+    "convert": "weights.convert",
+    "convert_lora": "weights.lora",
+    "describe": "weights.lora",
+    "describe_all": "weights.report",
     "encode": "data.encode",
+    "forward_flops": "transformer.cost",
+    "is_lora_file": "weights.lora",
     "materialise": "worlds.materialise",
     "open_encoders": "data.open_encoders",
     "open_source": "data.sources",
+    "parse_bytes": "pipelines.memory",
     "plan": "data.planning",
+    "released_tiling": "vae.tiling",
     "set_path": "data.encode",
     "write_sheet": "worlds.preview",
 }
 __all__ = [
+    "DTYPES",
     "PROBES_FILE",
+    "SIZE_MULTIPLE_PX",
     "BucketsConfig",
     "DataConfig",
     "EncodeConfig",
+    "GenerationRequest",
+    "Machine",
     "MaterialiseConfig",
     "PhysicsConfig",
     "PhysicsWorld",
     "ProbeCache",
     "SpritesConfig",
     "SpritesWorld",
+    "Target",
+    "TransformerConfig",
+    "VAEConfig",
     "complete_sprites",
+    "convert",
+    "convert_lora",
+    "describe",
+    "describe_all",
     "encode",
+    "forward_flops",
+    "is_lora_file",
     "materialise",
     "open_encoders",
     "open_source",
+    "parse_bytes",
     "plan",
+    "released_tiling",
     "set_path",
     "write_sheet",
 ]

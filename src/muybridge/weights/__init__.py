@@ -10,8 +10,8 @@ The files in reading order; each takes what the one before gives.
    (`configs`, `text_configs`) and has every key accounted for (`accounting`).
 5. Load: `load` makes the network; `text_encoders` those of the prompt.
 6. Write: `save` streams a model to a file; `convert` turns one layout into another (`target` and `precision` say what
-   it is to be, `containers` how files are written, `partial` how an interrupted run goes on, `config_json` what
-   diffusers reads beside). `report` says what a file is.
+   it is to be, `names` in which words, `containers` how files are written, `partial` how an interrupted run goes on,
+   `config_json` what diffusers reads beside). `report` says what a file is.
 7. LoRA: `lora` reads every form into one, puts it on a network from outside, and writes it.
 8. Fetch: `catalog` knows models by name, `hub` brings them, `licences` asks first; `assets` has the small things that
    gallop is made of, `smollm` its language model.

@@ -1,6 +1,5 @@
 """What a converted checkpoint is to be: its names, precision and size of files."""
 
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,13 @@ import torch
 from muybridge.core.errors import invalid
 from muybridge.weights.containers import FILE_SUFFIXES
 from muybridge.weights.folders import SUFFIXES
-from muybridge.weights.layouts import Entries, Layout
+from muybridge.weights.layouts import Entries
+from muybridge.weights.names import LAYOUTS, MAX_SHARD_BYTES, Layout
 from muybridge.weights.precision import PRECISIONS, Precision
 from muybridge.weights.stored import StoredTensor, cast
 
-MAX_SHARD_BYTES = 5 * 2**30  # what diffusers and the hub use
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}  # that can be written
 _GGUF_TYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
-LAYOUTS: tuple[Layout, ...] = typing.get_args(Layout)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

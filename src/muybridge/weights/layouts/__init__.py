@@ -9,7 +9,6 @@ from muybridge.weights.layouts.prefixes import INFIXES, PARTS, PREFIXES, kinds, 
 from muybridge.weights.layouts.table import (
     Entries,
     Kind,
-    Layout,
     Parts,
     Row,
     Table,
@@ -21,6 +20,7 @@ from muybridge.weights.layouts.table import (
     to_official,
 )
 from muybridge.weights.layouts.transformer import TRANSFORMER
+from muybridge.weights.names import Layout
 
 __all__ = [
     "INFIXES",

@@ -8,12 +8,9 @@ from typing import Literal, NamedTuple
 
 from muybridge.core.errors import WeightsError
 from muybridge.weights.accounting import nearest
+from muybridge.weights.names import Layout
 from muybridge.weights.stored import StoredTensor, joined, rows, swapped
 
-Layout = Literal[
-    "official", "diffusers", "comfy", "comfy-scale", "fastvideo",  # of transformers and VAEs
-    "causal-lm", "llava", "llava-2025", "clip",  # of text encoders
-]  # fmt: skip
 Kind = Literal["transformer", "vae", "text-encoder", "pooled-text-encoder"]
 Parts = Literal["whole", "qkv", "qkv_mlp", "swapped", "conv"]
 Entries = Mapping[str, StoredTensor]
