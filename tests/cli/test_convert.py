@@ -44,7 +44,8 @@ def test_what_a_lora_changes_in_a_text_encoder_is_left_aside_only_when_told(run,
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("new.gguf", "no .gguf is written; name new.safetensors"),
+        ("new.pt", "no .pt is written; name new.safetensors"),
+        ("new.gguf", "is for transformers, not for a vae; use .safetensors"),
         ("file/new.safetensors", "cannot be written"),
         ("/dev/null/new", "cannot be written"),
     ],
