@@ -36,6 +36,10 @@ CURVES = (
         samples_before=20_800, fitted_from_step=400,
     ),
     Curve(
+        name="flow-held", run="gallop/gallop-flow-held", title="128 px, frames given", measure="val", batch_size=24,
+        samples_before=61_600,
+    ),
+    Curve(
         name="decoder", run="gallop/gallop-decoder", title="wider decoder for the same latents", measure="psnr_db",
         batch_size=8, fitted_from_step=500,
     ),

@@ -1,4 +1,4 @@
-"""Write a checkpoint in another layout or precision, every tensor accounted for, one in memory at a time.
+"""Write a checkpoint in another layout or precision, every tensor accounted for, two in memory at a time.
 
 What was written is read back and compared. Until all of it is there, it stands in DESTINATION.partial, and the same
 command continues after an interruption.

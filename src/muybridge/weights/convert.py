@@ -1,4 +1,4 @@
-"""One layout into another, lossless both ways unless a precision is asked for, one tensor in memory at a time."""
+"""One layout into another, lossless both ways unless a precision is asked for, two tensors in memory at a time."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -96,7 +96,7 @@ def convert(
     What is quantised is compared with the source afterwards: no value lost more than its precision may.
     kind: which model, where `source` holds a whole system. key: as `open_checkpoint`.
     is_dry_run: check everything that can be known from the headers, write nothing.
-    Memory: one tensor and 256 MiB of the source's pages, whatever the size of source and shards; of a pickle from
+    Memory: two tensors and 256 MiB of the source's pages, whatever the size of source and shards; of a pickle from
     before torch 1.6, which cannot be mapped, the whole.
     Raises WeightsError on a bad source, InvalidInput on a destination that is taken, a disk with too little room, or a
     model that the layout cannot hold.

@@ -1,10 +1,10 @@
-"""Safetensors written one tensor at a time, with the config and checksums in the metadata."""
+"""Safetensors written tensor by tensor, with the config and checksums in the metadata."""
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -68,7 +68,7 @@ def own_metadata(config: Any, kind: str) -> dict[str, str]:
 
 
 def write_safetensors(path: Path, entries: Mapping[str, StoredTensor], *, metadata: Mapping[str, str]) -> None:
-    """Stream entries into a safetensors file; at most one of them is in memory at a time.
+    """Stream entries into a safetensors file; at most two of them are in memory at a time.
 
     Raises InvalidInput where the file cannot be written or a value has no place in the format.
     """
@@ -104,12 +104,11 @@ def stream_safetensors(
 
 def _stream(file: Path, entries: Mapping[str, StoredTensor], *, metadata: Mapping[str, str], on_bytes: OnBytes) -> None:
     spans, digest = _spans(entries), hashlib.sha256()
-    with file.open("r+b") as stream, ThreadPoolExecutor(max_workers=1) as beside:
-        _keep_or_write(stream, memoryview(encode_header(spans, with_blank_digests(metadata))))
-        for key in spans:
-            data = _bytes(entries[key].read())
+    with file.open("r+b") as stream, ThreadPoolExecutor(max_workers=2) as beside:
+        is_kept = _keep_or_write(stream, memoryview(encode_header(spans, with_blank_digests(metadata))), is_kept=True)
+        for data in _read_ahead([entries[key] for key in spans], beside):
             hashing = beside.submit(digest.update, data)  # frees the interpreter lock, as writing does
-            _keep_or_write(stream, data)
+            is_kept = _keep_or_write(stream, data, is_kept=is_kept)
             hashing.result()
             on_bytes(len(data))
         stream.truncate()
@@ -117,6 +116,18 @@ def _stream(file: Path, entries: Mapping[str, StoredTensor], *, metadata: Mappin
         stream.write(encode_header(spans, with_digests(spans, metadata, digest.hexdigest())))
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _read_ahead(entries: Sequence[StoredTensor], beside: Executor) -> Iterator[memoryview]:
+    """The bytes of each entry; the next one is read, and cast, while the caller is at work."""
+    if not entries:
+        return
+    reading = beside.submit(lambda: _bytes(entries[0].read()))
+    for following in entries[1:]:
+        data = reading.result()
+        reading = beside.submit(lambda entry=following: _bytes(entry.read()))
+        yield data
+    yield reading.result()
 
 
 def _unheard(_count: int) -> None:
@@ -158,14 +169,19 @@ def _rank(key: str, entry: StoredTensor) -> tuple[bool, int, str]:
     return entry.num_bytes % ALIGNMENT != 0, -entry.dtype.itemsize, key
 
 
-def _keep_or_write(stream: IO[bytes], data: memoryview) -> None:
-    """Go on behind `data`: over the same bytes if they are there, else writing them and dropping all that follows."""
-    start = stream.tell()
-    if stream.read(len(data)) == data:
-        return
-    stream.seek(start)
-    stream.truncate()
+def _keep_or_write(stream: IO[bytes], data: memoryview, *, is_kept: bool) -> bool:
+    """Go on behind `data`, and whether it was there: written where it or anything before it (`is_kept`) was not.
+
+    The first difference drops all that follows.
+    """
+    if is_kept:
+        start = stream.tell()
+        if stream.read(len(data)) == data:
+            return True
+        stream.seek(start)
+        stream.truncate()
     stream.write(data)
+    return False
 
 
 def _bytes(tensor: Tensor) -> memoryview:
