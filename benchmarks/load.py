@@ -28,7 +28,7 @@ from muybridge.transformer.cost import num_parameters  # noqa: E402
 from tests.weights.sparse import sparse_release  # noqa: E402
 
 GIB = 2**30
-MAX_MAPPED_BYTES = 2 * GIB  # issue 4: a file of 25 GB needs less than 2 GiB of anonymous memory
+MAX_MAPPED_BYTES = 2 * GIB  # the aim for a file of 25 GB
 MAX_OVER_RESULT = 1.15  # of the converted weights: one tensor at a time beside them, never two copies
 CHILD = """
 import json, sys

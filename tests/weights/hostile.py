@@ -21,7 +21,7 @@ from muybridge.weights.stored import from_tensor
 from tests.weights.small import small_transformer
 
 CONFIG = '{"rope_axes_dim": [4, 6, 6]}'  # of the small transformer: its config.json
-MAX_SECONDS = 1.0  # issue 4; of processor time, since the tests share a machine
+MAX_SECONDS = 1.0  # of processor time, since the tests share a machine
 Bytes = st.SearchStrategy[bytes]
 
 
