@@ -32,7 +32,7 @@ from rich.console import Console
 
 from muybridge.cli import rooms
 from muybridge.cli.outputs import check_writable
-from muybridge.cli.progress import ByteBars
+from muybridge.cli.progress import ByteBars, amount
 from muybridge.core.errors import invalid
 from muybridge.weights.names import LAYOUTS, MAX_SHARD_BYTES, PRECISION_NAMES, Layout
 
@@ -137,11 +137,11 @@ def _lora_text(report: "LoraReport", destination: Path, is_dry_run: bool) -> str
 
 def _text(done: "Conversion") -> str:
     verb = "would write" if done.is_dry_run else "wrote"
-    kept = f", {done.kept_bytes / 2**30:,.2f} GiB of it by an earlier run" if done.kept_bytes else ""
+    kept = f", {amount(done.kept_bytes)} of it by an earlier run" if done.kept_bytes else ""
     return "\n".join(
         [
             f"{done.kind}: {done.num_parameters:,} parameters, {done.source_layout} to {done.layout}",
-            f"{verb} {done.num_bytes / 2**30:,.2f} GiB in {done.num_tensors:,} tensors{kept}",
+            f"{verb} {amount(done.num_bytes)} in {done.num_tensors:,} tensors{kept}",
             *(f"lost: {each}" for each in done.lost),
             *map(str, done.files),
         ]

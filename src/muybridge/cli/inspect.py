@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 
 from muybridge.cli import rooms
-from muybridge.cli.progress import ByteBars
+from muybridge.cli.progress import ByteBars, amount
 from muybridge.core.config import from_dict
 from muybridge.core.shapes import latent_frames
 from muybridge.weights.catalog import CatalogueEntry, catalogue
@@ -63,7 +63,7 @@ def _rows(report: "CheckpointReport") -> Iterator[tuple[str, str | None]]:
     dtypes = ", ".join(f"{count:,} {name}" for name, count in report.dtypes.items())
     yield "parameters", f"{report.num_parameters:,} in {report.num_tensors:,} tensors ({dtypes})"
     yield "quantised", ", ".join(f"{count:,} tensors {scheme}" for scheme, count in report.quantisation.items())
-    yield "size", f"{_amount(report.num_bytes)} in {len(report.files)} file{'s' * (len(report.files) != 1)}"
+    yield "size", f"{amount(report.num_bytes)} in {len(report.files)} file{'s' * (len(report.files) != 1)}"
     yield from _lora_rows(report.lora or {})
     for name, value in (_needs(report) or {}).items():
         yield name, value
@@ -89,7 +89,7 @@ def _needs(report: "CheckpointReport") -> dict[str, str] | None:
     """What running it takes, from closed forms; None for what cannot be run by itself."""
     if report.config is None or report.kind == "lora":
         return None
-    weights = ", ".join(f"{_amount(report.num_parameters * size)} {name}" for name, size in _DTYPES.items())
+    weights = ", ".join(f"{amount(report.num_parameters * size)} {name}" for name, size in _DTYPES.items())
     needs = {"weights need": weights}
     entry = _known(report)
     if entry is None or report.network != "hunyuanvideo":
@@ -99,7 +99,7 @@ def _needs(report: "CheckpointReport") -> dict[str, str] | None:
     place = f"at {request.width}x{request.height}, {request.num_frames} frames, bfloat16"
     config = from_dict(rooms.TransformerConfig, report.config)
     work = _machine(config).needs(request).work_bytes
-    needs["work needs"] = f"about {_amount(work)} beside the weights {place}, tiled decoding included"
+    needs["work needs"] = f"about {amount(work)} beside the weights {place}, tiled decoding included"
     needs["one step"] = f"{_flops(config, request) / 1e15:.2f} PFLOP {place}"
     needs["text needs"] = "the released text encoders (text_encoder, text_encoder_2), not at the same time"
     return needs
@@ -132,7 +132,3 @@ def _flops(config: "TransformerConfig", request: "GenerationRequest") -> int:
 
 def _listed(values: Mapping[str, Any], *, of: str = "=") -> str:
     return ", ".join(f"{name}{of}{value}" for name, value in values.items())
-
-
-def _amount(num_bytes: int) -> str:
-    return f"{num_bytes / 2**30:,.2f} GiB" if num_bytes >= 2**30 // 10 else f"{num_bytes / 2**20:,.2f} MiB"

@@ -112,7 +112,7 @@ class ByteBars:
             self._last_line_s = time.monotonic()
             left = self._bars.tasks[self._tasks[stage]].time_remaining
             ending = "" if left is None else f", {duration(left)} left"
-            self._console.print(f"{stage} {done / 2**30:.2f}/{total / 2**30:.2f} GiB{ending}", highlight=False)
+            self._console.print(f"{stage} {amount(done)} of {amount(total)}{ending}", highlight=False)
 
 
 class StageBars(_TimedBars):
@@ -168,3 +168,8 @@ def duration(seconds: float) -> str:
         return f"{seconds / 86400:,.0f} days"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def amount(num_bytes: int) -> str:
+    """Bytes as people read them: GiB, or MiB where that is below a tenth."""
+    return f"{num_bytes / 2**30:,.2f} GiB" if num_bytes >= 2**30 // 10 else f"{num_bytes / 2**20:,.2f} MiB"
