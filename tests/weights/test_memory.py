@@ -64,7 +64,8 @@ def test_converting_holds_a_part_of_the_source_at_most(file: Path, tmp_path: Pat
         target=Target(dtype=torch.float16),
         on_progress=on_progress,
     )
-    assert max(peaks) - before < 2**25 + 2 * SLACK_BYTES < num_parameters(CONFIG) * 2
+    # pages until they are released, and two tensors, as mapped and as cast: one is written while the next is read
+    assert max(peaks) - before < 2**25 + 3 * SLACK_BYTES < num_parameters(CONFIG) * 2
 
 
 def test_a_file_is_mapped_in_pieces_and_reads_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
