@@ -3,8 +3,9 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -106,11 +107,12 @@ def _stream(file: Path, entries: Mapping[str, StoredTensor], *, metadata: Mappin
     spans, digest = _spans(entries), hashlib.sha256()
     with file.open("r+b") as stream, ThreadPoolExecutor(max_workers=2) as beside:
         is_kept = _keep_or_write(stream, memoryview(encode_header(spans, with_blank_digests(metadata))), is_kept=True)
-        for data in _read_ahead([entries[key] for key in spans], beside):
+        for data in _read_ahead((entries[key] for key in spans), beside):
             hashing = beside.submit(digest.update, data)  # frees the interpreter lock, as writing does
             is_kept = _keep_or_write(stream, data, is_kept=is_kept)
             hashing.result()
             on_bytes(len(data))
+            del data, hashing  # before the one after the next is read
         stream.truncate()
         stream.seek(0)
         stream.write(encode_header(spans, with_digests(spans, metadata, digest.hexdigest())))
@@ -118,16 +120,15 @@ def _stream(file: Path, entries: Mapping[str, StoredTensor], *, metadata: Mappin
         os.fsync(stream.fileno())
 
 
-def _read_ahead(entries: Sequence[StoredTensor], beside: Executor) -> Iterator[memoryview]:
-    """The bytes of each entry; the next one is read, and cast, while the caller is at work."""
-    if not entries:
-        return
-    reading = beside.submit(lambda: _bytes(entries[0].read()))
-    for following in entries[1:]:
-        data = reading.result()
-        reading = beside.submit(lambda entry=following: _bytes(entry.read()))
-        yield data
-    yield reading.result()
+def _read_ahead(entries: Iterable[StoredTensor], beside: Executor) -> Iterator[memoryview]:
+    """The bytes of each entry; the next one is read, and cast, while the caller is at work. Keeps none it has given."""
+    ahead: deque[Future[memoryview]] = deque()
+    for entry in entries:
+        ahead.append(beside.submit(lambda entry=entry: _bytes(entry.read())))
+        if len(ahead) > 1:
+            yield ahead.popleft().result()
+    while ahead:
+        yield ahead.popleft().result()
 
 
 def _unheard(_count: int) -> None:
