@@ -1,0 +1,73 @@
+"""How a model is run: where its weights wait, what is put away, in which pieces it works."""
+
+from dataclasses import dataclass
+
+from muybridge.core.errors import invalid
+
+PLACES = ("device", "host", "disk")
+DTYPES = ("float32", "bfloat16", "float16")
+VAE_MODES = ("whole", "exact", "spill", "stream", "tiled")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunSettings:
+    """One way to run a model; as it stands here every result is exact and nothing is streamed or put away.
+
+    dtype: what the transformer computes in; None is what it was loaded in.
+    weights: where the transformer's blocks wait for their turn; unless "device", two of them are there at a time.
+    quantise: a row of `acceleration.quantise.SCHEMES`; None keeps the blocks' weights as they are.
+    evicts_modulation: adaptive-norm weights become a table of the run's rows, and leave the device.
+    chunk_tokens: rows that a linear layer of a block takes at a time; None takes all.
+    vae_mode: how films are decoded. "whole", "exact" and "spill" agree; "stream" agrees with them for norms of single
+    frames; "tiled" is the released compromise, which differs.
+    keeps_text: the text encoder stays beside the transformer; otherwise it is gone before the first step.
+    attention: a backend by name; "auto" leaves the choice to the tensors.
+    compiles: blocks run as one compiled graph. budget: a step cache's, such as "psnr>=32" or "speed=2x"; None is none.
+    """
+
+    dtype: str | None = None
+    weights: str = "device"
+    quantise: str | None = None
+    evicts_modulation: bool = False
+    chunk_tokens: int | None = None
+    vae_mode: str = "exact"
+    keeps_text: bool = True
+    attention: str = "auto"
+    compiles: bool = False
+    budget: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_one_of("weights", self.weights, PLACES)
+        _check_one_of("vae_mode", self.vae_mode, VAE_MODES)
+        if self.dtype is not None:
+            _check_one_of("dtype", self.dtype, DTYPES)
+        for name in ("evicts_modulation", "keeps_text", "compiles"):
+            if not isinstance(getattr(self, name), bool):
+                raise invalid(f"{name}={getattr(self, name)!r}", "is true or false", "use one of them")
+        _check_chunk(self.chunk_tokens)
+        for name in ("quantise", "budget"):
+            if getattr(self, name) is not None:
+                _check_word(name, getattr(self, name))
+        _check_word("attention", self.attention)
+
+    @property
+    def is_streamed(self) -> bool:
+        """True where blocks come to the device one after the other."""
+        return self.weights != "device"
+
+
+def _check_one_of(name: str, value: object, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise invalid(f"{name}={value!r}", f"known are {', '.join(known)}", "use one of them")
+
+
+def _check_chunk(chunk_tokens: object) -> None:
+    if chunk_tokens is None:
+        return
+    if isinstance(chunk_tokens, bool) or not isinstance(chunk_tokens, int) or chunk_tokens < 1:
+        raise invalid(f"chunk_tokens={chunk_tokens!r}", "needs a whole number above 0", "use 4096, or leave it out")
+
+
+def _check_word(name: str, value: object) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise invalid(f"{name}={value!r}", "needs a name", "leave it out for the default")
