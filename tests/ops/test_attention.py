@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from muybridge.ops.attention import MIN_BLOCKED_TOKENS, attend, short_attention
-from muybridge.ops.blocked_attention import blocked_attention, recorded_attention
+from muybridge.ops.attention import attend
+from muybridge.ops.attention.attend import MIN_BLOCKED_TOKENS
+from muybridge.ops.attention.blocked import blocked_attention, recorded_attention
+from muybridge.ops.attention.short import short_attention
 
 TOLERANCE = 2e-6  # float32 rounding of a softmax over 13 keys
 BLOCKED_MEAN, BLOCKED_LARGEST = (
@@ -92,7 +94,7 @@ def test_a_key_that_outweighs_all_is_found_also_between_the_strides():
 def test_blocks_of_queries_make_the_whole(monkeypatch):
     q, k, v = normed(num_tokens=200, deviation=1.0)
     whole = blocked_attention(q, k, v)
-    monkeypatch.setattr("muybridge.ops.blocked_attention.BLOCK_ELEMENTS", 1)  # blocks of 64 queries, the last of 8
+    monkeypatch.setattr("muybridge.ops.attention.blocked.BLOCK_ELEMENTS", 1)  # blocks of 64 queries, the last of 8
     assert errors(blocked_attention(q, k, v), whole.double())[1] < 0.01
 
 

@@ -8,7 +8,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from muybridge.ops.attention import attend
+from muybridge.ops.attention import Attention, attend
 from muybridge.ops.modulation import add_gated, norm_and_modulate
 from muybridge.ops.norm import RMSNorm
 from muybridge.ops.rows import few_rows
@@ -48,6 +48,8 @@ class MLP(nn.Module):
 
 class DoubleBlock(nn.Module):
     """Two streams with their own weights that meet in one attention; visual tokens come first."""
+
+    attention: Attention = staticmethod(attend)  # another one is set from outside
 
     def __init__(self, hidden_size: int, num_heads: int, mlp_dim: int) -> None:
         super().__init__()
@@ -95,7 +97,7 @@ class DoubleBlock(nn.Module):
         img_q, img_k = self.img_attn_q_norm(img_q, rope), self.img_attn_k_norm(img_k, rope)
         txt_q, txt_k = self.txt_attn_q_norm(txt_q), self.txt_attn_k_norm(txt_k)
         q, k, v = (torch.cat(parts, 2) for parts in ((img_q, txt_q), (img_k, txt_k), (img_v, txt_v)))
-        attended = join_heads(attend(q, k, v, lengths=signals.lengths))
+        attended = join_heads(self.attention(q, k, v, lengths=signals.lengths, grid=signals.grid))
         return attended[:, : signals.num_visual].contiguous(), attended[:, signals.num_visual :].contiguous()
 
 
@@ -119,6 +121,8 @@ class SplitDoubleBlock(DoubleBlock):
 class SingleBlock(nn.Module):
     """One stream of visual then text tokens; attention and feed-forward run side by side from one linear layer."""
 
+    attention: Attention = staticmethod(attend)  # as in `DoubleBlock`
+
     def __init__(self, hidden_size: int, num_heads: int, mlp_dim: int) -> None:
         super().__init__()
         self.num_heads = num_heads
@@ -137,7 +141,7 @@ class SingleBlock(nn.Module):
         qkv, hidden = projected.split([3 * self.hidden_size, self.mlp_dim], -1)
         q, k, v = split_heads(qkv, self.num_heads)
         q, k = self.q_norm(q, signals.rope), self.k_norm(k, signals.rope)
-        attended = join_heads(attend(q, k, v, lengths=signals.lengths))
+        attended = join_heads(self.attention(q, k, v, lengths=signals.lengths, grid=signals.grid))
         change = self.linear2(self._beside(attended, hidden, projected))
         if len(gates) == 1:
             return add_gated(x, gates[0], change)

@@ -1,5 +1,6 @@
 """What the video is conditioned on, and what the blocks are told about it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from jaxtyping import Bool, Complex, Float, Integer
 from torch import Tensor
 
 from muybridge.core.errors import invalid
+from muybridge.ops.attention import Grid
 from muybridge.transformer.config import TransformerConfig
 
 Mask = Bool[Tensor, "b l"] | Integer[Tensor, "b l"]
@@ -39,15 +41,20 @@ class Signals:
     """What every block receives beside its tokens.
 
     frames: conditioning vectors of the visual tokens, one per latent frame or one (g = 1) for the whole clip;
-    clip: those of the text tokens; rope: `ops.rope.rope_table` of visual then text tokens; num_visual: tokens before
-    the text; lengths: valid tokens of each sample (visual and text), None when all are valid.
+    clip: those of the text tokens; rope: `ops.rope.rope_table` of visual then text tokens; grid: of the visual
+    tokens; lengths: valid tokens of each sample (visual and text), None when all are valid.
     """
 
     frames: Float[Tensor, "b g d"]
     clip: Float[Tensor, "b 1 d"]
     rope: Complex[Tensor, "s half"]
-    num_visual: int
+    grid: Grid
     lengths: Sequence[int] | None
+
+    @property
+    def num_visual(self) -> int:
+        """Tokens before the text."""
+        return math.prod(self.grid)
 
 
 def check_conditions(conditions: Conditions, config: TransformerConfig, num_samples: int) -> None:

@@ -156,7 +156,7 @@ class Transformer(nn.Module):
             frames=frames,
             clip=clip,
             rope=rope_table(grid, axes, theta=theta, num_plain=num_text, device=frames.device),
-            num_visual=num_visual,
+            grid=grid,
             lengths=None if lengths is None else [num_visual + length for length in lengths],
         )
 

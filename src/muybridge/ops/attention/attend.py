@@ -1,17 +1,41 @@
-"""Attention over the whole sequence: one function, the backends behind it."""
+"""Attention over the whole sequence: exact, by the fastest kernel there is for these tensors."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from muybridge.ops.blocked_attention import SHIFT_STRIDE, blocked_attention, recorded_attention
+from muybridge.ops.attention.blocked import blocked_attention, recorded_attention
+from muybridge.ops.attention.short import short_attention
 from muybridge.ops.recorded import is_recorded_on_cpu
 
 MIN_BLOCKED_TOKENS = 128  # below, torch's kernel is as fast (measured)
 MAX_RECORDED_ELEMENTS = 2**23  # weights of one sample kept for the backward pass: 16 MiB; torch's kernel keeps none
+
+
+Grid = tuple[int, int, int]  # frames, rows and columns of the visual tokens
+
+
+class Attention(Protocol):
+    """What a block calls: softmax attention over the tokens of both streams, the visual ones first.
+
+    `lengths` as in `attend`; `grid` is that of the visual tokens, for those that leave pairs of tokens out.
+    """
+
+    def __call__(
+        self,
+        query: Float[Tensor, "b heads s d"],
+        key: Float[Tensor, "b heads s d"],
+        value: Float[Tensor, "b heads s d"],
+        *,
+        lengths: Sequence[int] | None = None,
+        grid: Grid | None = None,
+    ) -> Float[Tensor, "b heads s d"]:
+        """What each token attends to, in the dtype of `value`."""
+        ...
 
 
 def attend(
@@ -20,12 +44,13 @@ def attend(
     value: Float[Tensor, "b heads s d"],
     *,
     lengths: Sequence[int] | None = None,
+    grid: Grid | None = None,
 ) -> Float[Tensor, "b heads s d"]:
     """Softmax attention with scale 1/sqrt(d), in the dtype of `value`.
 
     `lengths` gives the number of valid tokens of each sample, always the first ones: the tokens after them, which must
     be finite, have no part in the result, and their own is zero. No mask is built but for short samples: those of
-    different length are attended to one by one.
+    different length are attended to one by one. `grid` changes nothing here: every pair of tokens counts.
     """
     query, key = query.to(value.dtype), key.to(value.dtype)  # one dtype keeps the fused kernels
     recorded = _recorded_backend(query, key, value)
@@ -37,30 +62,6 @@ def attend(
     if is_whole and not _gains_from_blocks(query, key, value):
         return F.scaled_dot_product_attention(query, key, value)
     return _one_by_one(query, key, value, lengths=lengths)
-
-
-def short_attention(
-    query: Float[Tensor, "b heads s d"],
-    key: Float[Tensor, "b heads s d"],
-    value: Float[Tensor, "b heads s d"],
-    *,
-    lengths: Sequence[int] | None,
-) -> Float[Tensor, "b heads s d"]:
-    """Attention of short samples as one batch of matrix products, for training in bfloat16 on the CPU.
-
-    There torch's kernel spends its time on starting (measured: 3.5 times this, 32 samples of 100 tokens, forwards and
-    backwards). Padding is masked and its output is zero. The rows are shifted as in `blocked_attention`.
-    """
-    b, s = len(value), value.shape[2]
-    q, k, v = (x.flatten(0, 1) for x in (query, key, value))
-    scale = value.shape[3] ** -0.5
-    shift = torch.bmm(q.detach(), k[:, ::SHIFT_STRIDE].detach().transpose(1, 2)).amax(-1, keepdim=True) * -scale
-    is_valid = torch.arange(s) < torch.tensor(lengths or [s] * b)[:, None]
-    hidden = torch.zeros(b, 1, 1, s, dtype=v.dtype).masked_fill(~is_valid[:, None, None], -torch.inf)
-    offsets = shift.unflatten(0, query.shape[:2]) + hidden
-    logits = torch.baddbmm(offsets.flatten(0, 1), q, k.transpose(1, 2), alpha=scale)
-    attended = torch.bmm(logits.softmax(-1), v).unflatten(0, query.shape[:2])
-    return attended * is_valid[:, None, :, None]
 
 
 def _one_by_one(query: Tensor, key: Tensor, value: Tensor, *, lengths: Sequence[int] | None) -> Tensor:
