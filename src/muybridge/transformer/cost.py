@@ -1,10 +1,11 @@
-"""What a transformer costs, in closed form: parameters and floating-point operations. Paper 4.2."""
+"""What a transformer costs, in closed form: parameters, floating-point operations and memory. Paper 4.2."""
 
 from collections.abc import Iterator
 
 import torch
 
 from muybridge.core.counting import Layer, attention_flops, total_flops, total_parameters
+from muybridge.ops.pieces import CHUNK_TOKENS
 from muybridge.ops.rows import MIN_ROWS
 from muybridge.transformer.adapters import sibling_parts
 from muybridge.transformer.config import TransformerConfig
@@ -21,6 +22,36 @@ def num_parameters(config: TransformerConfig) -> int:
     with torch.device("meta"):
         parts = sum(parameter.numel() for part in sibling_parts(config).values() for parameter in part.parameters())
     return total_parameters(_layers(config, visual=0, sources=(1, 1, 1), batch=1, signals=1)) + norms + parts
+
+
+def modulation_parameters(config: TransformerConfig) -> int:
+    """Parameters of the blocks' and the final layer's modulation, which `acceleration.modulation` puts away."""
+    signals = 12 * config.num_double_blocks + 3 * config.num_single_blocks + 2
+    return signals * config.hidden_size * (config.hidden_size + 1)
+
+
+def activation_bytes(
+    config: TransformerConfig,
+    *,
+    num_visual_tokens: int,
+    num_text_tokens: int,
+    batch_size: int = 1,
+    value_bytes: int = 2,
+    chunk_tokens: int | None = CHUNK_TOKENS,
+) -> int:
+    """Peak of what a forward pass without gradients holds beside its weights and inputs, attention's kernel free.
+
+    chunk_tokens: as `Transformer.chunk_tokens`.
+    """
+    width, tokens = config.hidden_size, num_visual_tokens + max(num_text_tokens, MIN_ROWS)
+    chunk = tokens if chunk_tokens is None else min(tokens, chunk_tokens)
+    held = (
+        5 * tokens,  # attention: the stream, queries, keys, values, and what was attended
+        4 * tokens + 10 * chunk,  # the stream and the same three, while a chunk is projected
+        3 * tokens + chunk * (2 + config.mlp_ratio),  # the stream, what was attended, the result, and a chunk's MLP
+    )
+    rope = 8 * tokens * config.head_dim // 2
+    return int(batch_size * max(held) * width * value_bytes) + rope
 
 
 def forward_flops(
