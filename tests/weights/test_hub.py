@@ -61,7 +61,7 @@ def test_patterns_choose_the_files(root: Path, tmp_path: Path):
 def test_an_interrupted_download_continues_where_it_broke(root: Path, tmp_path: Path):
     hub = FolderHub(root, tmp_path / "copies", breaks_after_bytes=CHUNK_BYTES + 100)
     refused(root, hub, "the connection broke.*run the same command again to continue")
-    assert names(tmp_path / "copies" / REPO) == {"model_index.json", "vae/v.safetensors.incomplete"}
+    assert names(tmp_path / "copies" / REPO) == {"model_index.json", "vae/v.safetensors.partial"}
     counts: list[int] = []
     folder = download(REPO, None, hub=hub, on_progress=lambda _file, done, _total: counts.append(done))
     assert counts[0] == CHUNK_BYTES + 100 - 2 and names(folder) == WANTED
@@ -108,6 +108,14 @@ def test_a_full_disk_is_said_before_anything_is_fetched(root: Path, tmp_path: Pa
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
     refused(root, FolderHub(root, tmp_path / "copies"), "GiB free; free space")
     assert not (tmp_path / "copies").exists()
+
+
+def test_room_is_needed_only_for_what_is_missing(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    hub = FolderHub(root, tmp_path / "copies", breaks_after_bytes=CHUNK_BYTES + 2)
+    refused(root, hub, "the connection broke")
+    rest = shutil.disk_usage(tmp_path)._replace(free=CHUNK_BYTES + 7)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: rest)
+    assert names(download(REPO, None, hub=hub)) == WANTED
 
 
 def test_an_unknown_repository_is_named(root: Path, tmp_path: Path):
