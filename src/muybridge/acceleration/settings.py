@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from muybridge.core.errors import invalid
+from muybridge.ops.pieces import CHUNK_TOKENS
 
 PLACES = ("device", "host", "disk")
+TEXT_PLACES = ("device", "host")
 DTYPES = ("float32", "bfloat16", "float16")
 VAE_MODES = ("whole", "exact", "spill", "stream", "tiled")
 
@@ -17,9 +19,10 @@ class RunSettings:
     weights: where the transformer's blocks wait for their turn; unless "device", two of them are there at a time.
     quantise: a row of `acceleration.quantise.SCHEMES`; None keeps the blocks' weights as they are.
     evicts_modulation: adaptive-norm weights become a table of the run's rows, and leave the device.
-    chunk_tokens: rows that a linear layer of a block takes at a time; None takes all.
+    chunk_tokens: tokens that the layers of a block take at a time, as `Transformer.chunk_tokens`; None takes all.
     vae_mode: how films are decoded. "whole", "exact" and "spill" agree; "stream" agrees with them for norms of single
     frames; "tiled" is the released compromise, which differs.
+    text_weights: "device", or "host": the host's processor encodes the prompts, beside an accelerator.
     keeps_text: the text encoder stays beside the transformer; otherwise it is gone before the first step.
     attention: a backend by name; "auto" leaves the choice to the tensors.
     compiles: blocks run as one compiled graph. budget: a step cache's, such as "psnr>=32" or "speed=2x"; None is none.
@@ -29,8 +32,9 @@ class RunSettings:
     weights: str = "device"
     quantise: str | None = None
     evicts_modulation: bool = False
-    chunk_tokens: int | None = None
+    chunk_tokens: int | None = CHUNK_TOKENS
     vae_mode: str = "exact"
+    text_weights: str = "device"
     keeps_text: bool = True
     attention: str = "auto"
     compiles: bool = False
@@ -39,6 +43,7 @@ class RunSettings:
     def __post_init__(self) -> None:
         _check_one_of("weights", self.weights, PLACES)
         _check_one_of("vae_mode", self.vae_mode, VAE_MODES)
+        _check_one_of("text_weights", self.text_weights, TEXT_PLACES)
         if self.dtype is not None:
             _check_one_of("dtype", self.dtype, DTYPES)
         for name in ("evicts_modulation", "keeps_text", "compiles"):

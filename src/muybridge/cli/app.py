@@ -19,6 +19,7 @@ INTERRUPTED = 130  # convention of shells: 128 + SIGINT
 # Verb: what it does. A verb's module is imported when it is used, so that help is answered at once.
 VERBS = {
     "generate": "Make films or pictures from prompts.",
+    "plan": "Say what a film takes, and the fastest way that fits.",
     "worlds": "Look into the training worlds, or write their clips.",
     "encode": "Encode films, pictures and captions for training, once.",
     "train": "Train a model from a recipe, or continue.",

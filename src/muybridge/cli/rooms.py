@@ -5,13 +5,18 @@ from typing import TYPE_CHECKING
 from muybridge.core.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from muybridge.acceleration.explain import as_dict, tables
+    from muybridge.acceleration.machine import device_named, limits_of
+    from muybridge.acceleration.memory import parse_bytes
+    from muybridge.acceleration.plan import choose
     from muybridge.data.buckets import BucketsConfig
     from muybridge.data.encode import EncodeConfig, encode, set_path
     from muybridge.data.open_encoders import open_encoders
     from muybridge.data.planning import DataConfig, plan
     from muybridge.data.probes import PROBES_FILE, ProbeCache
     from muybridge.data.sources import open_source
-    from muybridge.pipelines.memory import Machine, parse_bytes
+    from muybridge.pipelines.memory import Machine
+    from muybridge.pipelines.planning import described, work_of
     from muybridge.pipelines.request import SIZE_MULTIPLE_PX, GenerationRequest
     from muybridge.transformer import TransformerConfig
     from muybridge.transformer.cost import forward_flops
@@ -44,21 +49,28 @@ _HOMES = {
     "Target": "weights.target",
     "TransformerConfig": "transformer",
     "VAEConfig": "vae",
+    "as_dict": "acceleration.explain",
+    "choose": "acceleration.plan",
     "complete_sprites": "worlds",
     "convert": "weights.convert",
     "convert_lora": "weights.lora",
     "describe": "weights.lora",
     "describe_all": "weights.report",
+    "described": "pipelines.planning",
+    "device_named": "acceleration.machine",
     "encode": "data.encode",
     "forward_flops": "transformer.cost",
     "is_lora_file": "weights.lora",
+    "limits_of": "acceleration.machine",
     "materialise": "worlds.materialise",
     "open_encoders": "data.open_encoders",
     "open_source": "data.sources",
-    "parse_bytes": "pipelines.memory",
+    "parse_bytes": "acceleration.memory",
     "plan": "data.planning",
     "released_tiling": "vae.tiling",
     "set_path": "data.encode",
+    "tables": "acceleration.explain",
+    "work_of": "pipelines.planning",
     "write_sheet": "worlds.preview",
 }
 __all__ = [
@@ -79,14 +91,19 @@ __all__ = [
     "Target",
     "TransformerConfig",
     "VAEConfig",
+    "as_dict",
+    "choose",
     "complete_sprites",
     "convert",
     "convert_lora",
     "describe",
     "describe_all",
+    "described",
+    "device_named",
     "encode",
     "forward_flops",
     "is_lora_file",
+    "limits_of",
     "materialise",
     "open_encoders",
     "open_source",
@@ -94,6 +111,8 @@ __all__ = [
     "plan",
     "released_tiling",
     "set_path",
+    "tables",
+    "work_of",
     "write_sheet",
 ]
 __getattr__ = lazy_names("muybridge", _HOMES)

@@ -99,6 +99,7 @@ def abm2(
 
 
 SAMPLERS: dict[str, Sampler] = {"euler": euler, "heun": heun, "ab2": ab2, "abm2": abm2}
+NUM_EVALUATIONS = {"euler": 1, "heun": 2, "ab2": 1, "abm2": 1}  # of the velocity, for each step
 
 
 def sampler(name: str) -> Sampler:

@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from muybridge.acceleration.memory import GIB, available_bytes
 from muybridge.core.errors import DoesNotFit, WeightsError, invalid
 from muybridge.core.files import sha256
 from muybridge.pipelines.components import Components, TextSource
-from muybridge.pipelines.memory import GIB, available_bytes
 from muybridge.pipelines.settings import Defaults
 from muybridge.pipelines.text_to_video import Pipeline
 from muybridge.text.encoder import TextEncoder

@@ -1,23 +1,19 @@
 """Whether a request fits into memory, said before the work starts."""
 
-import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 
-import torch
 from torch import nn
 
-from muybridge.core.errors import DoesNotFit, invalid
+from muybridge.acceleration.memory import in_words
+from muybridge.core.errors import DoesNotFit
 from muybridge.core.shapes import SPATIAL_RATIO, TEMPORAL_RATIO, latent_frames
 from muybridge.pipelines.request import SIZE_MULTIPLE_PX, GenerationRequest
 from muybridge.transformer import TransformerConfig
 from muybridge.vae import VAEConfig
 from muybridge.vae.tiling import Tiling
 
-GIB = 2**30
 TOKEN_WIDTHS = 28  # live values per token in one block, in hidden widths: qkv, their rotated copies, mlp in and out
 TEXT_TOKENS = 256  # released: the longest prompt
 FEATURE_COPIES = 6  # of the VAE's largest feature map at once; the released VAE measured 4.9 to 5.1 in float32
@@ -109,7 +105,7 @@ def check_fits(request: GenerationRequest, machine: Machine, *, available: int, 
     given = f"{request.width}x{request.height} with {request.num_frames} frames"
     remedy = _remedy(request, machine, available=available, batch_size=batch_size)
     raise DoesNotFit(
-        f"{given}: needs about {_gib(needs.total_bytes)} of memory and {_gib(available)} is free; {remedy}."
+        f"{given}: needs about {in_words(needs.total_bytes)} of memory and {in_words(available)} is free; {remedy}."
     )
 
 
@@ -132,51 +128,3 @@ def _smaller_sizes(width: int, height: int) -> Iterable[tuple[int, int]]:
     for new in range(max(width, height) - step, step - 1, -step):
         scale = new / max(width, height)
         yield max(step, int(width * scale) // step * step), max(step, int(height * scale) // step * step)
-
-
-def available_bytes(device: torch.device) -> int:
-    """Free memory of the device; for the CPU what the system says is available, within the container's limit."""
-    if device.type == "cuda":
-        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + cached
-    return min([_system_available(), *_container_available()])
-
-
-def held_bytes(device: torch.device) -> int:
-    """Memory of the device that this process already holds; 0 where the system does not say."""
-    if device.type == "cuda":
-        return torch.cuda.memory_allocated(device)
-    status = Path("/proc/self/statm")
-    return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if status.exists() else 0
-
-
-def parse_bytes(text: str, *, name: str = "memory") -> int:
-    """Bytes of "12GiB", "12GB" or "512MiB"; raises InvalidInput, calling it `name`, on anything else."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?", str(text).strip(), re.IGNORECASE)
-    if match is None:
-        raise invalid(f"{name}={text!r}", "is not an amount of memory", "write 12GiB or 800MiB")
-    unit = (match[2] or "").lower()
-    power = "kmgt".index(unit[0]) + 1 if unit else 0
-    return int(float(match[1]) * (1024 if unit.endswith("i") else 1000) ** power)
-
-
-def _system_available() -> int:
-    info = Path("/proc/meminfo")
-    for line in info.read_text().splitlines() if info.exists() else ():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")  # macOS says no better without a library
-
-
-def _container_available(folder: Path = Path("/sys/fs/cgroup")) -> list[int]:
-    """What a control group (v2) leaves, its file cache not counted as used; empty without a limit."""
-    limit, used, parts = (folder / f"memory.{name}" for name in ("max", "current", "stat"))
-    if not (limit.exists() and used.exists() and parts.exists()) or limit.read_text().strip() == "max":
-        return []
-    rows = dict(line.split() for line in parts.read_text().splitlines())
-    cache = int(rows.get("active_file", 0)) + int(rows.get("inactive_file", 0))
-    return [max(0, int(limit.read_text()) - int(used.read_text()) + cache)]
-
-
-def _gib(count: int) -> str:
-    return f"{count / GIB:.3g} GiB"

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from muybridge.acceleration.memory import available_bytes, held_bytes, parse_bytes
 from muybridge.core.errors import DoesNotFit, invalid
 from muybridge.core.shapes import latent_shape
 from muybridge.media.frames import to_uint8
@@ -16,7 +17,7 @@ from muybridge.pipelines.components import Components
 from muybridge.pipelines.denoise import Plan, Prompts, denoise
 from muybridge.pipelines.lora_use import LoraUse
 from muybridge.pipelines.loras import LoraShelf
-from muybridge.pipelines.memory import available_bytes, check_fits, held_bytes, parse_bytes
+from muybridge.pipelines.memory import check_fits
 from muybridge.pipelines.progress import Counter, OnProgress
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.result import Video

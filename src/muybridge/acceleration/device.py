@@ -1,0 +1,102 @@
+"""What a machine can do: how much memory it has and how fast it works, measured here or from its data sheet."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from muybridge.acceleration.memory import GIB, parse_bytes
+from muybridge.core.errors import invalid
+
+SMALL, LARGE = 256, 2048  # widths that rates are measured at; between them they grow with the logarithm
+
+Rate = tuple[float, float]  # a second, at SMALL and at LARGE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Device:
+    """A machine in numbers; rates are what is reached, in operations or bytes a second.
+
+    memory_bytes: of the device, all of it. host_bytes: beside it, 0 where the device is the host's own processor.
+    matmul, attention, convolution: by dtype; matmul also by scheme of quantisation where that was measured.
+    copy_rate: inside the device. host_rate: from the host to it. disk_rate: a file that is not in the cache.
+    call_s: one operation on next to nothing. source: where the numbers are from.
+    """
+
+    name: str
+    kind: Literal["cpu", "cuda"]
+    memory_bytes: int
+    host_bytes: int
+    matmul: Mapping[str, Rate]
+    attention: Mapping[str, Rate]
+    convolution: Mapping[str, Rate]
+    copy_rate: float
+    host_rate: float
+    disk_rate: float
+    call_s: float
+    source: str
+    is_nominal: bool = False
+
+
+def rate_at(rates: Mapping[str, Rate], dtype: str, size: float) -> float:
+    """The rate of a dtype at a size; that of float32 where the dtype was not measured."""
+    small, large = rates.get(dtype, rates["float32"])
+    share = math.log(max(size, 1) / SMALL) / math.log(LARGE / SMALL)
+    return small + (large - small) * min(1.0, max(0.0, share))
+
+
+# Data sheets: tera-operations a second in bfloat16 with float32 sums, not sparse; GB; GB a second of memory and of bus.
+_SHEETS: dict[str, tuple[float, float, float, float, str]] = {
+    "h200": (989.4, 141, 4800, 64, "NVIDIA H200 SXM data sheet"),
+    "h100": (989.4, 80, 3350, 64, "NVIDIA H100 SXM data sheet"),
+    "a100": (311.9, 80, 2039, 32, "NVIDIA A100 80GB SXM data sheet"),
+    "l40s": (362.1, 48, 864, 32, "NVIDIA L40S data sheet"),
+    "5090": (209.5, 32, 1792, 64, "NVIDIA Blackwell GPU architecture paper, GeForce RTX 5090"),
+    "4090": (165.2, 24, 1008, 32, "NVIDIA Ada GPU architecture paper, GeForce RTX 4090"),
+    "3090": (71.0, 24, 936, 32, "NVIDIA Ampere GA102 architecture paper, GeForce RTX 3090"),
+}
+# Shares of the sheet that are reached; convention, after what is published for H100: cuBLAS 700 of 989 tera-operations,
+# FlashAttention-3 at head size 128 about 740 (arXiv 2407.08608), 3D convolutions the least.
+_MATMUL, _ATTENTION, _CONVOLUTION, _BUS = 0.7, 0.6, 0.35, 0.8
+_FLOAT32 = 1 / 16  # of bfloat16's rate; tensor cores are not used for it
+_NOMINAL_HOST_BYTES, _NOMINAL_DISK_RATE, _NOMINAL_CALL_S = 64 * GIB, 3e9, 8e-6  # convention: a desk machine with NVMe
+
+
+def nominal(words: str) -> Device:
+    """The device of a data sheet: a name such as "h200", or with another amount of memory, "4090-16GiB".
+
+    Raises InvalidInput on an unknown name.
+    """
+    match = re.fullmatch(r"(?:rtx[ -]?)?([a-z0-9]+?)(?:-(\d[\d.]*\s*[kmgt]i?b?))?", words.strip().lower())
+    if match is None or match[1] not in _SHEETS:
+        known = ", ".join(["cpu", "cuda", *_SHEETS])
+        raise invalid(f"device={words}", f"known are {known}", "use one of them, also as NAME-MEMORY: 4090-16GiB")
+    tera, memory_gb, copy_gb, bus_gb, source = _SHEETS[match[1]]
+    memory = parse_bytes(match[2]) if match[2] else int(memory_gb * 1e9)
+    return Device(
+        name=words.strip().lower(),
+        kind="cuda",
+        memory_bytes=memory,
+        host_bytes=_NOMINAL_HOST_BYTES,
+        matmul=_by_dtype(tera * 1e12 * _MATMUL),
+        attention=_by_dtype(tera * 1e12 * _ATTENTION),
+        convolution=_by_dtype(tera * 1e12 * _CONVOLUTION),
+        copy_rate=copy_gb * 1e9 * _BUS,
+        host_rate=bus_gb * 1e9 * _BUS,
+        disk_rate=_NOMINAL_DISK_RATE,
+        call_s=_NOMINAL_CALL_S,
+        source=f"{source}; nominal: 70 % of its matrix rate, 64 GiB of host memory, a disk of 3 GB/s",
+        is_nominal=True,
+    )
+
+
+def with_memory(device: Device, memory_bytes: int) -> Device:
+    """The same device with no more memory than that."""
+    return replace(device, memory_bytes=min(device.memory_bytes, memory_bytes))
+
+
+def _by_dtype(rate: float) -> dict[str, Rate]:
+    half = rate * 0.3, rate  # convention: products of width 256 do not fill the device
+    single = half[0] * _FLOAT32 * 2, half[1] * _FLOAT32
+    return {"bfloat16": half, "float16": half, "float32": single}

@@ -1,0 +1,86 @@
+"""Seconds of each phase, from counted operations and a device's rates."""
+
+from functools import cache
+
+from muybridge.acceleration import footprint
+from muybridge.acceleration.device import Device, rate_at
+from muybridge.acceleration.facts import VALUE_BYTES, Model, Work, vae_dtype, vae_weights, weights_of
+from muybridge.acceleration.settings import RunSettings
+from muybridge.core.counting import attention_flops
+from muybridge.transformer.cost import forward_flops
+from muybridge.vae.cost import decode_flops
+
+START_S = 2.5  # measured: from the command to the first file that is opened
+FEW_ROWS = 32  # rows that a modulation layer computes (ops.rows)
+BLOCK_CALLS = 60  # operations of a block, counted in a profile
+TOKEN_PASSES = 30  # times a block reads or writes a token's width outside of products, counted likewise
+
+
+def load(model: Model, settings: RunSettings, device: Device) -> float:
+    """Starting, and reading from the disk what does not wait there."""
+    weights = weights_of(model.transformer)
+    read = weights.others + (0 if settings.weights == "disk" else weights.blocks) + vae_weights(model.vae)
+    return START_S + read * model.stored_bytes * (1 / device.disk_rate + 1 / device.host_rate)
+
+
+def text(model: Model, settings: RunSettings, device: Device) -> float:
+    """Reading the text encoder, and one prompt through it."""
+    facts, num_bytes = model.text, footprint.text_bytes(model, settings)
+    dtype = "float32" if facts.value_bytes == VALUE_BYTES["float32"] else settings.dtype or "float32"
+    rate = rate_at(device.matmul, dtype, model.transformer.text_dim)
+    slower = device.host_rate if settings.text_weights == "host" else device.copy_rate  # weights are read at that rate
+    return num_bytes / device.disk_rate + max(2 * facts.num_parameters * facts.num_tokens / rate, num_bytes / slower)
+
+
+def denoise(model: Model, work: Work, settings: RunSettings, device: Device) -> float:
+    """Every forward of a run: what computes, or what comes, whichever takes longer."""
+    computing = forward(model, work, settings, device)
+    coming = footprint.streamed_bytes(model, settings) / rate_from(settings, device)
+    evicting = weights_of(model.transformer).modulation * model.stored_bytes / device.disk_rate
+    return work.num_steps * work.passes * max(computing, coming) + (evicting if settings.evicts_modulation else 0)
+
+
+def rate_from(settings: RunSettings, device: Device) -> float:
+    """Bytes a second from where the blocks wait."""
+    return device.disk_rate if settings.weights == "disk" else device.host_rate
+
+
+def forward(model: Model, work: Work, settings: RunSettings, device: Device) -> float:
+    """One forward with everything in place."""
+    config, dtype = model.transformer, settings.dtype or "float32"
+    tokens = work.num_tokens(model) + model.text.num_tokens
+    linear, attention = _operations(model, work)
+    if settings.evicts_modulation:
+        linear -= 2 * weights_of(config).modulation * max(FEW_ROWS, work.batch_size)
+    blocks = config.num_double_blocks + config.num_single_blocks
+    products = linear / rate_at(device.matmul, dtype, config.hidden_size)
+    attending = attention / rate_at(device.attention, dtype, tokens)
+    reading = footprint.resident_bytes(model, settings) / device.copy_rate
+    passes = blocks * TOKEN_PASSES * tokens * work.batch_size * config.hidden_size * VALUE_BYTES[dtype]
+    chunks = 1 if settings.chunk_tokens is None else max(1, tokens // settings.chunk_tokens)
+    calls = blocks * (BLOCK_CALLS + 8 * (chunks - 1)) * device.call_s
+    return max(products, reading) + attending + passes / device.copy_rate + calls
+
+
+def decode(model: Model, work: Work, settings: RunSettings, device: Device) -> float:
+    """One film after the other."""
+    dtype = vae_dtype(settings, device.kind)
+    flops = _decode_operations(model, work)
+    channels = max(model.vae.decoder_side().block_channels)
+    return work.batch_size * flops / rate_at(device.convolution, dtype, 8 * channels)
+
+
+@cache
+def _operations(model: Model, work: Work) -> tuple[int, int]:
+    """Of one forward: in linear layers, in attention."""
+    config, tokens, text_tokens = model.transformer, work.num_tokens(model), model.text.num_tokens
+    total = forward_flops(config, num_visual_tokens=tokens, num_text_tokens=text_tokens, batch_size=work.batch_size)
+    blocks = config.num_double_blocks + config.num_single_blocks
+    both = tokens + text_tokens
+    attention = work.batch_size * blocks * attention_flops(both, both, width=config.hidden_size)
+    return total - attention, attention
+
+
+@cache
+def _decode_operations(model: Model, work: Work) -> int:
+    return decode_flops(model.vae, num_frames=work.num_frames, height_px=work.height, width_px=work.width)

@@ -1,0 +1,113 @@
+"""What memory and time depend on: the model, the work, and the weights under one setting."""
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+from muybridge.acceleration.settings import RunSettings
+from muybridge.core.shapes import latent_shape, token_grid
+from muybridge.transformer import TransformerConfig
+from muybridge.transformer.cost import modulation_parameters, num_parameters
+from muybridge.vae import VAEConfig
+from muybridge.vae.cost import num_parameters as vae_parameters
+
+VALUE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+BLOCKS_AT_A_TIME = 2  # of a stream: one computes while the next one comes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextFacts:
+    """The text encoder. value_bytes: of a parameter, None where it follows the transformer's dtype."""
+
+    num_parameters: int
+    value_bytes: int | None = None
+    num_tokens: int = 256  # released: the longest prompt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Model:
+    """The networks of one model. stored_bytes: of a parameter in its file."""
+
+    name: str
+    transformer: TransformerConfig
+    vae: VAEConfig
+    text: TextFacts
+    stored_bytes: int = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """What is asked for. passes: forwards of a step, by its sampler and by classifier-free guidance."""
+
+    width: int
+    height: int
+    num_frames: int
+    num_steps: int
+    passes: int = 1
+    batch_size: int = 1
+
+    @property
+    def num_pixels(self) -> int:
+        """Of one film."""
+        return self.num_frames * self.height * self.width
+
+    def num_tokens(self, model: Model) -> int:
+        """Visual tokens of one film."""
+        t, h, w = token_grid(self.latents(model)[1:], model.transformer.patch_size)
+        return t * h * w
+
+    def latents(self, model: Model) -> tuple[int, int, int, int]:
+        """(c, t, h, w) of one film."""
+        return latent_shape(self.num_frames, self.height, self.width, channels=model.transformer.in_channels)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weights:
+    """Parameters of a transformer by what can be done with them."""
+
+    blocks: int  # their matrices, which can be quantised and streamed
+    largest_block: int
+    modulation: int  # can be evicted
+    others: int
+
+    @property
+    def total(self) -> int:
+        """All parameters."""
+        return self.blocks + self.modulation + self.others
+
+
+@cache
+def weights_of(config: TransformerConfig) -> Weights:
+    """From the difference that one more block makes."""
+    none = replace(config, num_double_blocks=0, num_single_blocks=0)
+    rest, width = num_parameters(none), config.hidden_size
+    double, single = (
+        (num_parameters(replace(none, **{name: 1})) - rest if count else 0)
+        for name, count in (
+            ("num_double_blocks", config.num_double_blocks),
+            ("num_single_blocks", config.num_single_blocks),
+        )
+    )
+    row = width * (width + 1)  # of a signal: one matrix and its bias
+    modulation, last = modulation_parameters(config), modulation_parameters(none)
+    return Weights(
+        blocks=double * config.num_double_blocks + single * config.num_single_blocks - (modulation - last),
+        largest_block=max(double - 12 * row if double else 0, single - 3 * row if single else 0),
+        modulation=modulation,
+        others=rest - last,
+    )
+
+
+@cache
+def vae_weights(config: VAEConfig) -> int:
+    """Parameters of a VAE."""
+    return vae_parameters(config)
+
+
+def vae_dtype(settings: RunSettings, kind: str) -> str:
+    """float16 beside a half-precision transformer on an accelerator, as released; else the transformer's."""
+    return "float16" if kind == "cuda" and settings.dtype != "float32" else settings.dtype or "float32"
+
+
+def block_bits(settings: RunSettings) -> float:
+    """Bits of a parameter of the blocks' matrices."""
+    return 8.0 * VALUE_BYTES[settings.dtype or "float32"]

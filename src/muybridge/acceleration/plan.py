@@ -1,0 +1,171 @@
+"""The fastest way to run a request that fits: every combination of a few choices, estimated, filtered, compared."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+from muybridge.acceleration.device import Device
+from muybridge.acceleration.estimate import Phases, estimate
+from muybridge.acceleration.facts import Model, Work
+from muybridge.acceleration.memory import in_words
+from muybridge.acceleration.settings import RunSettings
+from muybridge.core.errors import DoesNotFit
+from muybridge.core.shapes import TEMPORAL_RATIO
+from muybridge.ops.pieces import CHUNK_TOKENS
+
+SIZE_STEP_PX = 16  # sides of a film are multiples of it
+DTYPES = {"cpu": ("float32", "bfloat16"), "cuda": ("bfloat16",)}  # the usual one first
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """The most bytes to take of the device, and of the host beside an accelerator."""
+
+    device_bytes: int
+    host_bytes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """One way to run a request, and what it takes. changes: how its results differ from the plain ones, in words."""
+
+    settings: RunSettings
+    phases: Phases
+    changes: tuple[str, ...]
+
+    def fits(self, limits: Limits) -> bool:
+        """Whether both peaks stay within the limits."""
+        return self.phases.peak_bytes <= limits.device_bytes and self.phases.host_bytes <= limits.host_bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What was asked, what was chosen, and all that was looked at, the plainest first."""
+
+    model: Model
+    work: Work
+    device: Device
+    limits: Limits
+    chosen: Candidate
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def settings(self) -> RunSettings:
+        """The chosen ones."""
+        return self.chosen.settings
+
+
+def axes(device: Device, wanted: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """The values of `RunSettings` that are tried, the plainest first; `wanted` says some of them already."""
+    has_host = device.kind == "cuda"
+    tried: dict[str, tuple[Any, ...]] = {
+        "dtype": DTYPES[device.kind],
+        "vae_mode": ("whole", "tiled"),
+        "keeps_text": (True, False),
+        "text_weights": ("device", "host") if has_host else ("device",),
+        "evicts_modulation": (False, True),
+        "chunk_tokens": (CHUNK_TOKENS, CHUNK_TOKENS // 4),
+        "weights": ("device", "host", "disk") if has_host else ("device", "disk"),
+    }
+    return tried | {name: (value,) for name, value in wanted.items() if value is not None}
+
+
+def candidates(model: Model, work: Work, device: Device, *, wanted: Mapping[str, Any]) -> Iterator[Candidate]:
+    """Every combination of the axes, estimated."""
+    values = axes(device, wanted)
+    usual = wanted.get("dtype") or DTYPES[device.kind][0]
+    for chosen in product(*values.values()):
+        settings = RunSettings(**dict(zip(values, chosen, strict=True)))
+        yield Candidate(
+            settings=settings,
+            phases=estimate(model, work, settings, device),
+            changes=tuple(changes(model, settings, usual_dtype=usual)),
+        )
+
+
+def changes(model: Model, settings: RunSettings, *, usual_dtype: str) -> Iterator[str]:
+    """What differs from the plain results, in words; nothing where they are exact."""
+    if settings.dtype != usual_dtype:
+        yield f"computes in {settings.dtype} instead of {usual_dtype}"
+    if settings.quantise is not None:
+        yield f"weights are rounded to {settings.quantise}"
+    if settings.vae_mode == "tiled":
+        yield "films are decoded in tiles, whose seams and norms differ"
+    if settings.vae_mode == "stream" and model.vae.decoder_side().norm == "clip":
+        yield "films are decoded with the norms of their beginning"
+    if settings.budget is not None:
+        yield f"steps are predicted, {settings.budget}"
+
+
+def choose(
+    model: Model, work: Work, device: Device, *, limits: Limits, wanted: Mapping[str, Any] | None = None
+) -> Plan:
+    """The fastest exact candidate that fits, else the fastest that fits.
+
+    wanted: settings that are not to be chosen, by the names of `RunSettings`; what they change was asked for. Raises
+    DoesNotFit with the nearest length and size that fit.
+    """
+    found = tuple(candidates(model, work, device, wanted=wanted or {}))
+    fitting = [each for each in found if each.fits(limits)]
+    if not fitting:
+        raise DoesNotFit(_too_much(model, work, device, limits=limits, wanted=wanted or {}, found=found))
+    fewest = min(len(each.changes) for each in fitting)
+    best = min((each for each in fitting if len(each.changes) == fewest), key=lambda each: each.phases.seconds)
+    return Plan(model=model, work=work, device=device, limits=limits, chosen=best, candidates=found)
+
+
+def alternatives(plan: Plan) -> Iterator[tuple[str, Any, Candidate]]:
+    """For each choice that was not made, its name, its value, and the best with it: the least if none fits."""
+    for name in axes(plan.device, {}):
+        values = dict.fromkeys(getattr(each.settings, name) for each in plan.candidates)
+        for value in values:
+            if value != getattr(plan.settings, name):
+                group = [each for each in plan.candidates if getattr(each.settings, name) == value]
+                yield name, value, _best(group, plan.limits)
+
+
+def _best(group: list[Candidate], limits: Limits) -> Candidate:
+    """The one with the fewest changes, then the fastest, of those that fit; else the smallest."""
+    fitting = [each for each in group if each.fits(limits)]
+    if fitting:
+        return min(fitting, key=lambda each: (len(each.changes), each.phases.seconds))
+    return min(group, key=lambda each: each.phases.peak_bytes)
+
+
+def _too_much(
+    model: Model,
+    work: Work,
+    device: Device,
+    *,
+    limits: Limits,
+    wanted: Mapping[str, Any],
+    found: Iterable[Candidate],
+) -> str:
+    """One line: what was asked, what it takes at least, and the nearest that fits."""
+    least = min(found, key=lambda each: each.phases.peak_bytes)
+
+    def fits(change: Work) -> bool:
+        return any(each.fits(limits) for each in candidates(model, change, device, wanted=wanted))
+
+    shorter = (replace(work, num_frames=n) for n in range(work.num_frames - TEMPORAL_RATIO, 0, -TEMPORAL_RATIO))
+    smaller = (replace(work, width=w, height=h) for w, h in _smaller_sizes(work.width, work.height))
+    nearest = [change for change in (_first(fits, shorter), _first(fits, smaller)) if change is not None]
+    words = " or ".join(f"{each.width}x{each.height} with {each.num_frames} frames" for each in nearest)
+    remedy = f"the nearest that fits is {words}" if nearest else "use a machine with more memory"
+    return (
+        f"{work.width}x{work.height} with {work.num_frames} frames: needs about {in_words(least.phases.peak_bytes)} of "
+        f"memory at the least and {in_words(limits.device_bytes)} is free; {remedy}."
+    )
+
+
+def _first(fits: Callable[[Work], bool], changes: Iterable[Work]) -> Work | None:
+    return next(filter(fits, changes), None)
+
+
+def _smaller_sizes(width: int, height: int) -> Iterator[tuple[int, int]]:
+    """Sizes of about the same aspect, from large to small."""
+    step = SIZE_STEP_PX
+    for new in range(max(width, height) - step, step - 1, -step):
+        scale = new / max(width, height)
+        yield max(step, int(width * scale) // step * step), max(step, int(height * scale) // step * step)

@@ -1,0 +1,75 @@
+"""Say beforehand what a film takes, memory and time, and the fastest way that fits. Nothing is fetched or computed.
+
+Examples:
+
+  muybridge plan --model gallop
+  muybridge plan --model hunyuanvideo --size 1280x720 --frames 129 --memory 12GiB
+  muybridge plan --model hunyuanvideo --device 4090 --size 540p
+  muybridge plan --model hunyuanvideo --device h200 --json
+  muybridge plan --model path/to/folder --steps 6 --quantise int8
+
+A device that is not here, such as h200 or 4090-16GiB, is taken from its data sheet; this machine is measured, once.
+"""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+import muybridge
+from muybridge.cli import rooms
+
+DEFAULT_MODEL = "gallop"
+MAX_WIDTH = 160  # columns; more are not read
+
+
+def command(
+    *,
+    model: Annotated[str, typer.Option(help="A name of the catalogue, or a folder.")] = DEFAULT_MODEL,
+    size: Annotated[
+        str | None, typer.Option(metavar="WIDTHxHEIGHT", help="In px, multiples of 16; or 540p, 720p.")
+    ] = None,
+    aspect: Annotated[str | None, typer.Option(metavar="W:H", help="Such as 16:9, instead of a size in px.")] = None,
+    frames: Annotated[int | None, typer.Option(help="4n+1; 1 makes a picture.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Sampler steps.")] = None,
+    cfg: Annotated[float | None, typer.Option(help="True classifier-free guidance; 1 is off.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="euler, heun, ab2 or abm2.")] = None,
+    batch: Annotated[int, typer.Option(help="Films denoised together.", min=1, max=64)] = 1,
+    memory: Annotated[
+        str, typer.Option(metavar="auto|AMOUNT", help="The most memory to use, such as 12GiB; auto: what is free.")
+    ] = "auto",
+    host_memory: Annotated[
+        str, typer.Option(metavar="auto|AMOUNT", help="The same of the host, beside an accelerator.")
+    ] = "auto",
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="cpu, cuda, or one from a data sheet: h200, 4090, 4090-16GiB.")
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16. Default: chosen.")] = None,
+    quantise: Annotated[str | None, typer.Option(help="A scheme for the blocks' weights. Default: none.")] = None,
+    weights: Annotated[str | None, typer.Option(help="device, host or disk. Default: chosen.")] = None,
+    vae_mode: Annotated[str | None, typer.Option(help="whole, exact, spill, stream or tiled. Default: chosen.")] = None,
+    measures_anew: Annotated[bool, typer.Option("--measure", help="Measure this machine again.")] = False,
+    is_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Plan one film and print it."""
+    asked = muybridge.Settings(size=size, aspect=aspect, frames=frames, steps=steps, cfg=cfg, sampler=sampler, seed=0)
+    facts, defaults = rooms.described(model)
+    [request] = asked.requests(["any"], defaults)
+    console = Console(stderr=True)
+    with console.status("measuring this machine"):
+        machine = rooms.device_named(device, anew=measures_anew)
+    wanted: dict[str, Any] = {"dtype": dtype, "quantise": quantise, "weights": weights, "vae_mode": vae_mode}
+    plan = rooms.choose(
+        facts,
+        rooms.work_of(request, batch_size=batch),
+        machine,
+        limits=rooms.limits_of(machine, memory=memory, host_memory=host_memory),
+        wanted=wanted,
+    )
+    if is_json:
+        print(json.dumps(rooms.as_dict(plan), indent=2))
+        return
+    out = Console()
+    out.width = min(out.width, MAX_WIDTH) if out.is_terminal else MAX_WIDTH
+    out.print(rooms.tables(plan))

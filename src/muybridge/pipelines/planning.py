@@ -1,0 +1,85 @@
+"""What the planner needs to know of a model by name and of a request; the weights need not be there."""
+
+import math
+from pathlib import Path
+from typing import cast as typed
+
+from muybridge.acceleration.facts import Model, TextFacts, Work
+from muybridge.core.errors import WeightsError, invalid
+from muybridge.flow.samplers import NUM_EVALUATIONS
+from muybridge.pipelines.request import GenerationRequest
+from muybridge.pipelines.settings import Defaults
+from muybridge.text.config import LanguageConfig, PooledConfig
+from muybridge.transformer import TransformerConfig
+from muybridge.transformer.cost import num_parameters
+from muybridge.vae import VAEConfig
+from muybridge.weights.catalog import CatalogueEntry, resolve
+from muybridge.weights.files import Component, open_checkpoint
+from muybridge.weights.recognise import Recognised, recognise
+from muybridge.weights.text_encoders import find_text_encoders
+
+GALLOP_TEXT = TextFacts(num_parameters=134_515_008, value_bytes=4, num_tokens=32)  # SmolLM2; captions have 17 or so
+
+
+def described(name: str | Path) -> tuple[Model, Defaults]:
+    """A model's facts and defaults by its catalogue name, folder or hub id; nothing is fetched.
+
+    What is on the hub is taken to be what the catalogue says. Raises InvalidInput on an unknown name or one that
+    cannot be run, WeightsError on damaged files.
+    """
+    entry = resolve(name)
+    if not entry.is_runnable:
+        raise invalid(f"model={name}", "can be inspected and converted, but not run yet", "use hunyuanvideo or gallop")
+    model = _released(entry) if entry.path is None else _local(entry.name, entry.path)
+    return model, Defaults.of(entry, has_guidance=model.transformer.has_guidance, negative="")
+
+
+def work_of(request: GenerationRequest, *, batch_size: int = 1) -> Work:
+    """What a request asks for, `batch_size` films of it together."""
+    return Work(
+        width=request.width,
+        height=request.height,
+        num_frames=request.num_frames,
+        num_steps=request.num_steps,
+        passes=NUM_EVALUATIONS[request.sampler] * (1 if request.cfg == 1 else 2),
+        batch_size=batch_size,
+    )
+
+
+def _released(entry: CatalogueEntry) -> Model:
+    """The released networks; raises InvalidInput where the entry is of another size."""
+    config = TransformerConfig()
+    if entry.num_parameters not in (0, num_parameters(config)):
+        rule = "its sizes are known only from its files"
+        raise invalid(f"model={entry.name}", rule, f"fetch it first and give its folder: {entry.repo_id}")
+    return Model(name=entry.name, transformer=config, vae=VAEConfig(), text=_text(LanguageConfig(), PooledConfig()))
+
+
+def _local(name: str, folder: Path) -> Model:
+    if not folder.is_dir():
+        rule = "is one file; a model is a folder with transformer, vae and text encoder"
+        raise WeightsError(f"{folder}: {rule}; give the folder.")
+    transformer, vae = (_recognised(folder, part) for part in ("transformer", "vae"))
+    entries = transformer.entries.values()
+    return Model(
+        name=name,
+        transformer=typed(TransformerConfig, transformer.config),
+        vae=typed(VAEConfig, vae.config),
+        text=_local_text(folder),
+        stored_bytes=round(sum(each.num_bytes for each in entries) / sum(each.num_elements for each in entries)) or 1,
+    )
+
+
+def _recognised(folder: Path, part: Component) -> Recognised:
+    return recognise(open_checkpoint(folder, component=part), kind=part)
+
+
+def _local_text(folder: Path) -> TextFacts:
+    if (folder / "text.safetensors").is_file():
+        return GALLOP_TEXT
+    return TextFacts(num_parameters=find_text_encoders(folder).num_parameters())
+
+
+def _text(language: LanguageConfig, pooled: PooledConfig) -> TextFacts:
+    shapes = [*language.shapes().values(), *pooled.shapes().values()]
+    return TextFacts(num_parameters=sum(map(math.prod, shapes)))
