@@ -1,9 +1,12 @@
 """Attention: one function, `attend`, exact and the fastest there is; and everything that can stand in its place.
 
-attend: the default, and what such a thing is called with. sdpa, flash, sage: kernels by name. cells, patterns, sparse,
-flex: patterns that leave pairs of tokens out. reference: what all of them are measured against. choose: by name.
+interface: how a block calls it. attend: the default. choose: the others by name. sdpa, blocked, short, flash, sage:
+kernels, with their limits and packing. cells, patterns, sparse, flex: patterns that leave pairs of tokens out.
+reference: what all of them are measured against.
 """
 
-from muybridge.ops.attention.attend import Attention, Grid, attend
+from muybridge.ops.attention.attend import attend
+from muybridge.ops.attention.choose import attention_named
+from muybridge.ops.attention.interface import Attention, Grid
 
-__all__ = ["Attention", "Grid", "attend"]
+__all__ = ["Attention", "Grid", "attend", "attention_named"]

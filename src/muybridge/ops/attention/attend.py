@@ -1,7 +1,6 @@
 """Attention over the whole sequence: exact, by the fastest kernel there is for these tensors."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -9,33 +8,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from muybridge.ops.attention.blocked import blocked_attention, recorded_attention
+from muybridge.ops.attention.flash import FLASH_3
+from muybridge.ops.attention.interface import Grid, Kernel, is_whole, one_by_one
+from muybridge.ops.attention.sdpa import sdpa_cudnn_first, suits_cudnn
 from muybridge.ops.attention.short import short_attention
 from muybridge.ops.recorded import is_recorded_on_cpu
 
 MIN_BLOCKED_TOKENS = 128  # below, torch's kernel is as fast (measured)
 MAX_RECORDED_ELEMENTS = 2**23  # weights of one sample kept for the backward pass: 16 MiB; torch's kernel keeps none
-
-
-Grid = tuple[int, int, int]  # frames, rows and columns of the visual tokens
-
-
-class Attention(Protocol):
-    """What a block calls: softmax attention over the tokens of both streams, the visual ones first.
-
-    `lengths` as in `attend`; `grid` is that of the visual tokens, for those that leave pairs of tokens out.
-    """
-
-    def __call__(
-        self,
-        query: Float[Tensor, "b heads s d"],
-        key: Float[Tensor, "b heads s d"],
-        value: Float[Tensor, "b heads s d"],
-        *,
-        lengths: Sequence[int] | None = None,
-        grid: Grid | None = None,
-    ) -> Float[Tensor, "b heads s d"]:
-        """What each token attends to, in the dtype of `value`."""
-        ...
 
 
 def attend(
@@ -58,22 +38,29 @@ def attend(
         return recorded(query, key, value, lengths=lengths)
     if value.device.type == "cpu":  # read once per block of queries, so they had better lie together (measured: 6 %)
         key, value = key.contiguous(), value.contiguous()
-    is_whole = lengths is None or min(lengths) == value.shape[2]
-    if is_whole and not _gains_from_blocks(query, key, value):
-        return F.scaled_dot_product_attention(query, key, value)
-    return _one_by_one(query, key, value, lengths=lengths)
+    kernel = fastest_kernel(query, key, value)
+    if is_whole(value, lengths) and kernel is not blocked_attention:
+        return kernel(query, key, value)
+    return one_by_one(attend_whole, query, key, value, lengths=lengths)
 
 
-def _one_by_one(query: Tensor, key: Tensor, value: Tensor, *, lengths: Sequence[int] | None) -> Tensor:
-    """Each sample apart: neither the others nor the padding have a part in it."""
-    b, heads, s, d = value.shape
-    parts: list[Tensor] = []
-    for *qkv, length in zip(query.split(1), key.split(1), value.split(1), lengths or [s] * b, strict=True):
-        q, k, v = (x[:, :, :length] for x in qkv)
-        backend = blocked_attention if _gains_from_blocks(q, k, v) else F.scaled_dot_product_attention
-        attended = backend(q, k, v)[0].transpose(0, 1)
-        parts += [attended, attended.new_zeros(s - length, heads, d)] if length < s else [attended]
-    return torch.cat(parts).unflatten(0, (b, s)).transpose(1, 2)
+def attend_whole(
+    query: Float[Tensor, "1 heads m d"], key: Float[Tensor, "1 heads s d"], value: Float[Tensor, "1 heads s d"]
+) -> Float[Tensor, "1 heads m d"]:
+    """Some queries of one sample and the keys that they see, all of them; one dtype."""
+    return fastest_kernel(query, key, value)(query, key, value)
+
+
+def fastest_kernel(query: Tensor, key: Tensor, value: Tensor) -> Kernel:
+    """The exact kernel that is fastest for such tensors: on CUDA by published figures, on the CPU as measured.
+
+    FlashAttention 3 and cuDNN's kernel are for Hopper; torch chooses among its own elsewhere.
+    """
+    if value.is_cuda:
+        if FLASH_3.suits(value):
+            return FLASH_3.whole
+        return sdpa_cudnn_first if suits_cudnn(value) else F.scaled_dot_product_attention
+    return blocked_attention if _gains_from_blocks(query, key, value) else F.scaled_dot_product_attention
 
 
 def _recorded_backend(query: Tensor, key: Tensor, value: Tensor) -> Callable[..., Tensor] | None:

@@ -13,8 +13,8 @@ SHIFT_STRIDE = 8  # every eighth key finds a row's largest logit well enough
 
 
 def blocked_attention(
-    query: Float[Tensor, "1 heads s d"], key: Float[Tensor, "1 heads s d"], value: Float[Tensor, "1 heads s d"]
-) -> Float[Tensor, "1 heads s d"]:
+    query: Float[Tensor, "1 heads m d"], key: Float[Tensor, "1 heads s d"], value: Float[Tensor, "1 heads s d"]
+) -> Float[Tensor, "1 heads m d"]:
     """Attention of one sample as matrix products over blocks of queries, for bfloat16 on the CPU.
 
     torch's kernel there runs at the speed of float32 products; this is 1.4 times as fast forwards and twice as fast

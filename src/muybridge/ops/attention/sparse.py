@@ -1,0 +1,116 @@
+"""Attention by a pattern: what it leaves out is not computed."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor
+
+from muybridge.ops.attention.attend import attend, attend_whole
+from muybridge.ops.attention.cells import Cells, check_grid
+from muybridge.ops.attention.flex import FlexPlan, flex_attend
+from muybridge.ops.attention.interface import Grid
+from muybridge.ops.attention.patterns import Pattern
+
+MAX_PLANS = 8  # sizes and prompt lengths that are remembered
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gathering:
+    """Queries that see the same visual keys."""
+
+    queries: Integer[Tensor, " q"]
+    keys: Integer[Tensor, " k"]
+
+
+class SparseAttention:
+    """Attention that leaves out what its pattern leaves out; the text sees all and is seen by all.
+
+    On CUDA by FlexAttention over blocks of tokens; elsewhere cell by cell, each with the keys it sees, by the exact
+    kernels. Both skip the work: operations fall to `Cells.density` of those of all pairs. One sample after the other,
+    each as long as its length. Takes float32, bfloat16, float16 (and float64 off CUDA), and records gradients.
+    """
+
+    def __init__(self, pattern: Pattern) -> None:
+        self.pattern = pattern
+        self._plans: OrderedDict[tuple[Grid, int, torch.device], FlexPlan | list[Gathering] | None] = OrderedDict()
+
+    def __call__(
+        self,
+        query: Float[Tensor, "b heads s d"],
+        key: Float[Tensor, "b heads s d"],
+        value: Float[Tensor, "b heads s d"],
+        *,
+        lengths: Sequence[int] | None = None,
+        grid: Grid | None = None,
+    ) -> Float[Tensor, "b heads s d"]:
+        """As `ops.attention.attend`, without the pairs that the pattern leaves out on this grid."""
+        b, heads, s, d = value.shape
+        whole = check_grid(grid, s)
+        query, key = query.to(value.dtype), key.to(value.dtype)
+        out = value.new_zeros(b, s, heads, d).transpose(1, 2)  # a token's heads lie together, as the next layer reads
+        for i, length in enumerate(lengths or [s] * b):
+            q, k, v = (x[i : i + 1, :, :length] for x in (query, key, value))
+            out[i : i + 1, :, :length] = self._sample(q, k, v, grid=whole)
+        return out
+
+    def _sample(self, query: Tensor, key: Tensor, value: Tensor, *, grid: Grid) -> Tensor:
+        plan = self._plan(grid, value.shape[2], value.device)
+        if plan is None:
+            return attend(query, key, value)
+        if isinstance(plan, FlexPlan):
+            return flex_attend(query, key, value, plan=plan)
+        return gathered(query, key, value, plan=plan, num_visual=grid[0] * grid[1] * grid[2])
+
+    def _plan(self, grid: Grid, num_tokens: int, device: torch.device) -> FlexPlan | list[Gathering] | None:
+        """What the pattern is on this grid; None where it leaves nothing out. The last ones are remembered."""
+        place = (grid, num_tokens, device)
+        if place not in self._plans:
+            cells = self.pattern.cells(grid)
+            self._plans[place] = None if cells.sees_all else _planned(cells, num_tokens, device)
+            if len(self._plans) > MAX_PLANS:
+                self._plans.popitem(last=False)
+        self._plans.move_to_end(place)
+        return self._plans[place]
+
+
+def gathered(
+    query: Float[Tensor, "1 heads s d"],
+    key: Float[Tensor, "1 heads s d"],
+    value: Float[Tensor, "1 heads s d"],
+    *,
+    plan: Sequence[Gathering],
+    num_visual: int,
+) -> Float[Tensor, "1 heads s d"]:
+    """Each group of queries with the keys it sees and the text; the text with everything."""
+    out = torch.empty_like(value)
+    text = torch.arange(num_visual, value.shape[2], device=value.device)
+    for group in plan:
+        keys = torch.cat([group.keys, text])
+        out[:, :, group.queries] = attend_whole(
+            query[:, :, group.queries], key.index_select(2, keys), value.index_select(2, keys)
+        )
+    if len(text):
+        out[:, :, num_visual:] = attend_whole(query[:, :, num_visual:], key, value)
+    return out
+
+
+def gatherings(cells: Cells) -> list[Gathering]:
+    """The queries of cells that see the same cells, together: at a grid's borders windows coincide."""
+    windows, group = cells.allowed.unique(dim=0, return_inverse=True)
+    group_of_token = group[cells.of]
+    return [
+        Gathering(
+            queries=(group_of_token == i).nonzero().flatten(),
+            keys=window[cells.of].nonzero().flatten(),
+        )
+        for i, window in enumerate(windows)
+    ]
+
+
+def _planned(cells: Cells, num_tokens: int, device: torch.device) -> FlexPlan | list[Gathering]:
+    if device.type == "cuda":
+        return FlexPlan.of(cells, num_tokens, device=device)
+    return [Gathering(queries=group.queries.to(device), keys=group.keys.to(device)) for group in gatherings(cells)]
