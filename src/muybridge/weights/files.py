@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
-
-import torch
 
 from muybridge.core.errors import WeightsError
 from muybridge.weights import header as safetensors_header
 from muybridge.weights import pickles
 from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.folders import component_path, weight_file
+from muybridge.weights.in_file import ByPosition, InFile, Piece
 from muybridge.weights.json_map import json_map
 from muybridge.weights.layouts import Kind
 from muybridge.weights.mapped_file import map_tensors
@@ -93,8 +93,11 @@ def _open_pickle(file: Path, *, key: str) -> Checkpoint:
         lambda: pickles.read_pickle(file, key=key).__getitem__,
         verify=lambda on_bytes: pickles.verify(file, on_bytes=on_bytes),
     )
-    shapes = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
-    return _checkpoint(file, source, shapes, metadata={})
+    entries = {
+        name: StoredTensor(shape=tuple(tensor.shape), dtype=tensor.dtype, file=file, read=partial(source.tensor, name))
+        for name, tensor in tensors.items()
+    }
+    return _checkpoint(file, source, entries, metadata={})
 
 
 def _open_safetensors(file: Path) -> Checkpoint:
@@ -103,21 +106,18 @@ def _open_safetensors(file: Path) -> Checkpoint:
         lambda: map_tensors(file, header),
         verify=lambda on_bytes: safetensors_header.verify(file, header, on_bytes=on_bytes),
     )
-    shapes = {name: (span.shape, span.dtype) for name, span in header.spans.items()}
-    return _checkpoint(file, source, shapes, metadata=header.metadata)
+    on_disk, first = ByPosition(file), header.data_start
+    entries = {}
+    for name, span in header.spans.items():
+        place = Piece(on_disk, first + span.start, first + span.stop)
+        read = InFile(partial(source.tensor, name), span.dtype, (place,))
+        entries[name] = StoredTensor(shape=span.shape, dtype=span.dtype, file=file, read=read)
+    return _checkpoint(file, source, entries, metadata=header.metadata)
 
 
 def _checkpoint(
-    file: Path,
-    source: MappedTensors,
-    shapes: Mapping[str, tuple[tuple[int, ...], torch.dtype]],
-    *,
-    metadata: Mapping[str, str],
+    file: Path, source: MappedTensors, entries: Mapping[str, StoredTensor], *, metadata: Mapping[str, str]
 ) -> Checkpoint:
-    entries = {
-        name: StoredTensor(shape=shape, dtype=dtype, file=file, read=lambda name=name: source.tensor(name))
-        for name, (shape, dtype) in shapes.items()
-    }
     return Checkpoint(path=file, entries=entries, metadata=metadata, config=None, files=(file,), sources=(source,))
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from muybridge.core.errors import WeightsError
 from muybridge.core.files import OnBytes
+from muybridge.weights.in_file import InFile, united
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +35,30 @@ class StoredTensor:
     def num_bytes(self) -> int:
         """Size of the data."""
         return self.num_elements * self.dtype.itemsize
+
+    @property
+    def in_file(self) -> InFile | None:
+        """Where files have the values as they are; None where they are computed when read."""
+        return self.read if isinstance(self.read, InFile) and self.read.dtype == self.dtype else None
+
+    def read_into(self, out: Tensor) -> None:
+        """Read it into `out`, contiguous memory of the processor with this shape and dtype; wherever possible unmapped.
+
+        Beside it no memory is taken where files have the values as they are or in another floating-point dtype, and
+        that of the parts where they are quantised. Raises WeightsError where a file has changed meanwhile.
+        """
+        if isinstance(self.read, InFile):
+            self.read.into(out)
+        elif self.packed is not None:
+            out.copy_(self.packed.decode({name: part.loaded() for name, part in self.packed.parts.items()}, self.dtype))
+        else:
+            out.copy_(self.read())
+
+    def loaded(self) -> Tensor:
+        """Read into memory of its own."""
+        out = torch.empty(self.shape, dtype=self.dtype)
+        self.read_into(out)
+        return out
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,7 +154,13 @@ def rows(stored: StoredTensor, start: int, stop: int) -> StoredTensor:
     if packed is not None and packed.row_parts:
         parts = {name: _taken(packed, name, (start, stop)) for name in packed.parts}
         return replace(packed, parts=parts).stored(shape, stored.dtype)
-    return replace(stored, shape=shape, read=lambda: stored.read()[start:stop], packed=None)
+    place, width = stored.in_file, prod(stored.shape[1:])
+
+    def read() -> Tensor:
+        return stored.read()[start:stop]
+
+    part = place.taken(start * width, stop * width, read) if place else read
+    return replace(stored, shape=shape, read=part, packed=None)
 
 
 def joined(parts: Sequence[StoredTensor], key: str) -> StoredTensor:
@@ -148,12 +179,25 @@ def joined(parts: Sequence[StoredTensor], key: str) -> StoredTensor:
     packed = _joined_packed([part.packed for part in parts], key)
     if packed is not None:
         return packed.stored(shape, first.dtype)
-    return replace(first, shape=shape, read=lambda: torch.cat([part.read() for part in parts]), packed=None)
+    read = united([part.in_file for part in parts], lambda: torch.cat([part.read() for part in parts]))
+    return replace(first, shape=shape, read=read, packed=None)
 
 
 def swapped(stored: StoredTensor) -> StoredTensor:
     """The two halves of the first dimension exchanged."""
-    return replace(stored, read=lambda: stored.read().roll(stored.shape[0] // 2, dims=0), packed=None)
+    half, num_rows = stored.shape[0] // 2, stored.shape[0]
+    halves = [rows(stored, *span).in_file for span in ((num_rows - half, num_rows), (0, num_rows - half))]
+    return replace(stored, read=united(halves, lambda: stored.read().roll(half, dims=0)), packed=None)
+
+
+def viewed(stored: StoredTensor, shape: tuple[int, ...], dtype: torch.dtype) -> StoredTensor:
+    """The same bytes under another shape and dtype."""
+    place = stored.in_file
+
+    def read() -> Tensor:
+        return stored.read().reshape(-1).view(dtype).reshape(shape)
+
+    return replace(stored, shape=shape, dtype=dtype, read=place.viewed(read, dtype) if place else read, packed=None)
 
 
 def cast(stored: StoredTensor, dtype: torch.dtype) -> StoredTensor:
@@ -166,7 +210,12 @@ def cast(stored: StoredTensor, dtype: torch.dtype) -> StoredTensor:
         return stored
     if stored.packed is not None:
         return stored.packed.stored(stored.shape, dtype)
-    return replace(stored, dtype=dtype, read=lambda: stored.read().to(dtype))
+    place = stored.in_file
+
+    def read() -> Tensor:
+        return stored.read().to(dtype)
+
+    return replace(stored, dtype=dtype, read=place.viewed(read, place.dtype) if place else read)
 
 
 def _taken(packed: Packed, name: str, span: tuple[int, int]) -> StoredTensor:

@@ -1,6 +1,7 @@
 """GGUF files as checkpoints: city96's HunyuanVideo (`hyvid`, official names) and llama.cpp's language models."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import prod
 from pathlib import Path
 
@@ -10,12 +11,13 @@ from torch import Tensor
 
 from muybridge.core.errors import WeightsError
 from muybridge.weights.checkpoint import Checkpoint
+from muybridge.weights.in_file import ByPosition, InFile, Piece
 from muybridge.weights.storage.companions import REMEDY
 from muybridge.weights.storage.ggml import GgmlType, ggml_types
 from muybridge.weights.storage.gguf_header import GgufHeader, TensorInfo, read_gguf_header
 from muybridge.weights.storage.llama import from_llama_cpp, llama_config
 from muybridge.weights.storage.scales import COMPUTE
-from muybridge.weights.stored import MappedTensors, Packed, StoredTensor
+from muybridge.weights.stored import MappedTensors, Packed, StoredTensor, viewed
 
 ORIGINAL_SHAPE = "comfy.gguf.orig_shape."  # before the name of a tensor that had to be flattened
 PATCH_EMBEDDING = "img_in.proj"
@@ -32,10 +34,11 @@ def open_gguf(file: Path) -> Checkpoint:
         raise WeightsError(f"{file}: is one part of a split GGUF; join the parts with llama-gguf-split --merge.")
     types = {name: _checked_type(file, name, info) for name, info in header.tensors.items()}
     spans = _spans(file, header.tensors, types)
-    source = MappedTensors(lambda: _look_up(file, spans))
+    source, on_disk = MappedTensors(lambda: _look_up(file, spans)), ByPosition(file)
     entries: dict[str, StoredTensor] = {}
     for name, info in header.tensors.items():
-        raw = _raw(file, info, types[name], read=lambda name=name: source.tensor(name))
+        read = InFile(partial(source.tensor, name), torch.uint8, (Piece(on_disk, *spans[name]),))
+        raw = _raw(file, info, types[name], read=read)
         entries[name] = _entry(raw, types[name], _shape(file, name, header))
     config = None
     if header.metadata.get("general.architecture") in _LANGUAGE_MODELS:
@@ -76,19 +79,18 @@ def _look_up(file: Path, spans: Mapping[str, tuple[int, int]]) -> Callable[[str]
     return lambda name: torch.from_numpy(data[slice(*spans[name])])
 
 
-def _raw(file: Path, info: TensorInfo, kind: GgmlType, *, read: Callable[[], Tensor]) -> StoredTensor:
+def _raw(file: Path, info: TensorInfo, kind: GgmlType, *, read: InFile) -> StoredTensor:
     """The tensor's bytes, one row of the first dimension under the other."""
     rows = (info.shape or (1,))[0] if len(info.shape) > 1 else 1
-    shape = (rows, (kind.num_bytes(info.shape) or 0) // max(1, rows))
-    return StoredTensor(shape=shape, dtype=torch.uint8, file=file, read=lambda: read().reshape(shape))
+    num_bytes = kind.num_bytes(info.shape) or 0
+    stored = StoredTensor(shape=(num_bytes,), dtype=torch.uint8, file=file, read=read)
+    return viewed(stored, (rows, num_bytes // max(1, rows)), torch.uint8)
 
 
 def _entry(raw: StoredTensor, kind: GgmlType, shape: tuple[int, ...]) -> StoredTensor:
     dtype = kind.dtype
     if dtype is not None:
-        return StoredTensor(
-            shape=shape, dtype=dtype, file=raw.file, read=lambda: raw.read().flatten().view(dtype).reshape(shape)
-        )
+        return viewed(raw, shape, dtype)
 
     def decode(read: Mapping[str, Tensor], dtype: torch.dtype) -> Tensor:
         return kind.decode(read["weight"], dtype).reshape(-1, *shape[1:])

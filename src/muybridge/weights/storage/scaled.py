@@ -14,7 +14,7 @@ from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.json_map import json_map
 from muybridge.weights.storage.companions import FP8, REMEDY, Entries, grouped, read_json, required
 from muybridge.weights.storage.scales import scaled_tensor
-from muybridge.weights.stored import StoredTensor
+from muybridge.weights.stored import StoredTensor, viewed
 
 MARKER = "scaled_fp8"  # an empty tensor that says so
 METADATA = "_quantization_metadata"
@@ -107,7 +107,7 @@ def _typed(key: str, weight: StoredTensor, recipe: Mapping[str, Any] | None) -> 
         raise WeightsError(f"{weight.file}: {key!r} has the format {given}; only {', '.join(FORMATS)} are read.")
     dtype = FORMATS[name] if name else weight.dtype
     if weight.dtype == torch.uint8 and dtype.itemsize == 1:
-        return replace(weight, dtype=dtype, read=lambda: weight.read().view(dtype))
+        return viewed(weight, weight.shape, dtype)
     if weight.dtype != dtype or dtype not in _QUANTISED:
         given = str(weight.dtype).removeprefix("torch.")
         raise WeightsError(f"{weight.file}: {key!r} has a scale but is {given}; {REMEDY}.")
