@@ -1,10 +1,13 @@
 """Rotary position embedding over the axes of a token grid. Paper 4.2; arXiv 2104.09864."""
 
+import math
 from collections.abc import Sequence
 
 import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
+
+MIN_PLAIN = 256  # released: the longest prompt; one table serves all that are shorter
 
 
 def rope_table(
@@ -32,6 +35,26 @@ def rope_table(
         start += dim // 2
     table = table.view(-1, half)
     return torch.cat([table, table.new_ones(num_plain, half)]) if num_plain else table
+
+
+class RopeTables:
+    """The table of the grid at hand, made once for all steps, both halves of guidance and every length of text."""
+
+    def __init__(self, axes_dim: Sequence[int], *, theta: float) -> None:
+        self._axes_dim, self._theta = axes_dim, theta
+        self._key: tuple[object, ...] = ()
+        self._table: Tensor = torch.empty(0)
+
+    def __call__(self, grid: Sequence[int], *, num_plain: int, device: torch.device) -> Complex[Tensor, "s half"]:
+        """As `rope_table`; a view of one that may be longer."""
+        key, num_tokens = (tuple(grid), device), math.prod(grid) + num_plain
+        if key != self._key or len(self._table) < num_tokens:
+            with torch.inference_mode(False):  # a table made while drawing serves the next step of training
+                self._table = rope_table(
+                    grid, self._axes_dim, theta=self._theta, num_plain=max(num_plain, MIN_PLAIN), device=device
+                )
+            self._key = key
+        return self._table[:num_tokens]
 
 
 def rotate(x: Float[Tensor, "b heads s d"], table: Complex[Tensor, "s half"]) -> Float[Tensor, "b heads s d"]:

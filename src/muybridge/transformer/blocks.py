@@ -1,16 +1,25 @@
-"""The kinds of block and the final layer. Paper 4.2: dual-stream, then single-stream."""
+"""The kinds of block and the final layer. Paper 4.2: dual-stream, then single-stream.
 
-from typing import Literal
+Where no gradient is recorded a block goes through its tokens in pieces of `Signals.chunk_tokens`, and the pieces of
+both streams meet in one memory for queries, keys and values. At its fullest, in attention, it then holds five values a
+token and channel: the stream, those three, and what was attended (measured: benchmarks/transformer.py).
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 from muybridge.ops.attention import Attention, attend
 from muybridge.ops.modulation import add_gated, norm_and_modulate
 from muybridge.ops.norm import RMSNorm
+from muybridge.ops.outputs import outputs
+from muybridge.ops.pieces import by_pieces, pieces
 from muybridge.ops.rows import few_rows
 from muybridge.transformer.conditions import Signals
 
@@ -18,19 +27,21 @@ Stream = Literal["img", "txt"]
 Heads = tuple[  # queries, keys, values
     Float[Tensor, "b heads s d"], Float[Tensor, "b heads s d"], Float[Tensor, "b heads s d"]
 ]
+Made = tuple[Float[Tensor, "b g d"], ...]  # by a `Modulation`
 
 
 class Modulation(nn.Module):
-    """`num_signals` vectors per conditioning vector: SiLU, then one linear layer."""
+    """`num_signals` vectors per conditioning vector: SiLU, then one linear layer, of which `layer` is the name."""
 
-    def __init__(self, hidden_size: int, num_signals: int) -> None:
+    def __init__(self, hidden_size: int, num_signals: int, *, layer: str = "linear") -> None:
         super().__init__()
         self.num_signals = num_signals
-        self.linear = nn.Linear(hidden_size, num_signals * hidden_size)
+        self.layer = layer
+        self.add_module(layer, nn.Linear(hidden_size, num_signals * hidden_size))
 
-    def forward(self, vectors: Float[Tensor, "b g d"]) -> tuple[Float[Tensor, "b g d"], ...]:
+    def forward(self, vectors: Float[Tensor, "b g d"]) -> Made:
         """Shift, scale and gate (twice when six)."""
-        return few_rows(self.linear, F.silu(vectors)).chunk(self.num_signals, -1)
+        return few_rows(self.get_submodule(self.layer), F.silu(vectors)).chunk(self.num_signals, -1)
 
 
 class MLP(nn.Module):
@@ -44,6 +55,15 @@ class MLP(nn.Module):
     def forward(self, x: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
         """fc2(gelu(fc1(x)))."""
         return self.fc2(gelu(self.fc1(x)))
+
+
+class Part(NamedTuple):
+    """Tokens of the joint sequence, and how their queries, keys and values are made."""
+
+    tokens: Float[Tensor, "b n d"]
+    signals: Made  # shift and scale
+    rope: Complex[Tensor, "n half"] | None
+    heads: Callable[[Tensor, Tensor, Tensor, Tensor | None], Heads]  # of (tokens, shift, scale, rope)
 
 
 class DoubleBlock(nn.Module):
@@ -72,15 +92,17 @@ class DoubleBlock(nn.Module):
         self, img: Float[Tensor, "b n d"], txt: Float[Tensor, "b l d"], *, signals: Signals
     ) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b l d"]]:
         """Both streams after attention and feed-forward."""
-        img_shift1, img_scale1, img_gate1, img_shift2, img_scale2, img_gate2 = self.img_mod(signals.frames)
-        txt_shift1, txt_scale1, txt_gate1, txt_shift2, txt_scale2, txt_gate2 = self.txt_mod(signals.clip)
-        img_heads = self._project("img", norm_and_modulate(img, img_shift1, img_scale1))
-        txt_heads = self._project("txt", norm_and_modulate(txt, txt_shift1, txt_scale1))
-        img_attended, txt_attended = self._attend(img_heads, txt_heads, signals)
-        img = add_gated(img, img_gate1, self.img_attn_proj(img_attended))
-        txt = add_gated(txt, txt_gate1, self.txt_attn_proj(txt_attended))
-        img = add_gated(img, img_gate2, self.img_mlp(norm_and_modulate(img, img_shift2, img_scale2)))
-        txt = add_gated(txt, txt_gate2, self.txt_mlp(norm_and_modulate(txt, txt_shift2, txt_scale2)))
+        of_img, of_txt = self.img_mod(signals.frames), self.txt_mod(signals.clip)
+        rope = signals.rope[: signals.num_visual]
+        parts = (
+            Part(tokens=img, signals=of_img[:2], rope=rope, heads=partial(self._heads, "img")),
+            Part(tokens=txt, signals=of_txt[:2], rope=None, heads=partial(self._heads, "txt")),
+        )
+        attended = attend_jointly(self.attention, parts, signals)
+        img_attended, txt_attended = attended.split([img.shape[1], txt.shape[1]], 1)
+        chunk = signals.chunk_tokens
+        img = by_pieces(partial(self._after, "img"), (img, img_attended), signals=of_img[2:], chunk_tokens=chunk)
+        txt = by_pieces(partial(self._after, "txt"), (txt, txt_attended), signals=of_txt[2:], chunk_tokens=chunk)
         return img, txt
 
     def _add_projection(self, stream: Stream, width: int) -> None:
@@ -89,16 +111,16 @@ class DoubleBlock(nn.Module):
     def _project(self, stream: Stream, x: Float[Tensor, "b s d"]) -> Heads:
         return split_heads(self.get_submodule(f"{stream}_attn_qkv")(x), self.num_heads)
 
-    def _attend(
-        self, img: Heads, txt: Heads, signals: Signals
-    ) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b l d"]]:
-        (img_q, img_k, img_v), (txt_q, txt_k, txt_v) = img, txt
-        rope = signals.rope[: signals.num_visual]
-        img_q, img_k = self.img_attn_q_norm(img_q, rope), self.img_attn_k_norm(img_k, rope)
-        txt_q, txt_k = self.txt_attn_q_norm(txt_q), self.txt_attn_k_norm(txt_k)
-        q, k, v = (torch.cat(parts, 2) for parts in ((img_q, txt_q), (img_k, txt_k), (img_v, txt_v)))
-        attended = join_heads(self.attention(q, k, v, lengths=signals.lengths, grid=signals.grid))
-        return attended[:, : signals.num_visual].contiguous(), attended[:, signals.num_visual :].contiguous()
+    def _heads(self, stream: Stream, x: Tensor, shift: Tensor, scale: Tensor, rope: Tensor | None) -> Heads:
+        q, k, v = self._project(stream, norm_and_modulate(x, shift, scale))
+        q_norm, k_norm = (self.get_submodule(f"{stream}_attn_{part}_norm") for part in "qk")
+        return q_norm(q, rope), k_norm(k, rope), v
+
+    def _after(self, stream: Stream, x: Tensor, attended: Tensor, *made: Tensor) -> Tensor:
+        """The stream with what was attended, and then with what its feed-forward makes of that."""
+        gate, shift, scale, mlp_gate = made
+        x = add_gated(x, gate, self.get_submodule(f"{stream}_attn_proj")(attended.contiguous()))
+        return add_gated(x, mlp_gate, self.get_submodule(f"{stream}_mlp")(norm_and_modulate(x, shift, scale)))
 
 
 class SplitDoubleBlock(DoubleBlock):
@@ -136,43 +158,52 @@ class SingleBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "b s d"], *, signals: Signals) -> Float[Tensor, "b s d"]:
         """The stream after the block."""
-        modulated, gates = self._modulate(x, signals)
-        projected = self.linear1(modulated)
+        streams = self._streams(x, signals)
+        if torch.is_grad_enabled():
+            return self._at_once(streams, signals)
+        parts = [Part(tokens=tokens, signals=made[:2], rope=rope, heads=self._heads) for tokens, rope, made in streams]
+        attended = attend_jointly(self.attention, parts, signals)
+        changed = [
+            by_pieces(self._after, (tokens, own), signals=made, chunk_tokens=signals.chunk_tokens)
+            for (tokens, _, made), own in zip(
+                streams, attended.split([len(each[1]) for each in streams], 1), strict=True
+            )
+        ]
+        return changed[0] if len(changed) == 1 else torch.cat(changed, 1)
+
+    def _streams(self, x: Tensor, signals: Signals) -> list[tuple[Tensor, Tensor, Made]]:
+        """Tokens that share signals, their rotations and the signals: all, or the visual and the text tokens."""
+        if signals.frames.shape[1] == 1:  # frames share one signal, which is the clip's own
+            return [(x, signals.rope, self.modulation(signals.clip))]
+        made = self.modulation(torch.cat([signals.frames, signals.clip], 1))
+        num = signals.num_visual
+        visual = x[:, :num], signals.rope[:num], tuple(signal[:, :-1] for signal in made)
+        return [visual, (x[:, num:], signals.rope[num:], tuple(signal[:, -1:] for signal in made))]
+
+    def _at_once(self, streams: list[tuple[Tensor, Tensor, Made]], signals: Signals) -> Tensor:
+        """The whole stream through whole layers, as the backward pass wants it."""
+        modulated = [norm_and_modulate(tokens, *made[:2]) for tokens, _, made in streams]
+        projected = self.linear1(joined(modulated))
         qkv, hidden = projected.split([3 * self.hidden_size, self.mlp_dim], -1)
         q, k, v = split_heads(qkv, self.num_heads)
         q, k = self.q_norm(q, signals.rope), self.k_norm(k, signals.rope)
         attended = join_heads(self.attention(q, k, v, lengths=signals.lengths, grid=signals.grid))
-        change = self.linear2(self._beside(attended, hidden, projected))
-        if len(gates) == 1:
-            return add_gated(x, gates[0], change)
-        parts = zip(self._parts(x, signals), gates, self._parts(change, signals), strict=True)
-        return torch.cat([add_gated(*part) for part in parts], 1)
+        change = self.linear2(torch.cat([attended, gelu(hidden)], -1))
+        lengths = [tokens.shape[1] for tokens, _, _ in streams]
+        parts = zip(streams, change.split(lengths, 1), strict=True)
+        return joined([add_gated(tokens, made[2], own) for (tokens, _, made), own in parts])
 
-    def _beside(self, attended: Tensor, hidden: Tensor, projected: Tensor) -> Tensor:
-        """[attended | gelu(hidden)], where `projected` is [q | k | v | hidden].
+    def _heads(self, x: Tensor, shift: Tensor, scale: Tensor, rope: Tensor | None) -> Heads:
+        qkv = outputs(self.linear1, norm_and_modulate(x, shift, scale), first=0, num=3 * self.hidden_size)
+        q, k, v = split_heads(qkv, self.num_heads)
+        return self.q_norm(q, rope), self.k_norm(k, rope), v
 
-        Where no gradient is recorded the values have served, so they make room for what was attended, and the two
-        stand side by side without a copy of the widest buffer (measured: 5 % of the block's linear layers).
-        """
-        width = self.hidden_size
-        hidden = gelu(hidden)
-        if hidden.requires_grad or attended.requires_grad:
-            return torch.cat([attended, hidden], -1)
-        projected[..., 2 * width : 3 * width] = attended
-        return projected[..., 2 * width :]
-
-    def _modulate(self, x: Tensor, signals: Signals) -> tuple[Tensor, list[Tensor]]:
-        """Modulated tokens and the gates: of the whole stream, or of the visual and the text tokens."""
-        if signals.frames.shape[1] == 1:  # frames share one signal, which is the clip's own
-            shift, scale, gate = self.modulation(signals.clip)
-            return norm_and_modulate(x, shift, scale), [gate]
-        all_signals = self.modulation(torch.cat([signals.frames, signals.clip], 1))
-        shifts, scales, gates = ((signal[:, :-1], signal[:, -1:]) for signal in all_signals)
-        parts = zip(self._parts(x, signals), shifts, scales, strict=True)
-        return torch.cat([norm_and_modulate(*part) for part in parts], 1), list(gates)
-
-    def _parts(self, x: Tensor, signals: Signals) -> tuple[Tensor, Tensor]:
-        return x[:, : signals.num_visual], x[:, signals.num_visual :]
+    def _after(self, x: Tensor, attended: Tensor, *made: Tensor) -> Tensor:
+        """The stream with what the second layer makes of what was attended and of the feed-forward's hidden values."""
+        shift, scale, gate = made
+        modulated = norm_and_modulate(x, shift, scale)
+        hidden = outputs(self.linear1, modulated, first=3 * self.hidden_size, num=self.mlp_dim)
+        return add_gated(x, gate, self.linear2(torch.cat([attended, gelu(hidden)], -1)))
 
 
 class FinalLayer(nn.Module):
@@ -181,12 +212,60 @@ class FinalLayer(nn.Module):
     def __init__(self, hidden_size: int, patch_dim: int) -> None:
         super().__init__()
         self.linear = nn.Linear(hidden_size, patch_dim)
-        self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(hidden_size, 2 * hidden_size))
+        self.adaLN_modulation = Modulation(hidden_size, 2, layer="1")  # released: after a SiLU, which has no weights
 
-    def forward(self, x: Float[Tensor, "b n d"], signal: Float[Tensor, "b 1 d"]) -> Float[Tensor, "b n p"]:
+    def forward(
+        self, x: Float[Tensor, "b n d"], signal: Float[Tensor, "b 1 d"], *, chunk_tokens: int | None = None
+    ) -> Float[Tensor, "b n p"]:
         """Patches, channel outermost; `signal` is the clip's own, also where frames are held."""
-        shift, scale = few_rows(self.adaLN_modulation, signal).chunk(2, -1)
+        return by_pieces(self._patches, (x,), signals=self.adaLN_modulation(signal), chunk_tokens=chunk_tokens)
+
+    def _patches(self, x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
         return self.linear(norm_and_modulate(x, shift, scale))
+
+
+def attend_jointly(attention: Attention, parts: Sequence[Part], signals: Signals) -> Float[Tensor, "b s width"]:
+    """What each token of the joined parts attends to; their queries, keys and values are gone when it returns."""
+    make = _cat_heads if torch.is_grad_enabled() else partial(_fill_heads, chunk_tokens=signals.chunk_tokens)
+    return join_heads(attention(*make(parts), lengths=signals.lengths, grid=signals.grid))
+
+
+def _cat_heads(parts: Sequence[Part]) -> Heads:
+    heads = [part.heads(part.tokens, *part.signals, part.rope) for part in parts]
+    q, k, v = (torch.cat(each, 2) for each in zip(*heads, strict=True))
+    return q, k, v
+
+
+def _fill_heads(parts: Sequence[Part], *, chunk_tokens: int | None) -> Heads:
+    """Each piece's own are written to their place in one memory."""
+    room: Heads | None = None
+    start = 0
+    for part in parts:
+        shift, scale = part.signals
+        for tokens, runs in pieces(part.tokens.shape[1], shift.shape[1], chunk_tokens):
+            rope = None if part.rope is None else part.rope[tokens]
+            made = part.heads(part.tokens[:, tokens], shift[:, runs], scale[:, runs], rope)
+            room = room or _room(made[2], sum(each.tokens.shape[1] for each in parts))
+            for to, heads in zip(room, made, strict=True):
+                to[:, :, start + tokens.start : start + tokens.stop] = heads
+        start += part.tokens.shape[1]
+    assert room is not None
+    return room
+
+
+def _room(like: Float[Tensor, "b heads _ d"], num_tokens: int) -> Heads:
+    """Memory for queries, keys and values: on a CPU a head's tokens lie together, elsewhere a token's heads."""
+    b, heads, _, d = like.shape
+    if like.device.type == "cpu":
+        q, k, v = like.new_empty(3, b, heads, num_tokens, d)
+    else:
+        q, k, v = like.new_empty(3, b, num_tokens, heads, d).transpose(2, 3)
+    return q, k, v
+
+
+def joined(parts: Sequence[Float[Tensor, "b _ d"]]) -> Float[Tensor, "b s d"]:
+    """One part as it is, several one after the other."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts), 1)
 
 
 def gelu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

@@ -42,7 +42,8 @@ class Signals:
 
     frames: conditioning vectors of the visual tokens, one per latent frame or one (g = 1) for the whole clip;
     clip: those of the text tokens; rope: `ops.rope.rope_table` of visual then text tokens; grid: of the visual
-    tokens; lengths: valid tokens of each sample (visual and text), None when all are valid.
+    tokens; lengths: valid tokens of each sample (visual and text), None when all are valid; chunk_tokens: how many
+    tokens a block takes at a time where no gradient is recorded, None for all.
     """
 
     frames: Float[Tensor, "b g d"]
@@ -50,6 +51,7 @@ class Signals:
     rope: Complex[Tensor, "s half"]
     grid: Grid
     lengths: Sequence[int] | None
+    chunk_tokens: int | None
 
     @property
     def num_visual(self) -> int:

@@ -45,11 +45,11 @@ def initialise(model: Transformer, generator: torch.Generator) -> None:
 
 def _zero_layers(module: nn.Module) -> list[nn.Module]:
     if isinstance(module, Modulation):
-        return [module.linear]
+        return [module.get_submodule(module.layer)]
     if isinstance(module, RefinerBlock):
         return [module.adaLN_modulation[1]]
     if isinstance(module, FinalLayer):
-        return [module.linear, module.adaLN_modulation[1]]
+        return [module.linear]
     return []
 
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from muybridge.core.errors import invalid
 from muybridge.core.shapes import token_grid
 from muybridge.ops.patch import unpatchify
-from muybridge.ops.rope import rope_table
+from muybridge.ops.pieces import CHUNK_TOKENS
+from muybridge.ops.rope import RopeTables
 from muybridge.transformer.adapters import sibling_parts
 from muybridge.transformer.blocks import DoubleBlock, FinalLayer, SingleBlock, SplitDoubleBlock
 from muybridge.transformer.conditions import Conditions, Signals, check_conditions, valid_lengths
@@ -32,6 +33,8 @@ class Transformer(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
+        self.chunk_tokens: int | None = CHUNK_TOKENS  # at a time, where no gradient is recorded; None takes all
+        self._rope = RopeTables(config.rope_axes_dim, theta=config.rope_theta)
         width, heads, mlp_dim = config.hidden_size, config.num_heads, config.mlp_dim
         self.img_in = PatchEmbed(config.in_channels, width, config.patch_size)
         self.txt_in = TextRefiner(
@@ -90,9 +93,10 @@ class Transformer(nn.Module):
         for block in self.double_blocks:
             img, txt = block(img, txt, signals=signals)
         stream = torch.cat([img, txt], 1)
+        del img, txt  # a fifth of what the blocks hold
         for block in self.single_blocks:
             stream = block(stream, signals=signals)
-        patches = self.final_layer(stream[:, : signals.num_visual], clip)
+        patches = self.final_layer(stream[:, : signals.num_visual], clip, chunk_tokens=self.chunk_tokens)
         return unpatchify(patches, grid, patch_size=self.config.patch_size).to(latents.dtype)
 
     def _vectors(self, sigma: Tensor, conditions: Conditions) -> tuple[Tensor, Tensor, Tensor]:
@@ -151,13 +155,13 @@ class Transformer(nn.Module):
         self, frames: Tensor, clip: Tensor, *, grid: tuple[int, int, int], num_text: int, lengths: list[int] | None
     ) -> Signals:
         num_visual = math.prod(grid)
-        axes, theta = self.config.rope_axes_dim, self.config.rope_theta
         return Signals(
             frames=frames,
             clip=clip,
-            rope=rope_table(grid, axes, theta=theta, num_plain=num_text, device=frames.device),
+            rope=self._rope(grid, num_plain=num_text, device=frames.device),
             grid=grid,
             lengths=None if lengths is None else [num_visual + length for length in lengths],
+            chunk_tokens=self.chunk_tokens,
         )
 
     def _check(self, latents: Tensor, sigma: Tensor, conditions: Conditions) -> None:
