@@ -35,6 +35,11 @@ def decode_flops(config: VAEConfig, *, num_frames: int, height_px: int, width_px
     return total_flops(_decoder(config, grid)) + _mid_attention_flops(config.decoder_side(), latent_grid(grid))
 
 
+def convolution_flops(config: VAEConfig, *, pixels: Grid, is_encoder: bool) -> int:
+    """Those of convolutions and linear layers alone, in one direction."""
+    return total_flops((_encoder if is_encoder else _decoder)(config, pixels))
+
+
 def latent_grid(grid: Grid) -> Grid:
     """Latent frames, rows and columns of a grid of pixels."""
     return _reduced(grid, (TEMPORAL_RATIO, SPATIAL_RATIO, SPATIAL_RATIO))
