@@ -1,0 +1,264 @@
+"""Blocks that wait on the disk or the host and come to the device in turn, the next one while one computes.
+
+Applied from outside (DESIGN law 5): modules stay what they are, and the matrices in the blocks are away (on the meta
+device) until their block is called. Two lanes of memory take turns; a thread fills the one that is free. What is in the
+block at that moment is brought: fewer matrices where modulation is put away, and adapters were never away. A layer that
+is called by itself, outside its block, brings its own matrices.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from muybridge.acceleration.lanes import Lane, OnHost, Source, carrier_to
+from muybridge.core.errors import RunFailed
+from muybridge.ops.adapted import Adapted
+
+
+class Network(Protocol):
+    """A module that says what its blocks are, in the order in which they compute."""
+
+    def blocks(self) -> Iterator[nn.Module]:
+        """Its blocks."""
+        ...
+
+    def get_submodule(self, target: str) -> nn.Module:
+        """As every module."""
+        ...
+
+    def named_modules(self) -> Iterator[tuple[str, nn.Module]]:
+        """As every module."""
+        ...
+
+
+def is_streamed(tensor: Source | Tensor) -> bool:
+    """Whether a block's tensor is worth being away: matrices are; vectors, such as norms and biases, stay."""
+    return len(tensor.shape) > 1
+
+
+def stream_blocks(model: Network, sources: Iterable[tuple[str, Source]], *, device: torch.device) -> "BlockStream":
+    """Take these tensors of the model's blocks away and bring them to `device` whenever their block is called.
+
+    sources: by their names in the model's state dict; each is taken away, if it is not yet, before the next is asked
+    for. Errors of reading come out of the forward pass that needs the block; the next one tries again.
+    """
+    slots: dict[nn.Module, list[_Slot]] = defaultdict(list)
+    for key, source in sources:
+        path, _, name = key.rpartition(".")
+        module = _plain(model.get_submodule(path))
+        slots[module].append(_Slot(module, name, source))
+    return BlockStream(list(model.blocks()), slots, device=device)
+
+
+def host_sources(model: Network, *, device: torch.device) -> Iterator[tuple[str, Source]]:
+    """The matrices of the model's blocks as they are, for `stream_blocks`; pinned where `device` is an accelerator.
+
+    One of them at a time is in memory twice.
+    """
+    inside = {module for block in model.blocks() for module in block.modules()}
+    beside = {part for module in inside if isinstance(module, Adapted) for part in module.deltas.modules()}
+    for path, module in [(path, module) for path, module in model.named_modules() if module in inside - beside]:
+        for name, tensor in _own_tensors(module).items():
+            if is_streamed(tensor):
+                waiting = tensor.detach().cpu()
+                yield f"{path}.{name}", OnHost(waiting.pin_memory() if device.type == "cuda" else waiting)
+
+
+class BlockStream:
+    """The blocks of one network on their way; the network's own hooks call it. Made by `stream_blocks`.
+
+    One forward at a time: raises RunFailed where another thread computes a block. Nothing counts on a forward having
+    ended well: an interrupt may have cut it short anywhere.
+    """
+
+    def __init__(
+        self, blocks: Sequence[nn.Module], slots: Mapping[nn.Module, "list[_Slot]"], *, device: torch.device
+    ) -> None:
+        self._blocks, self._slots = blocks, slots
+        self._carrier: Any = carrier_to(device)
+        self._lanes: tuple[Lane, Lane] = (self._carrier.lane(), self._carrier.lane())
+        self._spare: Lane = self._carrier.lane()  # of a layer called by itself
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="blocks")
+        self._here: _Load | None = None
+        self._alone: _Load | None = None
+        self._ahead: _Ahead | None = None
+        self._turn = _Turn()
+        for index, block in enumerate(blocks):
+            block.register_forward_pre_hook(lambda *_, index=index: self._enter(index))
+            block.register_forward_hook(lambda *_: self._turn.end(), always_call=True)
+        for module in slots:
+            module.register_forward_pre_hook(lambda module, _: self._enter_alone(module))
+            module.register_forward_hook(lambda module, *_: self._leave_alone(module), always_call=True)
+
+    def release(self) -> None:
+        """Give the memory of the lanes back; the next forward takes it anew."""
+        self._turn.begin()
+        self._settle()
+        for load in filter(None, (self._here, self._alone)):
+            load.leave()
+        self._here = self._alone = self._ahead = None
+        self._carrier.settle()
+        for lane in (*self._lanes, self._spare):
+            lane.clear()
+        self._turn.end()
+
+    def _enter(self, index: int) -> None:
+        """Bring the block's tensors to their places, then start to read the next block's into the other lane."""
+        self._turn.begin()
+        wanted = self._slots_of(index)
+        if self._here is None or not self._here.serves(wanted):
+            self._here = self._arrived(wanted)
+        self._here.bind()
+        if self._ahead is None:
+            self._ahead = self._start(self._slots_of((index + 1) % len(self._blocks)))
+
+    def _arrived(self, wanted: "list[_Slot]") -> "_Load":
+        """What is wanted, in the lane that was free; the other is free now. Raises what the thread did."""
+        if self._ahead is not None and not self._ahead.serves(wanted):
+            self._settle()
+            self._ahead = None
+        if self._ahead is None:
+            self._ahead = self._start(wanted)
+        self._settle()
+        arrived, self._ahead = self._ahead.future, None
+        load = arrived.result()
+        self._carrier.arrive(load.arrival)
+        if self._here is not None:
+            self._here.leave()
+        return load
+
+    def _slots_of(self, index: int) -> "list[_Slot]":
+        """What the block holds now: its layers may have been exchanged since."""
+        return [slot for module in self._blocks[index].modules() for slot in self._slots.get(module, ())]
+
+    def _start(self, slots: "list[_Slot]") -> "_Ahead":
+        """Let the thread fill the lane that no block computes from."""
+        used = None if self._here is None else self._here.lane
+        lane = next(lane for lane in self._lanes if lane is not used)
+        return _Ahead(slots, self._reader.submit(self._fill, slots, lane, self._carrier.now()))
+
+    def _fill(self, slots: "list[_Slot]", lane: Lane, after: Any) -> "_Load":
+        """In the thread: the tensors in their lane, once the device's work so far, which may use it, is done."""
+        sources = [slot.source for slot in slots]
+        places = lane.arranged(sources)
+        return _Load(slots, places, lane, self._carrier.bring(sources, places, after=after))
+
+    def _settle(self) -> None:
+        """Wait for the thread; an interrupt here changes nothing."""
+        if self._ahead is not None:
+            wait([self._ahead.future])
+
+    def _enter_alone(self, module: nn.Module) -> None:
+        slots = [slot for slot in self._slots[module] if slot.is_away]
+        if not slots:
+            return
+        self._turn.begin()
+        if self._alone is not None:
+            self._alone.leave()
+        load = self._reader.submit(self._fill, slots, self._spare, self._carrier.now()).result()
+        self._carrier.arrive(load.arrival)
+        load.bind()
+        self._alone = load
+
+    def _leave_alone(self, module: nn.Module) -> None:
+        if self._alone is not None and self._alone.slots[0].module is module:
+            self._alone.leave()
+            self._alone = None
+            self._turn.end()
+
+
+class _Slot:
+    """A tensor's place in its module, and where the tensor waits. It leaves its place at once."""
+
+    def __init__(self, module: nn.Module, name: str, source: Source) -> None:
+        self.module, self.name, self.source = module, name, source
+        self._is_parameter = name in dict(module.named_parameters(recurse=False))
+        self._away = self._made(torch.empty(source.shape, dtype=source.dtype, device="meta"))
+        self.leave()
+
+    @property
+    def is_away(self) -> bool:
+        """Whether its tensor is not there."""
+        return getattr(self.module, self.name) is self._away
+
+    def bind(self, tensor: Tensor) -> None:
+        """Put the tensor in its place."""
+        setattr(self.module, self.name, self._made(tensor))
+
+    def leave(self) -> None:
+        """Leave shape and dtype in its place."""
+        setattr(self.module, self.name, self._away)
+
+    def _made(self, tensor: Tensor) -> Tensor:
+        return nn.Parameter(tensor, requires_grad=False) if self._is_parameter else tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Load:
+    """Tensors in a lane, by their slots, and when they arrive there."""
+
+    slots: list[_Slot]
+    tensors: list[Tensor]
+    lane: Lane
+    arrival: Any
+
+    def serves(self, wanted: list[_Slot]) -> bool:
+        """Whether all that is wanted is in it."""
+        return set(wanted) <= set(self.slots)
+
+    def bind(self) -> None:
+        """Put the tensors in their places."""
+        for slot, tensor in zip(self.slots, self.tensors, strict=True):
+            slot.bind(tensor)
+
+    def leave(self) -> None:
+        """Take them away again."""
+        for slot in self.slots:
+            slot.leave()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ahead:
+    """What the thread reads, or has read."""
+
+    slots: list[_Slot]
+    future: Future[_Load]
+
+    def serves(self, wanted: list[_Slot]) -> bool:
+        """Whether all that is wanted is on its way."""
+        return set(wanted) <= set(self.slots)
+
+
+class _Turn:
+    """One thread's at a time. It may begin again without having ended: an interrupt skips what ends it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """Raises RunFailed where another thread, still alive, has not ended its turn."""
+        own = threading.current_thread()
+        with self._lock:
+            if self._owner not in (None, own) and self._owner.is_alive():
+                raise RunFailed("a streamed transformer: another thread computes with it; let one request end first.")
+            self._owner = own
+
+    def end(self) -> None:
+        """Let others."""
+        self._owner = None
+
+
+def _plain(module: nn.Module) -> nn.Module:
+    """The layer itself, where adapters are beside it."""
+    return module.base if isinstance(module, Adapted) else module
+
+
+def _own_tensors(module: nn.Module) -> dict[str, Tensor]:
+    return {**dict(module.named_parameters(recurse=False)), **dict(module.named_buffers(recurse=False))}
