@@ -49,10 +49,10 @@ def random_release(path: Path, config: TransformerConfig) -> Path:
     header = encode_header(spans, {})
     part = path.with_suffix(".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    done = part.stat().st_size - len(header) if part.exists() else -1
+    done = part.stat().st_size if part.exists() else 0
     pool = torch.randn(POOL_VALUES, generator=torch.Generator().manual_seed(0))
-    with _Direct(part, 0 if done < 0 else _page(done + len(header))) as file:
-        if done < 0:
+    with _Direct(part, done // BUFFER_BYTES * BUFFER_BYTES) as file:
+        if file.position == 0:
             file.write(memoryview(header))
         for key, span in spans.items():
             skipped = max(0, file.position - len(header) - span.start)
@@ -98,10 +98,6 @@ class _Direct:
     def _flush(self, count: int, *, before: int = 0) -> None:
         start = self.position - before - self._used
         os.pwrite(self._handle, self._buffer[:count], start)
-
-
-def _page(position: int) -> int:
-    return position // BUFFER_BYTES * BUFFER_BYTES
 
 
 def _drawn(pool: Tensor, key: str, shape: tuple[int, ...]) -> Tensor:
