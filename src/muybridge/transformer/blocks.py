@@ -201,9 +201,9 @@ class SingleBlock(nn.Module):
     def _after(self, x: Tensor, attended: Tensor, *made: Tensor) -> Tensor:
         """The stream with what the second layer makes of what was attended and of the feed-forward's hidden values."""
         shift, scale, gate = made
-        modulated = norm_and_modulate(x, shift, scale)
-        hidden = outputs(self.linear1, modulated, first=3 * self.hidden_size, num=self.mlp_dim)
-        return add_gated(x, gate, self.linear2(torch.cat([attended, gelu(hidden)], -1)))
+        hidden = partial(outputs, self.linear1, first=3 * self.hidden_size, num=self.mlp_dim)
+        both = torch.cat([attended, gelu(hidden(norm_and_modulate(x, shift, scale)))], -1)
+        return add_gated(x, gate, self.linear2(both))
 
 
 class FinalLayer(nn.Module):
