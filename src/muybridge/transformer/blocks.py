@@ -95,14 +95,14 @@ class DoubleBlock(nn.Module):
         of_img, of_txt = self.img_mod(signals.frames), self.txt_mod(signals.clip)
         rope = signals.rope[: signals.num_visual]
         parts = (
-            Part(tokens=img, signals=of_img[:2], rope=rope, heads=partial(self._heads, "img")),
-            Part(tokens=txt, signals=of_txt[:2], rope=None, heads=partial(self._heads, "txt")),
+            Part(tokens=img, signals=of_img[:2], rope=rope, heads=partial(self.make_heads, "img")),
+            Part(tokens=txt, signals=of_txt[:2], rope=None, heads=partial(self.make_heads, "txt")),
         )
         attended = attend_jointly(self.attention, parts, signals)
         img_attended, txt_attended = attended.split([img.shape[1], txt.shape[1]], 1)
         chunk = signals.chunk_tokens
-        img = by_pieces(partial(self._after, "img"), (img, img_attended), signals=of_img[2:], chunk_tokens=chunk)
-        txt = by_pieces(partial(self._after, "txt"), (txt, txt_attended), signals=of_txt[2:], chunk_tokens=chunk)
+        img = by_pieces(partial(self.finish, "img"), (img, img_attended), signals=of_img[2:], chunk_tokens=chunk)
+        txt = by_pieces(partial(self.finish, "txt"), (txt, txt_attended), signals=of_txt[2:], chunk_tokens=chunk)
         return img, txt
 
     def _add_projection(self, stream: Stream, width: int) -> None:
@@ -111,13 +111,14 @@ class DoubleBlock(nn.Module):
     def _project(self, stream: Stream, x: Float[Tensor, "b s d"]) -> Heads:
         return split_heads(self.get_submodule(f"{stream}_attn_qkv")(x), self.num_heads)
 
-    def _heads(self, stream: Stream, x: Tensor, shift: Tensor, scale: Tensor, rope: Tensor | None) -> Heads:
+    def make_heads(self, stream: Stream, x: Tensor, shift: Tensor, scale: Tensor, rope: Tensor | None) -> Heads:
+        """Queries, keys and values of some tokens of a stream, whichever they are."""
         q, k, v = self._project(stream, norm_and_modulate(x, shift, scale))
         q_norm, k_norm = (self.get_submodule(f"{stream}_attn_{part}_norm") for part in "qk")
         return q_norm(q, rope), k_norm(k, rope), v
 
-    def _after(self, stream: Stream, x: Tensor, attended: Tensor, *made: Tensor) -> Tensor:
-        """The stream with what was attended, and then with what its feed-forward makes of that."""
+    def finish(self, stream: Stream, x: Tensor, attended: Tensor, *made: Tensor) -> Tensor:
+        """Some tokens of a stream with what they attended to, and then with what its feed-forward makes of that."""
         gate, shift, scale, mlp_gate = made
         x = add_gated(x, gate, self.get_submodule(f"{stream}_attn_proj")(attended.contiguous()))
         return add_gated(x, mlp_gate, self.get_submodule(f"{stream}_mlp")(norm_and_modulate(x, shift, scale)))
@@ -161,10 +162,12 @@ class SingleBlock(nn.Module):
         streams = self._streams(x, signals)
         if torch.is_grad_enabled():
             return self._at_once(streams, signals)
-        parts = [Part(tokens=tokens, signals=made[:2], rope=rope, heads=self._heads) for tokens, rope, made in streams]
+        parts = [
+            Part(tokens=tokens, signals=made[:2], rope=rope, heads=self.make_heads) for tokens, rope, made in streams
+        ]
         attended = attend_jointly(self.attention, parts, signals)
         changed = [
-            by_pieces(self._after, (tokens, own), signals=made, chunk_tokens=signals.chunk_tokens)
+            by_pieces(self.finish, (tokens, own), signals=made, chunk_tokens=signals.chunk_tokens)
             for (tokens, _, made), own in zip(
                 streams, attended.split([len(each[1]) for each in streams], 1), strict=True
             )
@@ -193,13 +196,14 @@ class SingleBlock(nn.Module):
         parts = zip(streams, change.split(lengths, 1), strict=True)
         return joined([add_gated(tokens, made[2], own) for (tokens, _, made), own in parts])
 
-    def _heads(self, x: Tensor, shift: Tensor, scale: Tensor, rope: Tensor | None) -> Heads:
+    def make_heads(self, x: Tensor, shift: Tensor, scale: Tensor, rope: Tensor | None) -> Heads:
+        """Queries, keys and values of some tokens, whichever they are."""
         qkv = outputs(self.linear1, norm_and_modulate(x, shift, scale), first=0, num=3 * self.hidden_size)
         q, k, v = split_heads(qkv, self.num_heads)
         return self.q_norm(q, rope), self.k_norm(k, rope), v
 
-    def _after(self, x: Tensor, attended: Tensor, *made: Tensor) -> Tensor:
-        """The stream with what the second layer makes of what was attended and of the feed-forward's hidden values."""
+    def finish(self, x: Tensor, attended: Tensor, *made: Tensor) -> Tensor:
+        """Some tokens with what the second layer makes of what was attended and of the feed-forward's hidden values."""
         shift, scale, gate = made
         hidden = partial(outputs, self.linear1, first=3 * self.hidden_size, num=self.mlp_dim)
         both = torch.cat([attended, gelu(hidden(norm_and_modulate(x, shift, scale)))], -1)
@@ -248,6 +252,7 @@ def _fill_heads(parts: Sequence[Part], *, chunk_tokens: int | None) -> Heads:
             room = room or _room(made[2], sum(each.tokens.shape[1] for each in parts))
             for to, heads in zip(room, made, strict=True):
                 to[:, :, start + tokens.start : start + tokens.stop] = heads
+            del made, heads  # or they would be there while the next piece is made
         start += part.tokens.shape[1]
     assert room is not None
     return room
