@@ -1,0 +1,74 @@
+"""What a user asks of a step cache: a quality to keep, or a speed to reach."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from muybridge.core.errors import invalid
+
+MIN_PSNR_DB, MAX_PSNR_DB = 15.0, 60.0  # below, another film; above, the rounding of pixels to 8 bits (59 dB)
+MIN_SPEED, MAX_SPEED = 1.0, 8.0  # convention: beyond 8, fewer steps are the better way
+
+_NUMBER = r"(\d{1,3}(?:\.\d{1,3})?)"
+_QUALITY = re.compile(rf"psnr>={_NUMBER}")
+_SPEED = re.compile(rf"(?:speed=)?{_NUMBER}x")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """`psnr`: at least so many dB against the film without a cache. `speed`: so many times fewer evaluations.
+
+    Raises InvalidInput where the value is out of range.
+    """
+
+    kind: Literal["psnr", "speed"]
+    value: float
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("psnr", "speed"):
+            raise invalid(f"budget {self.kind!r}", "is psnr or speed", "write psnr>=32 or speed=2x")
+        is_psnr = self.kind == "psnr"
+        low, high = (MIN_PSNR_DB, MAX_PSNR_DB) if is_psnr else (MIN_SPEED, MAX_SPEED)
+        if not low <= self.value <= high:
+            example = "quality psnr>=32" if is_psnr else "speed 2x"
+            raise invalid(str(self), f"must lie from {low:g} to {high:g}", f"use {example}")
+
+    def __str__(self) -> str:
+        return f"psnr>={self.value:g}" if self.kind == "psnr" else f"speed={self.value:g}x"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`psnr>=32` or `speed=2x`, as `str` writes them; raises InvalidInput on anything else."""
+        word = text.strip() if isinstance(text, str) else ""
+        if found := _QUALITY.fullmatch(word):
+            return cls(kind="psnr", value=float(found[1]))
+        if found := _SPEED.fullmatch(word):
+            return cls(kind="speed", value=float(found[1]))
+        raise invalid(f"budget {text!r}", "is neither a quality nor a speed", "write psnr>=32 or speed=2x")
+
+    @classmethod
+    def of(cls, *, quality: str | None = None, speed: str | None = None) -> Self | None:
+        """The budget of the two options, at most one of which is given: quality "psnr>=32", speed "2x"; None for none.
+
+        Raises InvalidInput.
+        """
+        if quality is not None and speed is not None:
+            rule = "one follows from the other, so only one can be asked for"
+            raise invalid(f"quality={quality} and speed={speed}", rule, "leave one out")
+        if quality is not None:
+            return cls._read("quality", quality, kind="psnr", example="psnr>=32")
+        if speed is not None:
+            return cls._read("speed", speed, kind="speed", example="2x")
+        return None
+
+    @classmethod
+    def _read(cls, name: str, text: str, *, kind: str, example: str) -> Self:
+        try:
+            found = cls.parse(text)
+        except ValueError as error:
+            if isinstance(text, str) and (_QUALITY.fullmatch(text.strip()) or _SPEED.fullmatch(text.strip())):
+                raise
+            raise invalid(f"{name}={text!r}", f"is written like {example}", f"use {example}") from error
+        if found.kind != kind:
+            raise invalid(f"{name}={text!r}", f"is written like {example}", f"use {example}")
+        return found

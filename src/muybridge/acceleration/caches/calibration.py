@@ -1,0 +1,89 @@
+"""What is measured of a model once, so that surprises on the way tell of errors in the finished film.
+
+`python benchmarks/caches.py --calibrate` measures it and writes the file that is read here.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from jaxtyping import Float
+from torch import Tensor
+
+from muybridge.acceleration.caches.evaluations import Evaluation
+from muybridge.core import config
+from muybridge.core.errors import WeightsError
+
+_FOLDER = Path(__file__).parent / "calibrations"
+PEAK_TO_PEAK = 2.0  # of pixels in [-1, 1]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Calibration:
+    """How a model's velocities surprise, and what of it is seen.
+
+    channel_gains: squared pixel error for a squared error of 1 in a latent channel, of the VAE alone.
+    levels: falling values of sigma at which the next two are known; between them their logarithms are interpolated.
+    roughness: root mean square surprise, in pixels, of a velocity predicted over a distance of 1 in sigma; it goes with
+    the power `exponent` of the distance. carries: the share of a corrected gap's squared correction that is left as
+    squared error in the finished film. origin: what was measured, when, at which commit.
+    """
+
+    channel_gains: tuple[float, ...]
+    levels: tuple[float, ...]
+    roughness: tuple[float, ...]
+    exponent: float
+    carries: tuple[float, ...]
+    origin: str
+
+    def __post_init__(self) -> None:
+        assert len(self.levels) == len(self.roughness) == len(self.carries) > 1, "one of each at every level"
+
+    def in_pixels(self, latents: Float[Tensor, "c t h w"]) -> float:
+        """Mean squared pixel error for this error in latents; waits for the device."""
+        gains = latents.new_tensor(self.channel_gains)
+        return float((latents.square().mean((1, 2, 3)) * gains).sum())
+
+    def surprise(self, start: Evaluation, end: Evaluation) -> float:
+        """Expected mean square, in pixels, of the surprise at `end` when the velocity was last known at `start`."""
+        distance = max(start.sigma - end.sigma, 1e-6)  # evaluations of one level surprise by their rounding alone
+        return (self._at(self.roughness, end.sigma) * distance**self.exponent) ** 2
+
+    def carry(self, end: Evaluation) -> float:
+        """What a squared correction at `end` is to be multiplied with."""
+        return self._at(self.carries, end.sigma)
+
+    def _at(self, values: Sequence[float], sigma: float) -> float:
+        """Interpolated in logarithms."""
+        levels = self.levels
+        index = next((i for i, level in enumerate(levels[1:-1]) if sigma >= level), len(levels) - 2)
+        high, low = levels[index], levels[index + 1]
+        share = min(max((high - sigma) / (high - low), 0.0), 1.0)
+        return math.exp((1 - share) * math.log(values[index]) + share * math.log(values[index + 1]))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The calibration in a JSON file; raises WeightsError where it is none."""
+        try:
+            return config.from_dict(cls, json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise WeightsError(f"{path}: is no calibration ({error}); measure it again.") from None
+
+
+def calibration_of(model: str) -> Calibration | None:
+    """That of a model by its catalogue name; None where it has not been measured."""
+    path = _FOLDER / f"{model}.json"
+    return Calibration.read(path) if path.is_file() else None
+
+
+def psnr_db(mean_square: float) -> float:
+    """PSNR of pixels in [-1, 1] with that mean squared error; infinite without any."""
+    return math.inf if mean_square <= 0 else 10 * math.log10(PEAK_TO_PEAK**2 / mean_square)
+
+
+def mean_square(psnr: float) -> float:
+    """The inverse of `psnr_db`."""
+    return PEAK_TO_PEAK**2 / 10 ** (psnr / 10)

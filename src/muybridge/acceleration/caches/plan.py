@@ -1,0 +1,42 @@
+"""Which evaluations to compute: the placement of every number of them that costs the least expected error."""
+
+from collections.abc import Callable
+
+MAX_DISTANCE = 8  # evaluations from one computed to the next; convention: beyond, nothing known is of use
+
+Cost = Callable[[int, int], float]  # expected squared error of the finished film from the gap between two evaluations
+
+
+class Placements:
+    """The best ways on, from any computed evaluation, with any number of further ones; the last is always computed."""
+
+    def __init__(self, num_evaluations: int, cost: Cost) -> None:
+        """Takes num_evaluations^2 * MAX_DISTANCE elementary steps: once a run, some milliseconds."""
+        last = num_evaluations - 1
+        self._last = last
+        self._best: list[dict[int, tuple[float, int]]] = [{last: (0.0, last)}]  # by further evaluations, then by start
+        costs = {
+            (start, end): cost(start, end)
+            for start in range(last)
+            for end in range(start + 1, min(start + MAX_DISTANCE, last) + 1)
+        }
+        for _ in range(last):
+            before, row = self._best[-1], {}
+            for (start, end), own in costs.items():
+                if end in before:
+                    row[start] = min(row.get(start, (float("inf"), end)), (own + before[end][0], end))
+            self._best.append(row)
+
+    def error(self, start: int, num_further: int) -> float:
+        """The least expected squared error from `start` to the end; infinite where so few cannot get there."""
+        return self._best[num_further].get(start, (float("inf"), start))[0]
+
+    def next(self, start: int, num_further: int) -> int:
+        """The evaluation to compute after `start` when `num_further` are left, the last one among them."""
+        possible = (num for num in range(num_further, self._last + 1) if start in self._best[num])
+        return self._best[next(possible)][start][1]
+
+    def fewest(self, start: int, allowed: float) -> int:
+        """The fewest further evaluations whose expected squared error is within `allowed`."""
+        needed = self._last - start
+        return next((num for num in range(needed) if self.error(start, num) <= allowed), needed)
