@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from muybridge.acceleration.lanes import Lane, OnHost, Source, carrier_to
 from muybridge.core.errors import RunFailed
 from muybridge.ops.adapted import Adapted
+
+S = TypeVar("S", bound=Source)
 
 
 class Network(Protocol):
@@ -40,6 +42,13 @@ class Network(Protocol):
 def is_streamed(tensor: Source | Tensor) -> bool:
     """Whether a block's tensor is worth being away: matrices are; vectors, such as norms and biases, stay."""
     return len(tensor.shape) > 1
+
+
+def streamed(model: Network, tensors: Mapping[str, S]) -> dict[str, S]:
+    """Those of a model's tensors, by their names in its state dict, that are in blocks and worth being away."""
+    blocks = set(model.blocks())
+    prefixes = tuple(f"{path}." for path, module in model.named_modules() if module in blocks)
+    return {name: tensor for name, tensor in tensors.items() if is_streamed(tensor) and name.startswith(prefixes)}
 
 
 def stream_blocks(model: Network, sources: Iterable[tuple[str, Source]], *, device: torch.device) -> "BlockStream":

@@ -14,7 +14,7 @@ from muybridge.vae import VAEConfig, VideoVAE
 from muybridge.weights.files import Component, open_checkpoint
 from muybridge.weights.layouts import Entries
 from muybridge.weights.recognise import Config, recognise
-from muybridge.weights.stored import cast
+from muybridge.weights.stored import StoredTensor, cast
 
 M = TypeVar("M", bound=nn.Module)
 _LOG = logging.getLogger(__name__)
@@ -56,14 +56,38 @@ def load_model(
     verify: bool = True,
 ) -> nn.Module:
     """Whichever network of this kind is in a file or folder, also HunyuanVideo-1.5's VAE; as `load_transformer`."""
+    model, entries = open_model(path, kind=kind, dtype=dtype, config=config, key=key, verify=verify)
+    state = {name: entry.read() for name, entry in entries.items()}
+    model.load_state_dict(state, strict=True, assign=True)
+    return model
+
+
+def open_transformer(
+    path: str | Path, *, dtype: torch.dtype | None = None, verify: bool = True
+) -> tuple[Transformer, dict[str, StoredTensor]]:
+    """As `open_model`, for what brings a transformer's weights to it otherwise than all at once."""
+    model, entries = open_model(path, kind="transformer", dtype=dtype, verify=verify)
+    return _checked(Transformer, model, path), entries
+
+
+def open_model(
+    path: str | Path,
+    *,
+    kind: Component,
+    dtype: torch.dtype | None = None,
+    config: Config | None = None,
+    key: str = "module",
+    verify: bool = True,
+) -> tuple[nn.Module, dict[str, StoredTensor]]:
+    """The network on the meta device, and what to read into it by the names of its state dict; as `load_transformer`.
+
+    Nothing is read yet. The network is in eval mode, its parameters frozen; assigning to them keeps that.
+    """
     checkpoint = open_checkpoint(path, component=kind, key=key, verify=verify)
     found = recognise(checkpoint, kind=kind, config=config)
-    entries = found.entries
-    dtype = dtype or _commonest_dtype(entries, checkpoint.path)
-    model = found.network.on_meta(found.config)
-    state = {name: cast(entry, dtype).read() for name, entry in entries.items()}
-    model.load_state_dict(state, strict=True, assign=True)
-    return model.requires_grad_(False).eval()
+    dtype = dtype or _commonest_dtype(found.entries, checkpoint.path)
+    entries = {name: cast(entry, dtype) for name, entry in found.entries.items()}
+    return found.network.on_meta(found.config).requires_grad_(False).eval(), entries
 
 
 def _checked(cls: type[M], model: nn.Module, path: str | Path) -> M:
