@@ -57,3 +57,12 @@ def test_wrong_words_are_one_line(run, folder):
     for words in (["data"], ["nowhere", "--dry-run"], *(["data", "--dry-run", *text.split()] for text in wrong)):
         outcome = run("encode", *words)
         assert outcome.code == 2 and outcome.err.count("\n") == 1
+
+
+def test_nothing_to_encode_writes_nothing_and_fails(run, folder, model, monkeypatch):
+    monkeypatch.setenv("MUYBRIDGE_CACHE", str(folder / "cache"))
+    (folder / "clips").mkdir()
+    (folder / "clips" / "notes.pdf").touch()
+    words = ("encode", "clips", "--out", "out", "--vae", f"{model}/vae", "--text", "words", *SMALL)
+    outcome = run(*words)
+    assert outcome.code == 1 and "none of 1 inputs can be used" in outcome.err and not (folder / "out").exists()

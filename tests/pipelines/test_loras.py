@@ -43,7 +43,7 @@ def test_a_word_says_file_weight_blocks_and_steps(text: str, use: LoraUse):
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "a:", "a:--1", "a:1e9", "a@", "a@x y", "a@double_blocks.9-0", "a#", "a#0", "a#5-2", "a#x"]
+    "text", ["", " ", "a:", "a:--1", "a:1e9", "a@", "a@x y", "a@double_blocks.9-0", "a#", "a#0", "a#5-2", "a#x", "a:x"]
 )
 def test_a_word_that_means_nothing_is_refused(text: str):
     with pytest.raises(InvalidInput):
@@ -94,6 +94,8 @@ def test_what_cannot_act_is_refused_before_the_work(tmp_path: Path):
     path = lora_file(tmp_path, pipe)
     for word, error, message in (
         ("nowhere.safetensors", InvalidInput, "no such file"),
+        ("nowhere:x", InvalidInput, "'x' is no weight"),
+        (str(tmp_path), InvalidInput, "is a folder; name the file in it"),
         (path + "@double_blocks.40", InvalidInput, "is no module"),
         (path + "#4", InvalidInput, "takes 3 steps"),
     ):

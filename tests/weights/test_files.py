@@ -1,7 +1,10 @@
 """Any checkpoint opens as one lazy mapping; everything else is refused with the file and the remedy."""
 
 import json
+import os
 import pickle
+import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,8 @@ from safetensors.torch import save_file
 
 from muybridge.core.errors import WeightsError
 from muybridge.weights.files import open_checkpoint
-from tests.weights.small import flip_bit
+from muybridge.weights.recognise import recognise
+from tests.weights.small import flip_bit, small_transformer
 
 STATE = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.ones(2)}
 
@@ -118,7 +122,7 @@ def test_an_index_and_its_shards_agree_on_every_key(tmp_path: Path):
     with pytest.raises(WeightsError, match="lacks 'extra'"):
         open_checkpoint(index)
     change_index(index, extra="part-9.safetensors")
-    with pytest.raises(WeightsError, match="part-9.safetensors: this shard .* is missing"):
+    with pytest.raises(WeightsError, match="its shard 'part-9.safetensors' is missing"):
         open_checkpoint(index)
 
 
@@ -198,8 +202,8 @@ def test_a_pickle_named_safetensors_is_refused(tmp_path: Path):
 
 FOREIGN = {
     "empty": (b"", "is empty"),
-    "short": (b"abc", "neither"),
-    "prose": (b"The weights are attached to this mail. Enjoy! " * 9, "neither"),
+    "short": (b"abc", "is a text"),
+    "prose": (b"The weights are attached to this mail. Enjoy! " * 9, "is a text"),
     "git lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "git lfs pull"),
     "web page": (b"<!DOCTYPE html><html>", "web page"),
     "settings": (b'{"hidden_size": 3072}', "weight_map"),
@@ -249,3 +253,54 @@ def test_the_released_tree_opens_by_component(tmp_path: Path):
 def test_an_unreadable_file_is_refused_in_one_line(tmp_path: Path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     refused(tmp_path / "loop")
+
+
+@pytest.mark.parametrize(("start", "what"), [
+    (b"\x89PNG\r\n\x1a\n", "a PNG picture"), (b"\xff\xd8\xff\xe0\0\x10JFIF", "a JPEG picture"), (b"%PDF-1.7\n", "a PDF"),
+    (b"RIFF\x10\0\0\0WEBPVP8 ", "a WebP picture"), (b"\0\0\0\x20ftypisom", "a film"), (b"\x1f\x8b\x08", "a gzip archive"),
+    (b"Dear reader, these are no weights.\n", "a text"), (b"<!DOCTYPE html>", "a web page"),
+])  # fmt: skip
+@pytest.mark.parametrize("name", ["model.safetensors", "model.pt"])
+def test_what_is_no_weights_is_told_by_its_content(start: bytes, what: str, name: str, tmp_path: Path):
+    path = tmp_path / name
+    path.write_bytes(start + bytes(100) * (what != "a text"))
+    with pytest.raises(WeightsError, match=f"is {what}, not weights"):
+        open_checkpoint(path)
+
+
+def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path):
+    os.mkfifo(tmp_path / "model.safetensors")
+    with pytest.raises(WeightsError, match="is a pipe, a device or a folder, not a file"):
+        open_checkpoint(tmp_path / "model.safetensors")
+
+
+def test_an_archive_that_is_cut_says_so(tmp_path: Path):
+    path = tmp_path / "model.pt"
+    torch.save({"a": torch.ones(1000)}, path)
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(WeightsError, match="the beginning of a PyTorch archive and not its end, so it is truncated"):
+        open_checkpoint(path)
+
+
+@pytest.mark.parametrize(("method", "twice", "fault"), [
+    (zipfile.ZIP_DEFLATED, False, "is compressed, which torch.save never does"),
+    (zipfile.ZIP_STORED, True, "names a member twice"),
+])  # fmt: skip
+def test_an_archive_takes_the_room_that_it_says(method: int, twice: bool, fault: str, tmp_path: Path):
+    whole, path = tmp_path / "whole.pt", tmp_path / "model.pt"
+    torch.save({"a": torch.zeros(1000)}, whole)
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w", method) as target, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the same name twice
+        for info in source.infolist() * (1 + twice):
+            target.writestr(info.filename, source.read(info))
+    with pytest.raises(WeightsError, match=fault):
+        open_checkpoint(path)
+
+
+def test_a_key_cannot_break_the_line_or_flood_it(tmp_path: Path):
+    path = tmp_path / "model.safetensors"
+    save_file({**small_transformer().state_dict(), "a\n\x1b[2J" + "x" * 100_000: torch.ones(1)}, path)
+    (tmp_path / "config.json").write_text('{"rope_axes_dim": [4, 6, 6]}')
+    with pytest.raises(WeightsError) as caught:
+        recognise(open_checkpoint(path))
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 1000 and r"a\n\x1b[2J" in str(caught.value)

@@ -117,7 +117,7 @@ def command(
             rooms.open_source(data, buckets=buckets), config, probes=probes,
             on_progress=lambda done, total: bars.show("looking", done, total, {}),
         )  # fmt: skip
-    if dry_run or out is None:
+    if dry_run or out is None or planned.report.num_taken == 0:
         _print(planned.report, None, is_json=is_json)
         _check_any(planned.report, data)
         return

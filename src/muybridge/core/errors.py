@@ -1,5 +1,10 @@
 """The error tree. Every error a user can cause names what was given, the rule, and the remedy, in one line."""
 
+import re
+
+_MAX_CHARACTERS = 1200  # of a message: a path of some folders, a key, shapes
+_LONG_QUOTE = re.compile(r"""(['"])([^'"]{160})[^'"]{40,}\1""")
+
 
 class MuybridgeError(Exception):
     """Base of all our errors; `exit_code` is what the command line returns for it."""
@@ -14,7 +19,15 @@ class InvalidInput(MuybridgeError, ValueError):
 
 
 class WeightsError(InvalidInput):
-    """A checkpoint is damaged, unsafe, or not what the model needs; names the file and the key."""
+    """A checkpoint is damaged, unsafe, or not what the model needs; names the file and the key.
+
+    What a file calls its keys may be long, break lines or steer a terminal: here it is shortened and made printable.
+    """
+
+    def __init__(self, message: str) -> None:
+        shown = "".join(each if each.isprintable() else repr(each)[1:-1] for each in message)
+        shown = _LONG_QUOTE.sub(r"\1\2...\1", shown)
+        super().__init__(shown if len(shown) <= _MAX_CHARACTERS else f"{shown[:_MAX_CHARACTERS]} ... {shown[-200:]}")
 
 
 class MediaError(InvalidInput):

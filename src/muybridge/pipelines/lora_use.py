@@ -13,7 +13,7 @@ MAX_WEIGHT = 100.0  # convention: useful weights lie within 2
 SYNTAX = "FILE[:WEIGHT][@BLOCKS][#STEPS]"
 _EXAMPLE = "write it like style.safetensors:0.8@double_blocks.0-9,single#1-10"
 _WORD = re.compile(
-    r"(?P<file>.+?)(?::(?P<weight>[-+.\deE]*))?(?:@(?P<blocks>[^@#]*))?(?:#(?P<steps>[^#]*))?", re.DOTALL
+    r"(?P<file>.+?)(?::(?P<weight>[^:@#/\\]*))?(?:@(?P<blocks>[^@#]*))?(?:#(?P<steps>[^#]*))?", re.DOTALL
 )
 _STEPS = re.compile(r"(?P<first>\d{1,4})(?P<range>-(?P<last>\d{1,4})?)?")
 

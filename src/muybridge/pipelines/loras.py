@@ -26,6 +26,8 @@ class LoraShelf:
         Raises InvalidInput where there is no such file, or it is not the one that the hash says.
         """
         path = Path(use.file).expanduser().absolute()
+        if path.is_dir():
+            raise invalid(f"lora {use.file}", "is a folder", "name the file in it, such as adapter_model.safetensors")
         if not path.is_file():
             raise invalid(f"lora {use.file}", "no such file", f"check the path, or write {SYNTAX}")
         digest = self._digest(path)

@@ -21,11 +21,21 @@ from muybridge.weights.stored import MappedTensors, StoredTensor
 
 Component = Literal["transformer", "vae"]
 _INDEX_MAX_BYTES = 100_000_000
-_FOREIGN = {  # what else people point a loader at, by its first bytes
-    b"version https://git-lfs": "is a Git LFS pointer, not the weights; run `git lfs pull`",
-    b"<!DOCTYPE": "is a web page, not weights; download the file itself",
-    b"<html": "is a web page, not weights; download the file itself",
-}
+_FOREIGN = (  # what else people point a loader at: from which byte on, which bytes, what it is and what to do
+    (0, b"version https://git-lfs", "is a Git LFS pointer, not the weights; run `git lfs pull`"),
+    (0, b"<!DOCTYPE", "is a web page, not weights; download the file itself"),
+    (0, b"<html", "is a web page, not weights; download the file itself"),
+    (0, b"\x89PNG", "is a PNG picture, not weights; give the weights themselves"),
+    (0, b"\xff\xd8\xff", "is a JPEG picture, not weights; give the weights themselves"),
+    (0, b"GIF8", "is a GIF picture, not weights; give the weights themselves"),
+    (8, b"WEBP", "is a WebP picture, not weights; give the weights themselves"),
+    (4, b"ftyp", "is a film, not weights; give the weights themselves"),
+    (0, b"%PDF", "is a PDF, not weights; give the weights themselves"),
+    (0, b"\x1f\x8b", "is a gzip archive, not weights; unpack it"),
+    (0, b"7z\xbc\xaf", "is a 7z archive, not weights; unpack it"),
+    (0, b"\x93NUMPY", "is a NumPy array, not weights; save them as safetensors"),
+)
+_START_BYTES = 64
 
 
 def open_checkpoint(
@@ -54,6 +64,8 @@ def _open(given: Path, *, component: Kind | None, key: str) -> Checkpoint:
     found = component_path(given, component)
     folder = found if found.is_dir() else found.parent
     file = weight_file(found, key) if found.is_dir() else found
+    if not file.is_file():
+        raise WeightsError(f"{file}: is a pipe, a device or a folder, not a file; give the weights themselves.")
     config = _config_beside(folder)
     if _is_index(file):
         return replace(_open_sharded(file), config=config)
@@ -64,22 +76,24 @@ def _open(given: Path, *, component: Kind | None, key: str) -> Checkpoint:
 def _is_index(file: Path) -> bool:
     """Whether a file is JSON, which holds no zero byte; the length before a safetensors header always does."""
     with file.open("rb") as stream:
-        start = stream.read(64)
+        start = stream.read(_START_BYTES)
     return b"\0" not in start[:8] and start.lstrip().startswith(b"{")
 
 
 def _open_file(file: Path, *, key: str) -> Checkpoint:
     with file.open("rb") as stream:
-        start = stream.read(32)
+        start = stream.read(_START_BYTES)
     if not start:
         raise WeightsError(f"{file}: is empty; download it again.")
     if pickles.is_pickle(start):
         return _open_pickle(file, key=key)
     if start.startswith(gguf_header.MAGIC):
         return open_gguf(file)
-    for magic, explanation in _FOREIGN.items():
-        if start.startswith(magic):
+    for place, magic, explanation in _FOREIGN:
+        if start[place:].startswith(magic):
             raise WeightsError(f"{file}: {explanation}.")
+    if start.isascii() and start.decode().replace("\n", " ").replace("\t", " ").isprintable():
+        raise WeightsError(f"{file}: is a text, not weights; give the weights themselves.")
     if start[8:9] != b"{" and file.suffix != ".safetensors":
         raise WeightsError(f"{file}: neither safetensors, GGUF nor a PyTorch file; give one of these.")
     return _open_safetensors(file)
@@ -159,7 +173,7 @@ def _weight_map(index: Path) -> dict[str, str]:
 def _shard_path(index: Path, name: str) -> Path:
     file = index.parent / name
     if not file.is_file():
-        raise WeightsError(f"{file}: this shard of {index.name} is missing; download it.")
+        raise WeightsError(f"{index}: its shard {name!r} is missing; download it.")
     if _is_index(file):
         raise WeightsError(f"{file}: a shard of {index.name} is JSON, not weights; download it again.")
     return file

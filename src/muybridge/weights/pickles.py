@@ -30,6 +30,8 @@ def read_pickle(path: Path, *, key: str) -> dict[str, Tensor]:
     """
     with path.open("rb") as file:
         is_zip = file.read(4) == ZIP_MAGIC
+    if is_zip:
+        _check_members(path)
     try:
         with warnings.catch_warnings():  # of protocols that torch has not tested: it refuses or it reads
             warnings.simplefilter("ignore")
@@ -62,6 +64,21 @@ def verify(path: Path, *, on_bytes: OnBytes | None = None) -> None:
     except (zipfile.BadZipFile, EOFError, ValueError, OSError, NotImplementedError) as error:
         fault = f"does not match its checksums ({_one_line(str(error))})"
         raise WeightsError(f"{path}: the archive {fault}; download it again.") from None
+
+
+def _check_members(path: Path) -> None:
+    """Raises WeightsError unless the archive is whole and of members that take the room in the file that they say."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, EOFError, ValueError, OSError, NotImplementedError):
+        rule = "has the beginning of a PyTorch archive and not its end, so it is truncated or damaged"
+        raise WeightsError(f"{path}: {rule}; download it again.") from None
+    if len({member.filename for member in members}) < len(members):
+        raise WeightsError(f"{path}: its archive names a member twice; download it again.")
+    packed = [member.filename for member in members if member.compress_type != zipfile.ZIP_STORED]
+    if packed:
+        raise WeightsError(f"{path}: {packed[0]!r} in it is compressed, which torch.save never does; save it again.")
 
 
 def _read_through(archive: zipfile.ZipFile, member: zipfile.ZipInfo, on_bytes: OnBytes | None) -> None:

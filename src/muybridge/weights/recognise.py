@@ -131,7 +131,7 @@ def _shapes(network: Network, config: Config, path: Path, *, num_keys: int) -> M
         raise WeightsError(f"{path}: {rule}; use a complete checkpoint with its own config.")
     try:
         return network.shapes(config)
-    except RuntimeError:  # torch's, of sizes that overflow
+    except (RuntimeError, TypeError):  # torch's, of sizes that overflow
         raise WeightsError(f"{path}: its config asks for tensors beyond any memory; use its own config.") from None
 
 
