@@ -107,9 +107,11 @@ def test_every_valid_token_is_read():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("lengths", [(7, 4), (3, 16), (5, 5)])
 @pytest.mark.parametrize("per_frame", [False, True])
-def test_a_batch_is_its_samples_bit_for_bit(dtype, lengths, per_frame):
+@pytest.mark.parametrize("chunk_tokens", [None, 64])
+def test_a_batch_is_its_samples_bit_for_bit(dtype, lengths, per_frame, chunk_tokens):
     """Also without the padding, and at 150 visual tokens, where bfloat16 attention runs in blocks."""
     model, given = network().to(dtype), conditions(lengths, padded_to=16)
+    model.chunk_tokens = chunk_tokens
     x, sigma = latents(grid=(3, 10, 20)), torch.tensor([[0.0, 0.5, 0.9], [0.25, 0.0, 0.1]]) if per_frame else SIGMA
     batch = model(x, sigma, given)
     for i in range(2):
@@ -203,6 +205,17 @@ def test_recording_the_gradient_never_changes_the_output():
     recorded = model(latents(), SIGMA, conditions())
     with torch.inference_mode():
         assert error(model(latents(), SIGMA, conditions()), recorded.detach()) < TOLERANCE
+
+
+@pytest.mark.parametrize("chunk_tokens", [None, 50, 17])
+@pytest.mark.parametrize("per_frame", [False, True])
+def test_pieces_never_change_the_output(chunk_tokens, per_frame):
+    model, x = network(), latents(grid=(3, 10, 20))
+    sigma = torch.tensor([[0.0, 0.5, 0.9], [0.25, 0.0, 0.1]]) if per_frame else SIGMA
+    with torch.enable_grad():
+        expected = model(x, sigma, conditions()).detach()
+    model.chunk_tokens = chunk_tokens
+    assert error(model(x, sigma, conditions()), expected) < TOLERANCE
 
 
 def test_a_block_leaves_its_inputs_alone():

@@ -6,6 +6,7 @@ import torch
 
 from muybridge.core.counting import Layer, attention_flops, total_flops, total_parameters
 from muybridge.ops.pieces import CHUNK_TOKENS
+from muybridge.ops.rope import MIN_PLAIN
 from muybridge.ops.rows import MIN_ROWS
 from muybridge.transformer.adapters import sibling_parts
 from muybridge.transformer.config import TransformerConfig
@@ -43,15 +44,18 @@ def activation_bytes(
 
     chunk_tokens: as `Transformer.chunk_tokens`.
     """
-    width, tokens = config.hidden_size, num_visual_tokens + max(num_text_tokens, MIN_ROWS)
-    chunk = tokens if chunk_tokens is None else min(tokens, chunk_tokens)
-    held = (
+    tokens, ratio = num_visual_tokens + max(num_text_tokens, MIN_ROWS), config.mlp_ratio
+    num_pieces = 1 if chunk_tokens is None else -(-tokens // chunk_tokens)
+    piece, is_whole = tokens / num_pieces, num_pieces == 1
+    projected = 9.4 if value_bytes < 4 else 6  # widths of a piece whose queries are normed, in float32 (measured)
+    hidden = 2 * ratio + 1 if config.num_single_blocks else ratio + 3  # in a single block it is put beside the attended
+    stages = (
         5 * tokens,  # attention: the stream, queries, keys, values, and what was attended
-        4 * tokens + 10 * chunk,  # the stream and the same three, while a chunk is projected
-        3 * tokens + chunk * (2 + config.mlp_ratio),  # the stream, what was attended, the result, and a chunk's MLP
+        (1 if is_whole else 4) * tokens + projected * piece,  # the stream and, after the first piece, the same three
+        (2 if is_whole else 3) * tokens + hidden * piece,  # the stream, what was attended and the result
     )
-    rope = 8 * tokens * config.head_dim // 2
-    return int(batch_size * max(held) * width * value_bytes) + rope
+    rope = (num_visual_tokens + MIN_PLAIN) * config.head_dim * 4
+    return int(batch_size * max(stages) * config.hidden_size * value_bytes) + rope
 
 
 def forward_flops(
