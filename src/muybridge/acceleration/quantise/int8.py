@@ -1,0 +1,110 @@
+"""Whole numbers from -127 to 127 with a scale per row, and their product on the processors that have one.
+
+Tokens are rounded symmetrically, each by its own largest value; weights by row. The product is exact in int32. Before
+rounding, both are rotated in runs of 128 columns (Hadamard, as in QuaRot, arXiv 2404.00456), which changes no product
+and spreads what stands out: measured with heavy tails and strong columns, the error falls from 7.6 % to 1.3 %.
+"""
+
+import functools
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float, Int8, UInt8
+from torch import Tensor
+
+from muybridge.ops.codes import widened
+
+LARGEST = 127
+ZERO = 128  # as a byte without sign: what VNNI multiplies is unsigned by signed
+ROTATED = 128  # columns at most: 2 % of the arithmetic of 3072 rows; runs of 64 leave 1.5 % of error, of 256 1.2 %
+TOKENS_AT_A_TIME = 256  # rounded on the CPU: what lies between stays in the cache
+CUDA_ROWS = 32  # cuBLAS wants more than 16 rows
+
+
+def encode(weight: Float[Tensor, "o i"]) -> dict[str, Tensor]:
+    """Codes (o, i), and scales (o,) that bfloat16 holds, so that decoding in it rounds once."""
+    scale = _scale(weight.abs().amax(1))
+    codes = (weight.float() / scale[:, None]).round_().clamp_(-LARGEST, LARGEST)
+    return {"weight": codes.to(torch.int8), "scale": scale}
+
+
+def encode_columns(weight: Float[Tensor, "o i"]) -> dict[str, Tensor]:
+    """The same of the rotated weight, with the codes as `product` reads them, (i, o)."""
+    parts = encode(rotated(weight.float(), 1 / 16))
+    return parts | {"weight": parts["weight"].t().contiguous()}
+
+
+def decode(parts: Mapping[str, Tensor], dtype: torch.dtype) -> Float[Tensor, "o i"]:
+    """The weight in `dtype`."""
+    return widened(parts["weight"], dtype).mul_(parts["scale"].to(dtype)[:, None])
+
+
+def product(x: Float[Tensor, "n i"], weight: Int8[Tensor, "i o"], scale: Float[Tensor, " o"]) -> Float[Tensor, "n o"]:
+    """Tokens rotated and rounded to int8, times the weight, in the dtype of `x`, without a bias."""
+    codes, token_scale = rounded(x)
+    if x.device.type == "cpu" and has_vnni():
+        dtype = x.dtype if x.dtype == torch.bfloat16 else torch.float32  # sums are too large for float16
+        return _vnni(codes, weight, scale, dtype=dtype).mul_(token_scale.to(dtype)).to(x.dtype)
+    sums = _plain((codes.to(torch.int16) - ZERO).to(torch.int8), weight)
+    return sums.float().mul_(token_scale).mul_(scale).to(x.dtype)
+
+
+def rounded(x: Float[Tensor, "n i"]) -> tuple[UInt8[Tensor, "n i"], Float[Tensor, "n 1"]]:
+    """Rotated tokens as bytes around `ZERO`, some at a time, and their scales, which bfloat16 holds."""
+    codes = torch.empty(x.shape, dtype=torch.uint8, device=x.device)
+    scales = torch.empty(len(x), 1, device=x.device)
+    step = TOKENS_AT_A_TIME if x.device.type == "cpu" else max(1, len(x))
+    for start in range(0, len(x), step):
+        some = rotated(x[start : start + step], 1 / 8)
+        scale = _scale(some.abs().amax(1, keepdim=True))
+        codes[start : start + step] = (some * (1 / scale)).add_(ZERO + 0.5).to(torch.uint8)  # cut off: rounded
+        scales[start : start + step] = scale
+    return codes, scales
+
+
+def _scale(largest: Tensor) -> Tensor:
+    """The step that gives the largest value a code; a number of bfloat16, so that multiplying by it rounds once."""
+    step = largest.float() * ((1 + 2**-8) / LARGEST)  # rounding to bfloat16 takes less than that away
+    return step.clamp(min=2**-100).bfloat16().float()
+
+
+def rotated(x: Float[Tensor, "n i"], scale: float) -> Float[Tensor, "n i"]:
+    """Runs of columns times a matrix of +-scale; done on both sides of a product, with scales of 1/128, it is undone.
+
+    Runs are of the largest power of two up to 128 that divides the columns; the scale is of runs of 128.
+    """
+    size = min(ROTATED, x.shape[1] & -x.shape[1])
+    matrix = _hadamard(size, x.dtype, x.device) * (scale * (ROTATED / size) ** 0.5)
+    return (x.unflatten(1, (-1, size)) @ matrix).flatten(1)
+
+
+@functools.cache
+def _hadamard(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """+1 where the row's and the column's number share an even count of bits, else -1."""
+    with torch.inference_mode(False):
+        matrix = torch.ones(1, 1, dtype=dtype, device=device)
+        while len(matrix) < size:
+            matrix = torch.cat([torch.cat([matrix, matrix], 1), torch.cat([matrix, -matrix], 1)])
+        return matrix
+
+
+def has_vnni() -> bool:
+    """Whether the processor multiplies bytes into 32-bit sums at once; without it the sums saturate at 16 bits."""
+    return torch.backends.mkldnn.is_available() and bool(torch.cpu.get_capabilities().get("avx512_vnni"))
+
+
+def _vnni(codes: Tensor, weight: Tensor, scale: Tensor, *, dtype: torch.dtype) -> Tensor:
+    """oneDNN's product of unsigned by signed bytes, scaled by row; measured 1.8 times bfloat16, `_int_mm` 1.5."""
+    zeros = torch.zeros(1, dtype=torch.int32)
+    opaque = weight.to_mkldnn()  # a copy of the bytes, 1 % of the product of a thousand tokens
+    return torch.ops.onednn.qlinear_pointwise(
+        codes, 1.0, ZERO, opaque, scale, zeros, None, 1.0, 0, dtype, "none", [], ""
+    )
+
+
+def _plain(codes: Int8[Tensor, "n i"], weight: Int8[Tensor, "i o"]) -> Tensor:
+    """The product in int32; few rows are padded, which cuBLAS asks for."""
+    if codes.device.type == "cpu" or len(codes) >= CUDA_ROWS:
+        return torch._int_mm(codes, weight)
+    padding = codes.new_zeros(CUDA_ROWS - len(codes), codes.shape[1])
+    return torch._int_mm(torch.cat([codes, padding]), weight)[: len(codes)]

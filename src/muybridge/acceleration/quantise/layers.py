@@ -1,0 +1,101 @@
+"""Linear layers whose weight is stored small. They are called as the plain ones, and their parts are plain buffers."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from muybridge.core.errors import invalid
+
+Parts = Mapping[str, Tensor]
+Decode = Callable[[Parts, torch.dtype], Tensor]  # from the parts to the weight (o, i) in a dtype
+Product = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+class QuantisedLinear(nn.Module, ABC):
+    """`x @ weight.T + bias`, the weight in parts. Moving it to a device never changes a dtype: `.to(dtype)` is ignored.
+
+    The parts are buffers, so that whatever moves or streams a block takes them along; the bias is a parameter as ever.
+    """
+
+    def __init__(self, parts: Parts, bias: Tensor | None, *, shape: tuple[int, int], scheme: str) -> None:
+        super().__init__()
+        self.out_features, self.in_features = shape
+        self.scheme = scheme
+        for name, part in parts.items():
+            self.register_buffer(name, part)
+        self.register_parameter("bias", None if bias is None else nn.Parameter(bias, requires_grad=False))
+        self.bias: nn.Parameter | None
+
+    @abstractmethod
+    def forward(self, x: Float[Tensor, "*rows i"]) -> Float[Tensor, "*rows o"]:
+        """As the plain layer, in the dtype of `x`."""
+
+    @property
+    def parts(self) -> dict[str, Tensor]:
+        """The weight as it is stored."""
+        return dict(self.named_buffers(recurse=False))
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of the weight, scales included."""
+        return sum(part.nbytes for part in self.parts.values())
+
+    def extra_repr(self) -> str:
+        """For print(model)."""
+        return f"{self.in_features} -> {self.out_features}, {self.scheme}"
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        def moved(tensor: Tensor) -> Tensor:
+            changed = fn(tensor)
+            return changed if changed.dtype == tensor.dtype else tensor.to(changed.device)
+
+        return super()._apply(moved, recurse)
+
+
+class PackedLinear(QuantisedLinear):
+    """Decoded to the dtype of `x` at each call, then multiplied: less memory, no less work.
+
+    decode: of parts with any number of rows; not kept in the state dict, so a packed layer is rebuilt, not unpickled.
+    """
+
+    def __init__(
+        self, parts: Parts, bias: Tensor | None, *, shape: tuple[int, int], scheme: str, decode: Decode
+    ) -> None:
+        super().__init__(parts, bias, shape=shape, scheme=scheme)
+        self.decode = decode
+
+    def forward(self, x: Float[Tensor, "*rows i"]) -> Float[Tensor, "*rows o"]:
+        """The weight decoded for this call."""
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        return F.linear(x, self.decode(self.parts, x.dtype), bias)
+
+
+class ProductLinear(QuantisedLinear):
+    """Tokens are rounded too, each with a scale of its own, and the product is computed with the small numbers.
+
+    product: tokens (n, i), the parts `weight` and `scale` -> (n, o), without the bias. It has no gradient.
+    """
+
+    weight: Tensor
+    scale: Tensor
+
+    def __init__(
+        self, parts: Parts, bias: Tensor | None, *, shape: tuple[int, int], scheme: str, product: Product
+    ) -> None:
+        super().__init__(parts, bias, shape=shape, scheme=scheme)
+        self.product = product
+
+    def forward(self, x: Float[Tensor, "*rows i"]) -> Float[Tensor, "*rows o"]:
+        """The rounded product. Raises InvalidInput where a gradient is asked for."""
+        if x.requires_grad and torch.is_grad_enabled():
+            rule = "a product of rounded tokens has no gradient"
+            raise invalid(f"{self.scheme} in training", rule, f"use {self.scheme}-weights")
+        out = self.product(x.flatten(0, -2), self.weight, self.scale)
+        if self.bias is not None:
+            out.add_(self.bias.to(x.dtype))
+        return out.unflatten(0, x.shape[:-1])
