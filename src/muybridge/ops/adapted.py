@@ -104,7 +104,9 @@ def dense_weight(layer: nn.Module, num_columns: int) -> Float[Tensor, "o i"]:
     weight = getattr(layer, "weight", None)
     if is_plain(layer) and weight is not None:
         return weight.detach().flatten(1).to(torch.promote_types(weight.dtype, torch.float32))
-    device = next(iter([*layer.parameters(), *layer.buffers()])).device
+    if isinstance(weight, Tensor) and weight.is_meta and weight.element_size() >= 2:
+        return _seen_at_work(layer, weight)
+    device = place_of(layer)
     bias = layer(torch.zeros(1, num_columns, device=device)).float()
     columns = []
     for start in range(0, num_columns, IDENTITY_ROWS):
@@ -114,10 +116,33 @@ def dense_weight(layer: nn.Module, num_columns: int) -> Float[Tensor, "o i"]:
     return torch.cat(columns).T.contiguous()
 
 
+def _seen_at_work(layer: nn.Module, away: Tensor) -> Float[Tensor, "o i"]:
+    """The matrix of a layer whose weight is away until the layer is called."""
+    dtype, seen = torch.promote_types(away.dtype, torch.float32), []
+
+    def look(module: nn.Module, *_: Any) -> None:
+        seen.append(module.weight.detach().flatten(1).to(dtype, copy=True))  # type: ignore[union-attr]
+
+    hook = layer.register_forward_hook(look, prepend=True)  # before it goes again
+    try:
+        layer(torch.zeros(1, away[0].numel(), dtype=away.dtype, device=place_of(layer)))
+    finally:
+        hook.remove()
+    return seen[0]
+
+
 def is_plain(layer: nn.Module) -> bool:
-    """Whether the layer keeps its weight as numbers that can be added to."""
+    """Whether the layer keeps its weight, here, as numbers that can be added to."""
     weight = getattr(layer, "weight", None)
-    return isinstance(weight, Tensor) and weight.is_floating_point() and weight.element_size() >= 2
+    if not isinstance(weight, Tensor) or weight.is_meta:
+        return False
+    return weight.is_floating_point() and weight.element_size() >= 2
+
+
+def place_of(layer: nn.Module) -> torch.device:
+    """Where a layer computes; a weight that is streamed is away, on the meta device, and its bias is not."""
+    places = [tensor.device for tensor in (*layer.parameters(), *layer.buffers())]
+    return next((place for place in places if place.type != "meta"), places[0])
 
 
 def _only_base(module: nn.Module, state: dict[str, Any], prefix: str, _metadata: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from muybridge.core.errors import WeightsError
-from muybridge.ops.adapted import Shift, dense_weight, is_plain
+from muybridge.ops.adapted import Shift, dense_weight, is_plain, place_of
 from muybridge.ops.lora import Delta, Dense
 from muybridge.weights.lora.form import Lora
 
@@ -59,12 +59,17 @@ def _replacements(lora: Lora, name: str, layer: nn.Module) -> Iterator[Delta | S
                 "use the model that it was made for."
             )
     place = place_of(layer)
-    changes = {field: exact(value.to(place)) - exact(own[field]) for field, value in values.items()}
+    changes = {field: exact(value.to(place)) - _values(layer, own[field]) for field, value in values.items()}
     if own["weight"].ndim == 1:
         yield Shift(changes)
         return
     weight = changes.get("weight")
     yield Delta(None if weight is None else Dense(weight.flatten(1)), bias=changes.get("bias"))
+
+
+def _values(layer: nn.Module, own: Tensor) -> Tensor:
+    """A parameter of a layer, at least float32; a weight that is away is found through the layer."""
+    return dense_weight(layer, own[0].numel()).reshape(own.shape) if own.is_meta else exact(own)
 
 
 def _check_shift(lora: Lora, name: str, layer: nn.Module) -> None:
@@ -90,8 +95,3 @@ def added_to(change: Delta | Shift, plain: dict[str, Tensor]) -> dict[str, Tenso
 def exact(tensor: Tensor) -> Tensor:
     """In float32, or better where it is."""
     return tensor.detach().to(torch.promote_types(tensor.dtype, torch.float32))
-
-
-def place_of(layer: nn.Module) -> torch.device:
-    """Where a layer is."""
-    return next(iter([*layer.parameters(), *layer.buffers()])).device

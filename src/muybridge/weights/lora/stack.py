@@ -133,7 +133,7 @@ class LoraStack:
         for name in names:
             if not is_plain(self._layer(name)):
                 raise invalid(
-                    f"{name} is quantised", "only plain weights can take a change in", "leave the LoRA unfused"
+                    f"{name} is quantised or streamed", "only plain weights can take a change in", "leave it unfused"
                 )
         try:
             for name in names:
