@@ -10,7 +10,7 @@ import torch
 
 import muybridge
 from muybridge.core.errors import DoesNotFit, InvalidInput, WeightsError
-from muybridge.pipelines.assemble import _file_identity
+from muybridge.pipelines.identity import file_identity
 from muybridge.text.gallop import TextStatistics
 from muybridge.weights.save import save_model
 from tests.pipelines.tiny import FOLDER_TRANSFORMER, SMALL, VAE, model_folder, vae
@@ -78,12 +78,12 @@ def test_weights_are_told_apart_by_content(tmp_path):
 
 
 def test_large_files_are_told_apart_by_length_and_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr("muybridge.pipelines.assemble.WHOLE_HASH_BYTES", 10)
-    monkeypatch.setattr("muybridge.pipelines.assemble.END_BYTES", 4)
+    monkeypatch.setattr("muybridge.pipelines.identity.WHOLE_HASH_BYTES", 10)
+    monkeypatch.setattr("muybridge.pipelines.identity.END_BYTES", 4)
     identities = set()
     for text in ("aaaabbbbcccc", "aaaabbbbcccd", "baaabbbbcccc", "aaaabbbbbcccc"):
         (tmp_path / "file").write_text(text)
-        identities.add(_file_identity(tmp_path / "file"))
+        identities.add(file_identity(tmp_path / "file"))
     assert len(identities) == 4
 
 

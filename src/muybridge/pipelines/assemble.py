@@ -1,48 +1,39 @@
 """A model by its catalogue name, folder or hub id, ready to run: which files, which text encoder, which precision."""
 
-import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from muybridge.acceleration.memory import GIB, available_bytes
+from muybridge.acceleration.settings import RunSettings
 from muybridge.core.errors import DoesNotFit, WeightsError, invalid
-from muybridge.core.files import sha256
-from muybridge.pipelines.components import Components, TextSource
+from muybridge.pipelines.components import Components
+from muybridge.pipelines.identity import identity
 from muybridge.pipelines.settings import Defaults
+from muybridge.pipelines.text_sources import OnMessage, is_gallop, text_source
 from muybridge.pipelines.text_to_video import Pipeline
-from muybridge.text.encoder import TextEncoder
-from muybridge.text.gallop import GallopEncoder, TextStatistics
+from muybridge.pipelines.transformers import transformer_from
 from muybridge.vae.tiling import released_tiling
-from muybridge.weights.assets import ensure
 from muybridge.weights.catalog import CatalogueEntry, catalogue, locate, resolve
 from muybridge.weights.files import Checkpoint, Component, open_checkpoint
 from muybridge.weights.folders import components
 from muybridge.weights.hub import OnDownload
-from muybridge.weights.load import load_transformer, load_vae
+from muybridge.weights.load import load_vae
 from muybridge.weights.recognise import recognise
-from muybridge.weights.text_encoders import find_text_encoders, load_released_text
 
 _LOG = logging.getLogger(__name__)
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-GALLOP_TEXT_ASSET = "smollm2-135m-instruct"
-GALLOP_TEXT_BYTES = 540 * 2**20  # 134,515,008 parameters in float32
-WHOLE_HASH_BYTES = 256 * 2**20  # larger files are identified by their length and both ends
-END_BYTES = 2**20
 RELEASED_NEGATIVE = (  # released: what an empty negative prompt stands for
     "Aerial view, aerial view, overexposed, low quality, deformation, a poor composition, bad hands, bad teeth, "
     "bad eyes, bad limbs, distortion"
 )
 
 _SHARED_FIELDS = ("in_channels", "out_channels", "text_dim", "pooled_dim")  # with VAE and text encoders
-
-OnMessage = Callable[[str], None]
 
 
 def load(
@@ -51,6 +42,7 @@ def load(
     transformer: str | Path | None = None,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
+    run: RunSettings | None = None,
     on_message: OnMessage | None = None,
     on_download: OnDownload | None = None,
 ) -> Pipeline:
@@ -58,7 +50,8 @@ def load(
 
     transformer: a file or folder in any known layout to use instead of the model's own, which is then not fetched.
     device: cuda where there is one, else cpu. dtype: what the networks compute in, bfloat16 on cuda and float32 on cpu;
-    sampler state is float32 always. on_message hears of slow steps, such as a text encoder fetched at the first prompt;
+    sampler state is float32 always. run: where the transformer's blocks wait and whether they are quantised; left out,
+    all of it is on the device. on_message hears of slow steps, such as a text encoder fetched at the first prompt;
     left out, the log does. on_download hears of every file's name, bytes so far and size.
     Raises InvalidInput on an unknown name, AssetError where files cannot be fetched or their licence is not accepted,
     WeightsError on damaged or unfit files, DoesNotFit.
@@ -67,7 +60,8 @@ def load(
     if not entry.is_runnable:
         runnable = ", ".join(known for known, each in catalogue().items() if each.is_runnable)
         raise invalid(f"model={name}", "can be inspected and converted, but not run yet", f"use one of {runnable}")
-    place, precision = _device(device), _dtype(dtype, _device(device))
+    settings = run or RunSettings()
+    place, precision = _device(device), _dtype(dtype or settings.dtype, _device(device))
     say = on_message or _LOG.info
     replaced = () if transformer is None else ("transformer",)
     folder = _model_folder(locate(entry, without=replaced, on_progress=on_download or _said(say)))
@@ -77,27 +71,27 @@ def load(
     }
     if transformer is not None:
         _check_alike(parts["transformer"], folder)
-    _check_fits(str(name), parts, precision, place)
-    network = load_transformer(sources["transformer"], dtype=precision).to(place)
+    if not settings.is_streamed and settings.quantise is None:
+        _check_fits(str(name), parts, precision, place)
+    network, stream = transformer_from(sources["transformer"], dtype=precision, device=place, run=settings)
     vae = load_vae(folder, dtype=_vae_dtype(precision, place)).to(place)
     _check_channels(str(name), network.config.in_channels, vae.config.latent_channels)
-    is_own = (folder / "text.safetensors").is_file()
-    text = _gallop_text(folder, say) if is_own else _released_text(folder, precision, place)
     defaults = Defaults.of(
         _with_scheduler(entry, folder),
         has_guidance=network.config.has_guidance,
-        negative="" if is_own else RELEASED_NEGATIVE,
+        negative="" if is_gallop(folder) else RELEASED_NEGATIVE,
     )
     return Pipeline(
         Components(
             name=str(name),
             transformer=network,
             vae=vae,
-            text=text,
+            text=text_source(folder, dtype=precision, device=place, on_message=say),
             defaults=defaults,
-            weights={part: _identity(checkpoint) for part, checkpoint in parts.items()},
+            weights={part: identity(checkpoint) for part, checkpoint in parts.items()},
             tiling=released_tiling(vae.config),
             transformer_path=None if transformer is None else sources["transformer"].absolute(),
+            stream=stream,
         )
     )
 
@@ -179,29 +173,6 @@ def _check_fits(name: str, parts: Mapping[Component, Checkpoint], dtype: torch.d
         )
 
 
-def _gallop_text(folder: Path, say: OnMessage) -> TextSource:
-    """SmolLM2 from the cache, fetched and converted when the first prompt comes."""
-    statistics = TextStatistics.load(folder / "text.safetensors")
-
-    def encoder() -> TextEncoder:
-        return GallopEncoder(ensure(GALLOP_TEXT_ASSET, on_progress=say), statistics)
-
-    return TextSource(encoder, num_bytes=GALLOP_TEXT_BYTES)
-
-
-def _released_text(folder: Path, dtype: torch.dtype, device: torch.device) -> TextSource:
-    """Llama and CLIP from the folders or single files beside the networks, loaded when the first prompt comes."""
-    places = find_text_encoders(folder)
-
-    def encoder() -> TextEncoder:
-        found = load_released_text(places, dtype=dtype)
-        for model in (found.language.model, found.clip.model):
-            nn.Module.to(model, device)
-        return found
-
-    return TextSource(encoder, num_bytes=places.num_parameters() * dtype.itemsize)
-
-
 def _with_scheduler(entry: CatalogueEntry, folder: Path) -> CatalogueEntry:
     """The shift of a diffusers folder's own scheduler counts more than the catalogue's."""
     file = folder / "scheduler" / "scheduler_config.json"
@@ -214,19 +185,3 @@ def _with_scheduler(entry: CatalogueEntry, folder: Path) -> CatalogueEntry:
     if isinstance(shift, bool) or not isinstance(shift, (int, float)) or shift <= 0:
         return entry
     return replace(entry, defaults={**entry.defaults, "shift": float(shift)})
-
-
-def _identity(checkpoint: Checkpoint) -> str:
-    """What tells one set of weights from another: SHA-256 of its files, of large ones of length and ends."""
-    parts = [_file_identity(file) for file in sorted(checkpoint.files)]
-    return parts[0] if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()
-
-
-def _file_identity(file: Path) -> str:
-    size = file.stat().st_size
-    if size <= WHOLE_HASH_BYTES:
-        return sha256(file)
-    with file.open("rb") as stream:
-        head = stream.read(END_BYTES)
-        stream.seek(size - END_BYTES)
-        return hashlib.sha256(str(size).encode() + head + stream.read()).hexdigest()

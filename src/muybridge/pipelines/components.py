@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from muybridge.acceleration.stream import BlockStream
 from muybridge.pipelines.memory import Machine, weight_bytes
 from muybridge.pipelines.settings import Defaults
 from muybridge.text.encoder import TextEncoder, TextStates
@@ -40,7 +41,8 @@ class TextSource:
 class Components:
     """One model. `weights` names the files and what identifies their content; `tiling` None decodes films whole.
 
-    transformer_path: where the transformer is from, if not from the model itself.
+    transformer_path: where the transformer is from, if not from the model itself. stream: what brings its blocks, where
+    they wait elsewhere; its `release` gives their memory back until the next forward.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Components:
     weights: Mapping[str, str]
     tiling: Tiling | None = None
     transformer_path: Path | None = None
+    stream: BlockStream | None = None
 
     def machine(self, *, keeps_text: bool) -> Machine:
         """The numbers that memory depends on."""

@@ -1,0 +1,97 @@
+"""A transformer from its checkpoint as `RunSettings` say: resident, quantised, packed as its file has it, or streamed.
+
+Whatever the way, no weight is in memory twice, but for the one at hand.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from muybridge.acceleration.quantise import keep_packed, quantise
+from muybridge.acceleration.settings import RunSettings
+from muybridge.acceleration.stream import BlockStream, host_sources, stream_blocks, streamed
+from muybridge.core.errors import invalid
+from muybridge.transformer import Transformer
+from muybridge.weights.load import open_transformer
+from muybridge.weights.stored import StoredTensor
+
+Tensors = dict[str, StoredTensor]
+
+
+def transformer_from(
+    path: Path, *, dtype: torch.dtype | None, device: torch.device, run: RunSettings
+) -> tuple[Transformer, BlockStream | None]:
+    """The transformer in a file or folder, computing on `device`; and where its blocks are streamed, the stream.
+
+    Blocks that wait on the disk are read as their file has them: quantised ones stay so, as all that is streamed does.
+    Raises WeightsError, and InvalidInput where the run wants them quantised on their way from the disk.
+    """
+    if run.weights == "disk" and run.quantise is not None:
+        rule = "blocks that wait on the disk are read as their file has them"
+        raise invalid(f"quantise={run.quantise}", rule, "write a quantised file with `muybridge convert --quantise`")
+    model, entries = open_transformer(path, dtype=dtype)
+    tensors = _packed(model, entries) if run.is_streamed else entries
+    if run.quantise is not None:
+        tensors = _quantised(model, tensors, run.quantise)
+    away = streamed(model, tensors) if run.weights == "disk" else {}
+    _assign(model, {name: tensor for name, tensor in tensors.items() if name not in away})
+    if not _waits(run, device):
+        return model.to(device), None
+    stream = stream_blocks(model, away.items() or host_sources(model, device=device), device=device)
+    _move(model, device)
+    return model, stream
+
+
+def _waits(run: RunSettings, device: torch.device) -> bool:
+    """Whether blocks are elsewhere than where they compute; the host's memory is where a processor computes."""
+    return run.weights == "disk" or (run.weights == "host" and device.type != "cpu")
+
+
+def _packed(model: Transformer, entries: Tensors) -> Tensors:
+    """What to read into the model once its blocks keep quantised weights as the file has them."""
+    packed = {name: entry.packed for name, entry in streamed(model, entries).items() if entry.packed is not None}
+    left = {name: entry for name, entry in entries.items() if name not in packed}
+    keep_packed(model, packed)
+    for name, weight in packed.items():
+        layer = name.rpartition(".")[0]
+        left |= {f"{layer}.{role}": part for role, part in weight.parts.items()}
+    return left
+
+
+def _quantised(model: Transformer, tensors: Tensors, scheme: str) -> Tensors:
+    """What is left to read once the blocks have been read and quantised, one after the other."""
+    left = dict(tensors)
+    for path, block in [(path, module) for path, module in model.named_modules() if module in set(model.blocks())]:
+        own = {name: left.pop(name) for name in tensors if name.startswith(f"{path}.")}
+        _assign(model, own)
+        quantise(_OneBlock(block), scheme)
+    return left
+
+
+class _OneBlock:
+    """A block as a model of its own."""
+
+    def __init__(self, block: nn.Module) -> None:
+        self._block = block
+
+    def blocks(self) -> Iterator[nn.Module]:
+        """Itself."""
+        yield self._block
+
+    def get_submodule(self, target: str) -> nn.Module:
+        """A part of it."""
+        return self._block.get_submodule(target)
+
+
+def _assign(model: nn.Module, tensors: Tensors) -> None:
+    """Read them into the model; mapped where that is possible."""
+    model.load_state_dict({name: tensor.read() for name, tensor in tensors.items()}, strict=False, assign=True)
+
+
+def _move(model: nn.Module, device: torch.device) -> None:
+    """Bring to the device what is not away."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if not tensor.is_meta:
+            tensor.data = tensor.data.to(device)
