@@ -47,11 +47,11 @@ def test_tiling_bounds_what_decoding_takes():
 
 
 def test_what_is_named_as_fitting_fits():
-    available = 60 * GIB
+    available = 50 * GIB
     with pytest.raises(DoesNotFit) as caught:
-        check_fits(replace(FILM, num_frames=513), RELEASED, available=available)
+        check_fits(replace(FILM, width=1920, height=1088, num_frames=513), RELEASED, available=available)
     message = str(caught.value)
-    assert "1280x720 with 513 frames: needs about" in message and "60 GiB is free" in message
+    assert "1920x1088 with 513 frames: needs about" in message and "50 GiB is free" in message
     words = message.split("the nearest that fits is ")[1].removesuffix(".").split(" or ")
     for text in words:
         size, frames = text.removesuffix(" frames").split(" with ")

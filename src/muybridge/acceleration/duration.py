@@ -19,7 +19,8 @@ TOKEN_PASSES = 30  # times a block reads or writes a token's width outside of pr
 def load(model: Model, settings: RunSettings, device: Device) -> float:
     """Starting, and reading from the disk what does not wait there."""
     weights = weights_of(model.transformer)
-    read = weights.others + (0 if settings.weights == "disk" else weights.blocks) + vae_weights(model.vae)
+    blocks = 0 if settings.weights == "disk" else weights.blocks + weights.modulation
+    read = weights.others + blocks + vae_weights(model.vae)
     return START_S + read * model.stored_bytes * (1 / device.disk_rate + 1 / device.host_rate)
 
 
@@ -33,11 +34,13 @@ def text(model: Model, settings: RunSettings, device: Device) -> float:
 
 
 def denoise(model: Model, work: Work, settings: RunSettings, device: Device) -> float:
-    """Every forward of a run: what computes, or what comes, whichever takes longer."""
+    """Every forward of a run; an accelerator computes while the next block comes."""
     computing = forward(model, work, settings, device)
-    coming = footprint.streamed_bytes(model, settings) / rate_from(settings, device)
+    if settings.is_streamed:
+        coming = footprint.coming_bytes(model, settings) / rate_from(settings, device)
+        computing = max(computing, coming) if device.kind == "cuda" else computing + coming  # a CPU's cores do both
     evicting = weights_of(model.transformer).modulation * model.stored_bytes / device.disk_rate
-    return work.num_steps * work.passes * max(computing, coming) + (evicting if settings.evicts_modulation else 0)
+    return work.num_steps * work.passes * computing + (evicting if settings.evicts_modulation else 0)
 
 
 def rate_from(settings: RunSettings, device: Device) -> float:
@@ -55,7 +58,7 @@ def forward(model: Model, work: Work, settings: RunSettings, device: Device) -> 
     blocks = config.num_double_blocks + config.num_single_blocks
     products = linear / rate_at(device.matmul, dtype, config.hidden_size)
     attending = attention / rate_at(device.attention, dtype, tokens)
-    reading = footprint.resident_bytes(model, settings) / device.copy_rate
+    reading = footprint.read_bytes(model, settings) / device.copy_rate
     passes = blocks * TOKEN_PASSES * tokens * work.batch_size * config.hidden_size * VALUE_BYTES[dtype]
     chunks = 1 if settings.chunk_tokens is None else max(1, tokens // settings.chunk_tokens)
     calls = blocks * (BLOCK_CALLS + 8 * (chunks - 1)) * device.call_s

@@ -59,7 +59,7 @@ def estimate(model: Model, work: Work, settings: RunSettings, device: Device) ->
             duration.denoise(model, work, settings, device),
         ),
         "decode": (
-            beside | footprint.decode(model, work, settings, device),
+            beside | footprint.decode(model, work, settings, kind=device.kind),
             duration.decode(model, work, settings, device),
         ),
     }

@@ -29,8 +29,8 @@ _WORDS: dict[str, dict[Any, str]] = {
     "chunk_tokens": {None: "all tokens at once"},
     "vae_mode": {
         "whole": "films decoded whole",
-        "exact": "films decoded layer by layer in pieces, equal to whole",
-        "spill": "films decoded in pieces that wait on the host or the disk, equal to whole",
+        "exact": "films decoded in pieces, equal to whole",
+        "spill": "films decoded in pieces that wait elsewhere, equal to whole",
         "stream": "films decoded frame by frame",
         "tiled": "films decoded in the released tiles",
     },

@@ -64,15 +64,17 @@ class Work:
 class Weights:
     """Parameters of a transformer by what can be done with them."""
 
-    blocks: int  # their matrices, which can be quantised and streamed
+    blocks: int  # what can be quantised and streamed
     largest_block: int
-    modulation: int  # can be evicted
+    modulation: int  # of the blocks: can be evicted, else streamed
+    largest_modulation: int
+    final_modulation: int  # can be evicted
     others: int
 
     @property
     def total(self) -> int:
         """All parameters."""
-        return self.blocks + self.modulation + self.others
+        return self.blocks + self.modulation + self.final_modulation + self.others
 
 
 @cache
@@ -88,11 +90,14 @@ def weights_of(config: TransformerConfig) -> Weights:
         )
     )
     row = width * (width + 1)  # of a signal: one matrix and its bias
-    modulation, last = modulation_parameters(config), modulation_parameters(none)
+    last = modulation_parameters(none)
+    modulation = modulation_parameters(config) - last
     return Weights(
-        blocks=double * config.num_double_blocks + single * config.num_single_blocks - (modulation - last),
+        blocks=double * config.num_double_blocks + single * config.num_single_blocks - modulation,
         largest_block=max(double - 12 * row if double else 0, single - 3 * row if single else 0),
         modulation=modulation,
+        largest_modulation=12 * row if double else 3 * row,
+        final_modulation=last,
         others=rest - last,
     )
 

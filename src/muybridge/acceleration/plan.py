@@ -1,6 +1,6 @@
 """The fastest way to run a request that fits: every combination of a few choices, estimated, filtered, compared."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -14,6 +14,8 @@ from muybridge.core.errors import DoesNotFit
 from muybridge.core.shapes import TEMPORAL_RATIO
 from muybridge.ops.pieces import CHUNK_TOKENS
 
+AS_FAST = 1.03  # estimates are no better than that
+KEPT_FREE = 1.05  # of a peak: the rest is for what the estimate misses
 SIZE_STEP_PX = 16  # sides of a film are multiples of it
 DTYPES = {"cpu": ("float32", "bfloat16"), "cuda": ("bfloat16",)}  # the usual one first
 
@@ -36,7 +38,12 @@ class Candidate:
 
     def fits(self, limits: Limits) -> bool:
         """Whether both peaks stay within the limits."""
-        return self.phases.peak_bytes <= limits.device_bytes and self.phases.host_bytes <= limits.host_bytes
+        return self.share_of(limits) <= 1
+
+    def share_of(self, limits: Limits) -> float:
+        """Of the limit that is nearer, with something kept free."""
+        device = self.phases.peak_bytes / max(1, limits.device_bytes)
+        return KEPT_FREE * max(device, self.phases.host_bytes / max(1, limits.host_bytes))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,12 +68,12 @@ def axes(device: Device, wanted: Mapping[str, Any]) -> dict[str, tuple[Any, ...]
     has_host = device.kind == "cuda"
     tried: dict[str, tuple[Any, ...]] = {
         "dtype": DTYPES[device.kind],
-        "vae_mode": ("whole", "tiled"),
-        "keeps_text": (True, False),
-        "text_weights": ("device", "host") if has_host else ("device",),
-        "evicts_modulation": (False, True),
-        "chunk_tokens": (CHUNK_TOKENS, CHUNK_TOKENS // 4),
         "weights": ("device", "host", "disk") if has_host else ("device", "disk"),
+        "evicts_modulation": (False, True),
+        "text_weights": ("device", "host") if has_host else ("device",),
+        "keeps_text": (True, False),
+        "chunk_tokens": (CHUNK_TOKENS, CHUNK_TOKENS // 4),
+        "vae_mode": ("whole", "exact", "spill", "stream", "tiled"),
     }
     return tried | {name: (value,) for name, value in wanted.items() if value is not None}
 
@@ -109,10 +116,8 @@ def choose(
     found = tuple(candidates(model, work, device, wanted=wanted or {}))
     fitting = [each for each in found if each.fits(limits)]
     if not fitting:
-        raise DoesNotFit(_too_much(model, work, device, limits=limits, wanted=wanted or {}, found=found))
-    fewest = min(len(each.changes) for each in fitting)
-    best = min((each for each in fitting if len(each.changes) == fewest), key=lambda each: each.phases.seconds)
-    return Plan(model=model, work=work, device=device, limits=limits, chosen=best, candidates=found)
+        raise DoesNotFit(_too_much(model, work, device, limits=limits, found=found))
+    return Plan(model=model, work=work, device=device, limits=limits, chosen=_best(fitting), candidates=found)
 
 
 def alternatives(plan: Plan) -> Iterator[tuple[str, Any, Candidate]]:
@@ -122,45 +127,49 @@ def alternatives(plan: Plan) -> Iterator[tuple[str, Any, Candidate]]:
         for value in values:
             if value != getattr(plan.settings, name):
                 group = [each for each in plan.candidates if getattr(each.settings, name) == value]
-                yield name, value, _best(group, plan.limits)
+                fitting = [each for each in group if each.fits(plan.limits)]
+                yield name, value, _best(fitting) if fitting else min(group, key=lambda each: each.phases.peak_bytes)
 
 
-def _best(group: list[Candidate], limits: Limits) -> Candidate:
-    """The one with the fewest changes, then the fastest, of those that fit; else the smallest."""
-    fitting = [each for each in group if each.fits(limits)]
-    if fitting:
-        return min(fitting, key=lambda each: (len(each.changes), each.phases.seconds))
-    return min(group, key=lambda each: each.phases.peak_bytes)
-
-
-def _too_much(
-    model: Model,
-    work: Work,
-    device: Device,
-    *,
-    limits: Limits,
-    wanted: Mapping[str, Any],
-    found: Iterable[Candidate],
-) -> str:
-    """One line: what was asked, what it takes at least, and the nearest that fits."""
-    least = min(found, key=lambda each: each.phases.peak_bytes)
-
-    def fits(change: Work) -> bool:
-        return any(each.fits(limits) for each in candidates(model, change, device, wanted=wanted))
-
+def nearest(work: Work, fits: Callable[[Work], bool]) -> str:
+    """Words for the longest film and the largest one, of about the same aspect, that fit instead of `work`."""
     shorter = (replace(work, num_frames=n) for n in range(work.num_frames - TEMPORAL_RATIO, 0, -TEMPORAL_RATIO))
     smaller = (replace(work, width=w, height=h) for w, h in _smaller_sizes(work.width, work.height))
-    nearest = [change for change in (_first(fits, shorter), _first(fits, smaller)) if change is not None]
-    words = " or ".join(f"{each.width}x{each.height} with {each.num_frames} frames" for each in nearest)
-    remedy = f"the nearest that fits is {words}" if nearest else "use a machine with more memory"
-    return (
-        f"{work.width}x{work.height} with {work.num_frames} frames: needs about {in_words(least.phases.peak_bytes)} of "
-        f"memory at the least and {in_words(limits.device_bytes)} is free; {remedy}."
+    found = [next(filter(fits, changes), None) for changes in (shorter, smaller)]
+    words = " or ".join(shape_words(each) for each in found if each is not None)
+    return f"the nearest that fits is {words}" if words else "use a machine with more memory"
+
+
+def shape_words(work: Work) -> str:
+    """Size and length."""
+    return f"{work.width}x{work.height} with {work.num_frames} frames"
+
+
+def _best(fitting: Sequence[Candidate]) -> Candidate:
+    """The plainest of the fastest of those with the fewest changes."""
+    fewest = min(len(each.changes) for each in fitting)
+    alike = [each for each in fitting if len(each.changes) == fewest]
+    fastest = min(each.phases.seconds for each in alike)
+    return next(each for each in alike if each.phases.seconds <= fastest * AS_FAST)
+
+
+def _too_much(model: Model, work: Work, device: Device, *, limits: Limits, found: Sequence[Candidate]) -> str:
+    """One line: what was asked, what it takes at least, and the nearest that fits in the way that takes the least."""
+    least = min(found, key=lambda each: each.share_of(limits))
+
+    def fits(change: Work) -> bool:
+        return replace(least, phases=estimate(model, change, least.settings, device)).share_of(limits) <= 1
+
+    is_device = least.phases.peak_bytes > limits.device_bytes / KEPT_FREE
+    needed, free, where = (
+        (least.phases.peak_bytes, limits.device_bytes, "memory")
+        if is_device
+        else (least.phases.host_bytes, limits.host_bytes, "the host's memory")
     )
-
-
-def _first(fits: Callable[[Work], bool], changes: Iterable[Work]) -> Work | None:
-    return next(filter(fits, changes), None)
+    return (
+        f"{shape_words(work)}: needs about {in_words(needed)} of {where} at the least and {in_words(free)} is free; "
+        f"{nearest(work, fits)}."
+    )
 
 
 def _smaller_sizes(width: int, height: int) -> Iterator[tuple[int, int]]:

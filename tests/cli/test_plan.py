@@ -1,0 +1,54 @@
+"""`muybridge plan`."""
+
+import json
+import re
+
+import pytest
+
+NOMINAL = ("--device", "4090")
+
+
+def test_a_plan_is_a_table(run):
+    outcome = run("plan", "--model", "hunyuanvideo", *NOMINAL)
+    assert outcome.code == 0
+    assert "1280x720, 129 frames, 50 steps on 4090 (nominal, not measured)" in outcome.out
+    for word in ("load", "text", "denoise", "decode", "instead", "films decoded"):
+        assert word in outcome.out
+
+
+def test_a_plan_for_machines_has_all_of_it(run):
+    outcome = run("plan", "--model", "hunyuanvideo", "--memory", "12GiB", "--size", "540p", "--json", *NOMINAL)
+    found = json.loads(outcome.out)
+    assert found["peak_bytes"] <= found["device"]["limit_bytes"] == 12 * 2**30
+    assert [phase["name"] for phase in found["phases"]] == ["load", "text", "denoise", "decode"]
+    assert found["peak_bytes"] == max(phase["peak_bytes"] for phase in found["phases"])
+    assert found["device"]["is_nominal"] and found["changes"] == []
+    assert {"name", "value", "fits", "peak_bytes", "seconds"} <= set(found["alternatives"][0])
+
+
+def test_gallop_is_planned_without_being_loaded(run):
+    found = json.loads(run("plan", "--json", *NOMINAL).out)
+    assert found["model"] == "gallop" and found["settings"]["weights"] == "device"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--memory", "lots"), "memory='lots'"),
+        (("--memory", "1MiB"), "needs about"),
+        (("--device", "abacus"), "device=abacus"),
+        (("--size", "17x17"), "multiples of 16"),
+        (("--frames", "128"), "4n\\+1"),
+        (("--model", "nonsense"), "model=nonsense"),
+        (("--model", "hunyuanvideo-i2v"), "not run yet"),
+        (("--dtype", "int3"), "dtype="),
+        (("--weights", "cloud"), "weights="),
+        (("--vae-mode", "fast"), "vae_mode="),
+        (("--host-memory", "x"), "host-memory="),
+    ],
+)
+def test_wrong_input_is_one_line(run, words, message):
+    outcome = run("plan", "--model", "gallop", *NOMINAL, *words)
+    assert outcome.code == 2 and outcome.out == ""
+    assert outcome.err.count("\n") == 1 and outcome.err.startswith("error: ")
+    assert re.search(message, outcome.err)
