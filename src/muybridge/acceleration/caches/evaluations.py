@@ -1,6 +1,6 @@
 """The velocities that a sampler asks for in a run, and how much each of them moves the result."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +12,7 @@ from muybridge.flow.samplers import Sampler
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluation:
-    """One velocity of a run: asked for at `sigma`, it moves the result by `weight` times itself (below 0: downwards)."""
+    """One velocity of a run: asked for at `sigma`, it moves the result by `weight` (mostly below 0) times itself."""
 
     sigma: float
     weight: float
@@ -36,8 +36,3 @@ def evaluations(sampler: Sampler, sigmas: Float[Tensor, "n"]) -> tuple[Evaluatio
     return tuple(
         Evaluation(sigma=sigma, weight=weight) for sigma, weight in zip(levels, moved[0].tolist(), strict=True)
     )
-
-
-def levels_of(run: Sequence[Evaluation]) -> list[float]:
-    """The noise levels of the evaluations."""
-    return [evaluation.sigma for evaluation in run]

@@ -70,18 +70,17 @@ class Gate:
             after, txt_after = block(img, txt, signals=signals)
         return after, txt_after
 
-    def leave(self, stream: Tensor, *, signals: Signals) -> Tensor:
-        """The stream after the last block: what was computed, or the entry and the residual kept."""
-        visual = stream[:, : signals.num_visual]
+    def leave(self, visual: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
+        """The visual tokens after the last block: as computed, or the entry and the residual kept."""
         if self.is_closed:
-            visual = self._entry + self._residuals[self._pass]
-        else:
-            residual = visual - self._entry
-            if self._pass in self._residuals:
-                residual = torch.where(self._skips[:, None, None], self._residuals[self._pass], residual)
-                visual = torch.where(self._skips[:, None, None], self._entry + residual, visual)
-            self._residuals[self._pass] = residual
-        return torch.cat([visual, stream[:, signals.num_visual :]], 1)
+            return self._entry + self._residuals[self._pass]
+        residual = visual - self._entry
+        if self._pass in self._residuals:
+            skips = self._skips[:, None, None]
+            residual = torch.where(skips, self._residuals[self._pass], residual)
+            visual = torch.where(skips, self._entry + residual, visual)
+        self._residuals[self._pass] = residual
+        return visual
 
 
 class _First(nn.Module):
@@ -95,19 +94,21 @@ class _First(nn.Module):
         return self.gate.enter(self.block, img, txt, signals=signals)
 
 
-class _Later(nn.Module):
-    """A block of both streams that is passed by while its gate is closed."""
+class _Double(nn.Module):
+    """A block of both streams that is passed by while its gate is closed; the last of all lets the tokens out."""
 
-    def __init__(self, block: nn.Module, gate: Gate) -> None:
+    def __init__(self, block: nn.Module, gate: Gate, *, is_last: bool) -> None:
         super().__init__()
-        self.block, self.gate = block, gate
+        self.block, self.gate, self.is_last = block, gate, is_last
 
     def forward(self, img: Tensor, txt: Tensor, *, signals: Signals) -> tuple[Tensor, Tensor]:
-        return (img, txt) if self.gate.is_closed else self.block(img, txt, signals=signals)
+        if not self.gate.is_closed:
+            img, txt = self.block(img, txt, signals=signals)
+        return (self.gate.leave(img) if self.is_last else img), txt
 
 
 class _Single(nn.Module):
-    """A block of one stream that is passed by while its gate is closed; the last one lets the stream out."""
+    """The same for a block of one stream."""
 
     def __init__(self, block: nn.Module, gate: Gate, *, is_last: bool) -> None:
         super().__init__()
@@ -116,22 +117,25 @@ class _Single(nn.Module):
     def forward(self, x: Tensor, *, signals: Signals) -> Tensor:
         if not self.gate.is_closed:
             x = self.block(x, signals=signals)
-        return self.gate.leave(x, signals=signals) if self.is_last else x
+        if not self.is_last:
+            return x
+        return torch.cat([self.gate.leave(x[:, : signals.num_visual]), x[:, signals.num_visual :]], 1)
 
 
 @contextmanager
 def gated(transformer: Transformer, gate: Gate) -> Iterator[Gate]:
     """The transformer's blocks stand behind the gate inside; outside they are as they were.
 
-    The transformer needs blocks of both kinds, as every released one has.
+    The first of at least two blocks is one of both streams, as in every released network.
     """
     doubles, singles = transformer.double_blocks, transformer.single_blocks
-    last = len(singles) - 1
+    last = len(doubles) + len(singles) - 1
     transformer.double_blocks = nn.ModuleList(
-        _Later(block, gate) if index else _First(block, gate) for index, block in enumerate(doubles)
+        _Double(block, gate, is_last=index == last) if index else _First(block, gate)
+        for index, block in enumerate(doubles)
     )
     transformer.single_blocks = nn.ModuleList(
-        _Single(block, gate, is_last=index == last) for index, block in enumerate(singles)
+        _Single(block, gate, is_last=len(doubles) + index == last) for index, block in enumerate(singles)
     )
     try:
         yield gate

@@ -13,7 +13,7 @@ from muybridge.ops.modulation import norm_and_modulate
 from muybridge.transformer import Transformer
 from muybridge.transformer.conditions import Signals
 
-# Published for HunyuanVideo at 50 steps: from the relative change of the probe to that of the output, highest power first.
+# Published for HunyuanVideo at 50 steps: relative change of the probe to that of the output, highest power first.
 HUNYUANVIDEO = (733.226126, -401.131952, 67.5869174, -3.149878, 0.0961237896)
 
 
