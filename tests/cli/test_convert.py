@@ -54,3 +54,12 @@ def test_a_destination_that_cannot_be_is_refused_at_once(run, folder, model, nam
     (folder / "file").write_text("not a folder")
     outcome = run("convert", model, name, "--part", "vae")
     assert outcome.code == 2 and said in outcome.err and outcome.err.count("\n") == 1
+
+
+def test_a_model_s_name_is_a_source(run, folder):
+    outcome = run("convert", "gallop", "vae.safetensors", "--part", "vae", "--dry-run")
+    assert outcome.code == 0 and "vae: 7,431,904 parameters" in outcome.out
+    outcome = run("convert", "galop", "vae.safetensors")
+    assert outcome.code == 2 and "did you mean gallop?" in outcome.err
+    outcome = run("convert", "gallop", "vae.safetensors", "--part", "audio")
+    assert outcome.code == 2 and "part=audio: is no part of it; use one of transformer, vae" in outcome.err

@@ -12,6 +12,7 @@ def test_inspect_describes_every_part(run, model):
     assert (
         outcome.code == 0 and "transformer" in outcome.out and "vae" in outcome.out and "hidden_size=32" in outcome.out
     )
+    assert run("inspect", "gallop", "--part", "vae", "--quick").out.count("  kind ") == 1
     reports = run("inspect", model, "--json").json()
     kinds = ["transformer", "vae", "text-encoder", "pooled-text-encoder"]
     assert [report["kind"] for report in reports] == kinds and all(report["problem"] is None for report in reports)

@@ -82,6 +82,7 @@ def test_a_repository_of_several_models_asks_which():
 def test_expected_sizes_are_the_closed_forms():
     assert resolve("hunyuanvideo").num_parameters == num_parameters(TransformerConfig())
     assert resolve("hunyuanvideo-i2v-33ch").num_parameters == num_parameters(TransformerConfig(in_channels=33))
+    assert resolve("skyreels-v1-i2v").num_parameters == num_parameters(TransformerConfig(in_channels=32))
     assert resolve("hunyuancustom").num_parameters == num_parameters(TransformerConfig(has_guidance=False))
 
 

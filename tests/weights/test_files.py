@@ -256,8 +256,10 @@ def test_an_unreadable_file_is_refused_in_one_line(tmp_path: Path):
 
 
 @pytest.mark.parametrize(("start", "what"), [
-    (b"\x89PNG\r\n\x1a\n", "a PNG picture"), (b"\xff\xd8\xff\xe0\0\x10JFIF", "a JPEG picture"), (b"%PDF-1.7\n", "a PDF"),
-    (b"RIFF\x10\0\0\0WEBPVP8 ", "a WebP picture"), (b"\0\0\0\x20ftypisom", "a film"), (b"\x1f\x8b\x08", "a gzip archive"),
+    (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
+    (b"\xff\xd8\xff\xe0\0\x10JFIF", "a JPEG picture"), (b"%PDF-1.7\n", "a PDF"),
+    (b"RIFF\x10\0\0\0WEBPVP8 ", "a WebP picture"),
+    (b"\0\0\0\x20ftypisom", "a film"), (b"\x1f\x8b\x08", "a gzip archive"),
     (b"Dear reader, these are no weights.\n", "a text"), (b"<!DOCTYPE html>", "a web page"),
 ])  # fmt: skip
 @pytest.mark.parametrize("name", ["model.safetensors", "model.pt"])

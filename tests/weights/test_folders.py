@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from muybridge.core.errors import WeightsError
-from muybridge.weights.folders import component_path, components, models
+from muybridge.core.errors import InvalidInput, WeightsError
+from muybridge.weights.folders import component_path, components, models, named_part, weight_file
 
 TREE_15 = (  # HunyuanVideo-1.5 as released
     "transformer/480p_t2v", "transformer/720p_i2v", "vae", "text_encoder/llm", "upsampler/720p_sr_distilled",
@@ -57,3 +57,18 @@ def test_empty_places_are_no_parts(tmp_path: Path):
 def test_a_tree_with_one_part_is_that_part(tmp_path: Path):
     root = tree(tmp_path, "vae")
     assert component_path(root, None) == root / "vae"
+
+
+def test_a_model_of_1_5_is_meant_by_its_folder_s_name(tmp_path: Path):
+    root = tree(tmp_path, *TREE_15)
+    for place in (root, root / "transformer"):
+        assert named_part(place, "720p_i2v") == (root / "transformer" / "720p_i2v", None)
+    assert named_part(root, "vae") == (root, "vae")
+    with pytest.raises(InvalidInput, match="part=480p: is no part of it; use one of transformer, .*480p_t2v"):
+        named_part(root, "480p")
+
+
+def test_a_split_gguf_is_one_file(tmp_path: Path):
+    for name in ("net-00001-of-00002.gguf", "net-00002-of-00002.gguf"):
+        (tmp_path / name).touch()
+    assert weight_file(tmp_path, "module") == tmp_path / "net-00001-of-00002.gguf"

@@ -8,10 +8,12 @@ from safetensors.torch import save_file
 
 from muybridge.core.errors import InvalidInput, WeightsError
 from muybridge.transformer import Conditions
+from muybridge.vae import ShuffleVAE
 from muybridge.weights.files import open_checkpoint
-from muybridge.weights.load import load_transformer, load_vae
+from muybridge.weights.load import load_model, load_transformer, load_vae
+from muybridge.weights.registry import NETWORKS
 from muybridge.weights.save import save_model
-from tests.weights.small import TRANSFORMER, flip_bit, same, small_transformer, small_vae
+from tests.weights.small import TRANSFORMER, VAE_15, flip_bit, same, small_state, small_transformer, small_vae
 
 
 def test_save_then_load_keeps_every_bit_and_the_config(tmp_path: Path):
@@ -108,3 +110,19 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path):
     with pytest.raises(InvalidInput, match="strings only"):
         save_model(small_vae(), tmp_path / "v.safetensors", metadata={"steps": 3})  # type: ignore[dict-item]
     assert list(tmp_path.iterdir()) == [blocked]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_the_vae_of_1_5_loads_from_a_single_file(dtype: torch.dtype, tmp_path: Path):
+    network = next(network for network in NETWORKS if network.name == "hunyuanvideo-1.5-vae")
+    state = {key: tensor.to(dtype) for key, tensor in small_state(network).items()}
+    path = tmp_path / "vae_1.5.safetensors"
+    save_file(state, path)
+    vae, reference = load_model(path, kind="vae"), ShuffleVAE(VAE_15)
+    reference.load_state_dict(state)
+    assert isinstance(vae, ShuffleVAE) and vae.config == VAE_15 and same(vae.float(), reference)
+    pixels = torch.rand(1, 3, 5, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad():
+        latents = vae.encode(pixels).mean
+        torch.testing.assert_close(latents, reference.encode(pixels).mean, rtol=0, atol=0)
+        assert vae.decode(latents).shape == pixels.shape

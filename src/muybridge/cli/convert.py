@@ -12,6 +12,8 @@ Examples:
   muybridge convert comfyui-all-in-one.safetensors vae.safetensors --part vae
   muybridge convert transformer.safetensors small.safetensors --quantise fp8-scaled --layout comfy
   muybridge convert transformer.safetensors small.gguf --quantise q4_0
+  muybridge convert HunyuanVideo-1.5 t2v.safetensors --part 480p_t2v
+  muybridge convert gallop transformer.safetensors --part transformer
   muybridge convert small.gguf plain.safetensors --dtype float32
   muybridge convert my-lora.safetensors for-comfyui.safetensors --layout comfy
 
@@ -31,6 +33,7 @@ import typer
 from rich.console import Console
 
 from muybridge.cli import rooms
+from muybridge.cli.models import PARTS, located
 from muybridge.cli.outputs import check_writable
 from muybridge.cli.progress import ByteBars, amount
 from muybridge.core.errors import invalid
@@ -51,17 +54,8 @@ class DtypeName(StrEnum):
     float16 = "float16"
 
 
-class Part(StrEnum):
-    """The networks of a system."""
-
-    transformer = "transformer"
-    vae = "vae"
-    text_encoder = "text-encoder"
-    pooled_text_encoder = "pooled-text-encoder"
-
-
 def command(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A checkpoint file or folder.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A checkpoint file or folder, or a model's name.")],
     destination: Annotated[
         Path, typer.Argument(metavar="DESTINATION", help="A new folder, or a .safetensors or .gguf file.")
     ],
@@ -74,7 +68,9 @@ def command(
         str | None,
         typer.Option(metavar="NAME", help=f"How to store the blocks' linear layers: {', '.join(PRECISION_NAMES)}."),
     ] = None,
-    part: Annotated[Part | None, typer.Option(help="Which network, where SOURCE holds a whole system.")] = None,
+    part: Annotated[
+        str | None, typer.Option(help=f"Which network of a whole system: {PARTS}, or a folder's name.")
+    ] = None,
     key: Annotated[str, typer.Option(help="The entry of a released .pt to read: module or ema.")] = "module",
     max_shard: Annotated[
         str, typer.Option(metavar="AMOUNT", help="The largest file of a folder, such as 2GB.")
@@ -88,11 +84,12 @@ def command(
     """Convert and say what was written."""
     check_writable(destination.parent / f"{destination.name}.partial")
     written = None if dtype is None else rooms.DTYPES[dtype]
-    if rooms.is_lora_file(source):
+    place, kind = located(source, part)
+    if rooms.is_lora_file(place):
         if quantise is not None:
             raise invalid(f"--quantise {quantise}", "a LoRA is not quantised", "leave it out, or use --dtype")
         report = _converted_lora(
-            source, destination, layout=layout, dtype=written, ignores_text=ignores_lora_text, is_dry_run=is_dry_run
+            place, destination, layout=layout, dtype=written, ignores_text=ignores_lora_text, is_dry_run=is_dry_run
         )
         print(json.dumps(report.to_dict(), indent=2) if is_json else _lora_text(report, destination, is_dry_run))
         return
@@ -104,10 +101,10 @@ def command(
     )
     with ByteBars(Console(stderr=True)) as bars:
         done = rooms.convert(
-            source,
+            place,
             destination,
             target=target,
-            kind=None if part is None else part.value,
+            kind=kind,
             key=key,
             is_dry_run=is_dry_run,
             on_progress=bars.show,

@@ -4,6 +4,8 @@ Examples:
 
   muybridge inspect model.safetensors
   muybridge inspect my-lora.safetensors
+  muybridge inspect gallop
+  muybridge inspect HunyuanVideo-1.5 --part 480p_t2v
   muybridge inspect ckpts/hunyuan-video-t2v-720p --json
   muybridge inspect mp_rank_00_model_states.pt --quick --hash
 """
@@ -17,6 +19,7 @@ import typer
 from rich.console import Console
 
 from muybridge.cli import rooms
+from muybridge.cli.models import PARTS, located
 from muybridge.cli.progress import ByteBars, amount
 from muybridge.core.config import from_dict
 from muybridge.core.shapes import latent_frames
@@ -34,16 +37,24 @@ _METADATA_CHARACTERS = 100  # of each value; all of it is in --json
 
 
 def command(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A checkpoint or LoRA file, or a model folder.")],
+    name: Annotated[
+        str, typer.Argument(metavar="PATH", help="A checkpoint or LoRA file, a model folder, or a model's name.")
+    ],
     *,
+    part: Annotated[
+        str | None, typer.Option(help=f"Only one network of a system: {PARTS}, or a folder's name.")
+    ] = None,
     key: Annotated[str, typer.Option(help="The entry of a released .pt to read: module or ema.")] = "module",
     quick: Annotated[bool, typer.Option("--quick", help="Do not compare the files with their checksums.")] = False,
     is_hashed: Annotated[bool, typer.Option("--hash", help="Compute every file's SHA-256.")] = False,
     is_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Print the reports."""
+    path, kind = located(name, part)
     with ByteBars(Console(stderr=True)) as bars:
-        reports = rooms.describe_all(path, key=key, verify=not quick, on_hash=bars.of_file if is_hashed else None)
+        reports = rooms.describe_all(
+            path, kind=kind, key=key, verify=not quick, on_hash=bars.of_file if is_hashed else None
+        )
     if is_json:
         print(json.dumps([report.to_dict() | {"needs": _needs(report)} for report in reports], indent=2, default=str))
         return

@@ -1,11 +1,13 @@
 """Which file of a folder holds the weights; names only choose candidates, the content decides the format."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from muybridge.core.errors import WeightsError
+from muybridge.core.errors import WeightsError, invalid
 from muybridge.weights.layouts import Kind
 
+_LATER_PART = re.compile(r".+-(?!00001)\d{5}-of-\d{5}\.gguf")  # of a split GGUF, which its first part stands for
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".gguf")
 _INDEX = ".safetensors.index.json"
 _PLACES: Mapping[Kind, tuple[str, ...]] = {  # where a pipeline keeps each part: diffusers, the released tree, ours
@@ -59,6 +61,20 @@ def component_path(path: Path, component: Kind | None) -> Path:
     return _only(parts[component], variants(parts[component]) or [parts[component]])
 
 
+def named_part(path: Path, name: str) -> tuple[Path, Kind | None]:
+    """What a user means by a part: a kind of network is itself, a model's folder (480p_t2v) is where it lies.
+
+    Raises InvalidInput where there is none such, with what there is.
+    """
+    kinds: Mapping[str, Kind] = {kind: kind for kind in _PLACES}
+    if name in kinds:
+        return path, kinds[name]
+    found = {model.name: model for model in models(path) if model != path}
+    if name not in found:
+        raise invalid(f"part={name}", "is no part of it", f"use one of {', '.join(dict.fromkeys([*_PLACES, *found]))}")
+    return found[name], None
+
+
 def _has_weights(folder: Path) -> bool:
     return folder.is_dir() and any(file.name.endswith((*SUFFIXES, _INDEX)) for file in folder.iterdir())
 
@@ -72,7 +88,8 @@ def weight_file(folder: Path, key: str) -> Path:
     if indices:
         return _only(folder, indices)
     released = [f"pytorch_model_{key}.pt", "mp_rank_00_model_states.pt", "pytorch_model.pt"]
-    files = sorted(file for file in folder.iterdir() if file.suffix in SUFFIXES and file.is_file())
+    found = (file for file in folder.iterdir() if file.suffix in SUFFIXES and file.is_file())
+    files = sorted(file for file in found if not _LATER_PART.fullmatch(file.name))
     safe = [file for file in files if file.suffix == ".safetensors"]
     named = [folder / name for name in released if (folder / name) in files]
     candidates = safe or named[:1] or [file for file in files if not file.stem.endswith("_map")]

@@ -73,9 +73,19 @@ def describe(
 
 
 def describe_all(
-    path: str | Path, *, key: str = "module", verify: bool = True, on_hash: OnFile | None = None
+    path: str | Path,
+    *,
+    kind: Kind | None = None,
+    key: str = "module",
+    verify: bool = True,
+    on_hash: OnFile | None = None,
 ) -> tuple[CheckpointReport, ...]:
-    """The reports on every model of a pipeline folder or of a file with a whole system, or on the one at `path`."""
+    """The reports on every model of a pipeline folder or of a file with a whole system, or on the one at `path`.
+
+    kind: only on this one. Other arguments as `describe`.
+    """
+    if kind is not None:
+        return (describe(path, kind=kind, key=key, verify=verify, on_hash=on_hash),)
     reports: list[CheckpointReport] = []
     for model in models(Path(path).expanduser()):
         checkpoint = open_checkpoint(model, key=key, verify=verify)

@@ -319,3 +319,38 @@ def test_a_shape_that_is_text_is_refused(tmp_path: Path):
     writer.close()
     with pytest.raises(WeightsError, match="does not fit"):
         open_checkpoint(tmp_path / "a.gguf")
+
+
+def in_parts(folder: Path, most: int = 20) -> list[Path]:
+    """A small transformer in the parts that the package gguf writes."""
+    writer = gguf.GGUFWriter(folder / "net.gguf", "hyvid", split_max_tensors=most)
+    for key, tensor in small_transformer().state_dict().items():
+        writer.add_tensor(key, tensor.numpy() if tensor.ndim < 5 else tensor.flatten(1).numpy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return sorted(folder.glob("net-*.gguf"))
+
+
+def test_a_split_file_is_read_from_any_of_its_parts(tmp_path: Path):
+    parts = in_parts(tmp_path)
+    assert len(parts) > 2
+    (tmp_path / "config.json").write_text('{"rope_axes_dim": [4, 6, 6]}')
+    for path in (tmp_path, parts[0], parts[-1]):
+        assert same(load_transformer(path, dtype=torch.float32), small_transformer())
+
+
+def test_parts_that_do_not_belong_together_are_refused(tmp_path: Path):
+    first, second, *others = in_parts(tmp_path)
+    for part, data, fault in (
+        (second, second.read_bytes(), f"{second.name}: this part of {2 + len(others)} is missing"),
+        (second, first.read_bytes(), "says it is part 0, not 1"),
+    ):
+        part.unlink(missing_ok=True)
+        if "missing" not in fault:
+            part.write_bytes(data)
+        with pytest.raises(WeightsError, match=fault):
+            open_checkpoint(first)
+    with pytest.raises(WeightsError, match="its name does not"):
+        open_checkpoint(first.rename(tmp_path / "other.gguf"))

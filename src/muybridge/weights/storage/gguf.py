@@ -1,5 +1,6 @@
 """GGUF files as checkpoints: city96's HunyuanVideo (`hyvid`, official names) and llama.cpp's language models."""
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from math import prod
@@ -21,31 +22,72 @@ from muybridge.weights.stored import MappedTensors, Packed, StoredTensor, viewed
 
 ORIGINAL_SHAPE = "comfy.gguf.orig_shape."  # before the name of a tensor that had to be flattened
 PATCH_EMBEDDING = "img_in.proj"
+PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")  # llama.cpp's names of a split file
 _LANGUAGE_MODELS = ("llama",)  # whose names and rows llama.cpp changes
 
 
 def open_gguf(file: Path) -> Checkpoint:
-    """The checkpoint in a GGUF file, mapped; quantised tensors decode themselves, to bfloat16, when they are read.
+    """The checkpoint in a GGUF file, or in all parts of a split one, mapped.
 
-    Raises WeightsError on a damaged file, a part of a split one, or a type that the package gguf cannot decode.
+    Quantised tensors decode themselves, to bfloat16, when they are read.
+    Raises WeightsError on a damaged file, a missing part, or a type that the package gguf cannot decode.
     """
-    header = read_gguf_header(file)
-    if header.metadata.get("split.count", 0) not in (0, 1):
-        raise WeightsError(f"{file}: is one part of a split GGUF; join the parts with llama-gguf-split --merge.")
-    types = {name: _checked_type(file, name, info) for name, info in header.tensors.items()}
-    spans = _spans(file, header.tensors, types)
-    source, on_disk = MappedTensors(lambda: _look_up(file, spans)), ByPosition(file)
+    headers = _headers(file)
+    whole = _joined(headers)
     entries: dict[str, StoredTensor] = {}
-    for name, info in header.tensors.items():
-        read = InFile(partial(source.tensor, name), torch.uint8, (Piece(on_disk, *spans[name]),))
-        raw = _raw(file, info, types[name], read=read)
-        entries[name] = _entry(raw, types[name], _shape(file, name, header))
+    sources: list[MappedTensors] = []
+    for part, header in headers.items():
+        types = {name: _checked_type(part, name, info) for name, info in header.tensors.items()}
+        spans = _spans(part, header.tensors, types)
+        source, on_disk = MappedTensors(partial(_look_up, part, spans)), ByPosition(part)
+        sources.append(source)
+        for name, info in header.tensors.items():
+            read = InFile(partial(source.tensor, name), torch.uint8, (Piece(on_disk, *spans[name]),))
+            entries[name] = _entry(_raw(part, info, types[name], read=read), types[name], _shape(part, name, whole))
     config = None
-    if header.metadata.get("general.architecture") in _LANGUAGE_MODELS:
-        entries = from_llama_cpp(entries, header.metadata, file)
-        config = llama_config(header.metadata)
-    metadata = {name: str(value) for name, value in header.metadata.items() if isinstance(value, str | int | float)}
-    return Checkpoint(path=file, entries=entries, metadata=metadata, config=config, files=(file,), sources=(source,))
+    if whole.metadata.get("general.architecture") in _LANGUAGE_MODELS:
+        entries = from_llama_cpp(entries, whole.metadata, file)
+        config = llama_config(whole.metadata)
+    metadata = {name: str(value) for name, value in whole.metadata.items() if isinstance(value, str | int | float)}
+    return Checkpoint(
+        path=file, entries=entries, metadata=metadata, config=config, files=tuple(headers), sources=tuple(sources)
+    )
+
+
+def _headers(file: Path) -> dict[Path, GgufHeader]:
+    """The header of a file; of one part of a split one, those of all parts, in order."""
+    header = read_gguf_header(file)
+    count = header.metadata.get("split.count", 0)
+    if count in (0, 1):
+        return {file: header}
+    named = PART.fullmatch(file.name)
+    if named is None or type(count) is not int or count != int(named["count"]):
+        rule = f"says it is one of {count} parts, and its name does not"
+        raise WeightsError(f"{file}: {rule}; name the parts NAME-00001-of-0000N.gguf.")
+    parts = [file.with_name(f"{named['stem']}-{number:05}-of-{count:05}.gguf") for number in range(1, count + 1)]
+    missing = next((part for part in parts if not part.is_file()), None)
+    if missing is not None:
+        raise WeightsError(f"{missing}: this part of {count} is missing; put it beside the others.")
+    return {part: read_gguf_header(part) for part in parts}
+
+
+def _joined(headers: Mapping[Path, GgufHeader]) -> GgufHeader:
+    """Parts as one: the metadata of the first, the tensors of all. Raises WeightsError where they do not belong."""
+    first, *_ = headers.values()
+    tensors: dict[str, TensorInfo] = {}
+    for number, (part, header) in enumerate(headers.items()):
+        if len(headers) > 1 and header.metadata.get("split.no") != number:
+            raise WeightsError(f"{part}: says it is part {header.metadata.get('split.no')}, not {number}; {REMEDY}.")
+        twice = next((name for name in header.tensors if name in tensors), None)
+        if twice is not None:
+            raise WeightsError(f"{part}: {twice!r} is in another part too; {REMEDY}.")
+        tensors |= header.tensors
+    promised = first.metadata.get("split.tensors.count", len(tensors))
+    if len(headers) > 1 and promised != len(tensors):
+        raise WeightsError(
+            f"{next(iter(headers))}: promises {promised} tensors, the parts hold {len(tensors)}; {REMEDY}."
+        )
+    return GgufHeader(metadata=first.metadata, tensors=tensors)
 
 
 def _checked_type(file: Path, name: str, info: TensorInfo) -> GgmlType:
