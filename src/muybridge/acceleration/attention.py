@@ -19,8 +19,8 @@ class HasBlocks(Protocol):
 def use_attention(network: HasBlocks, name: str) -> None:
     """Let the blocks attend as `ops.attention.attention_named` says: "auto", a kernel's name, or a pattern's.
 
-    All blocks share one, which remembers what it works out for a size. Set it before `compile_blocks`. Raises
-    InvalidInput on an unknown name and MissingExtra; a kernel that cannot work on the tensors says so when it is called.
+    All blocks share one, which remembers what it works out for a size. Raises InvalidInput on an unknown name, and
+    MissingExtra; a kernel that cannot work on the tensors says so when it is called.
     """
     set_attention(network, attention_named(name))
 
@@ -28,4 +28,4 @@ def use_attention(network: HasBlocks, name: str) -> None:
 def set_attention(network: HasBlocks, attention: Attention) -> None:
     """Let the blocks call `attention`."""
     for block in network.blocks():
-        setattr(block, "attention", attention)  # noqa: B010: a plain attribute, which nn.Module's types do not know
+        block.__dict__["attention"] = attention  # no parameter, buffer or module

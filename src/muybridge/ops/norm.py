@@ -22,7 +22,7 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(dim))
 
     def forward(
-        self, x: Float[Tensor, "*shape d"], rope: Complex[Tensor, "s half"] | None = None
+        self, x: Float[Tensor, "*shape d"], rope: Complex[Tensor, "s half"] | Float[Tensor, "s half 2"] | None = None
     ) -> Float[Tensor, "*shape d"]:
         """Normalised `x`, turned by `rope` where it is given; in float32 at least, rounded once to the dtype of `x`."""
         if x.ndim > 1 and is_recorded_on_cpu(x, self.weight):

@@ -57,8 +57,16 @@ class RopeTables:
         return self._table[:num_tokens]
 
 
-def rotate(x: Float[Tensor, "b heads s d"], table: Complex[Tensor, "s half"]) -> Float[Tensor, "b heads s d"]:
-    """`x` with its adjacent channel pairs (0, 1), (2, 3), ... turned by `table`; in float32 at least."""
+def rotate(
+    x: Float[Tensor, "b heads s d"], table: Complex[Tensor, "s half"] | Float[Tensor, "s half 2"]
+) -> Float[Tensor, "b heads s d"]:
+    """`x` with its adjacent channel pairs (0, 1), (2, 3), ... turned by `table`; in float32 at least.
+
+    A table of real and imaginary parts does the same in more steps, which a compiler makes one of.
+    """
     exact = x.to(torch.promote_types(x.dtype, torch.float32))  # released: rotation is float32
+    if not table.is_complex():
+        (a, b), (cos, sin) = exact.unflatten(-1, (-1, 2)).unbind(-1), table.unbind(-1)
+        return torch.stack([a * cos - b * sin, a * sin + b * cos], -1).flatten(-2)
     pairs = torch.view_as_complex(exact.unflatten(-1, (-1, 2)))
     return torch.view_as_real(pairs * table).flatten(-2)
