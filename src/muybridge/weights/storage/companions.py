@@ -12,7 +12,7 @@ from muybridge.weights.stored import StoredTensor
 
 Entries = Mapping[str, StoredTensor]
 REMEDY = "download or save it again"
-CHUNK_ELEMENTS = 2**22  # decoded at a time, so that float32 never holds a whole tensor: 16 MiB (convention)
+CHUNK_ELEMENTS = 2**20  # decoded at a time: float32 never holds a whole tensor, and what lies between stays near
 FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
 _JSON_MAX_BYTES = 2**16
 
@@ -50,9 +50,15 @@ def read_json(stored: StoredTensor, key: str) -> dict[str, Any]:
     return json_map(bytes(stored.read().flatten().tolist()), f"{stored.file}: {key!r}")
 
 
-def by_rows(shape: tuple[int, int], dtype: torch.dtype, decode: Callable[[int, int], Tensor]) -> Tensor:
+def by_rows(
+    shape: tuple[int, int],
+    dtype: torch.dtype,
+    decode: Callable[[int, int], Tensor],
+    *,
+    device: torch.device | None = None,
+) -> Tensor:
     """A matrix filled a few rows at a time: `decode(start, stop)` gives rows in float32, rounded once to `dtype`."""
-    matrix = torch.empty(shape, dtype=dtype)
+    matrix = torch.empty(shape, dtype=dtype, device=device)
     step = max(1, CHUNK_ELEMENTS // max(1, shape[1]))
     for start in range(0, shape[0], step):
         stop = min(start + step, shape[0])

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from muybridge.core.errors import MissingExtra
 from muybridge.weights.storage.companions import by_rows
+from muybridge.weights.storage.ggml_blocks import DECODERS
 
 DENSE = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "F64": torch.float64}
 
@@ -45,9 +46,18 @@ class GgmlType:
 
     def decode(self, raw: Tensor, dtype: torch.dtype) -> Tensor:
         """Rows of values from rows of blocks (uint8): float32 a few rows at a time, rounded once."""
-        data, kind = raw.numpy(), _enum()[self.name]
-        shape = (data.shape[0], data.shape[1] // self.block_bytes * self.block)
-        return by_rows(shape, dtype, lambda a, b: torch.from_numpy(_quants().dequantize(data[a:b], kind)))
+        shape = (raw.shape[0], raw.shape[1] // self.block_bytes * self.block)
+        decode = DECODERS.get(self.name, self._by_package)
+
+        def rows(start: int, stop: int) -> Tensor:
+            return decode(raw[start:stop].reshape(-1, self.block_bytes)).reshape(stop - start, shape[1])
+
+        return by_rows(shape, dtype, rows, device=raw.device)
+
+    def _by_package(self, blocks: Tensor) -> Tensor:
+        """What `DECODERS` lacks, on the CPU."""
+        values = _quants().dequantize(blocks.cpu().numpy(), _enum()[self.name])
+        return torch.from_numpy(values).to(blocks.device)
 
     def encode(self, matrix: Tensor) -> Tensor:
         """Rows of blocks (uint8) from rows of values, whose length is a multiple of `block`."""
