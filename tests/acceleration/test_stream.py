@@ -174,7 +174,11 @@ def test_a_layer_called_by_itself_brings_its_own(tmp_path):
     stream_blocks(net, sources.items(), device=CPU)
     vectors = torch.randn(1, 1, 64)
     assert torch.equal(net.single_blocks[1].modulation(vectors)[0], same.single_blocks[1].modulation(vectors)[0])
-    assert log == ["single_blocks.1.modulation.linear.weight"] and away(net) == len(sources)
+    net.single_blocks[1].modulation(vectors)
+    assert log == ["single_blocks.1.modulation.linear.weight"] and away(net) == len(sources) - 1
+    assert torch.equal(net.double_blocks[0].img_mod(vectors)[5], same.double_blocks[0].img_mod(vectors)[5])
+    assert log[1:] == ["double_blocks.0.img_mod.linear.weight"] and away(net) == len(sources) - 1
+    assert torch.equal(forward(net), forward(same))
 
 
 @pytest.mark.parametrize("name", ["double_blocks.0.img_attn_qkv.weight", "single_blocks.1.linear2.weight"])
@@ -267,7 +271,7 @@ def test_memory_is_two_blocks_at_most(tmp_path, monkeypatch):
     largest = max(sum(p.numel() * 4 for p in block.parameters() if p.ndim > 1) for block in net.blocks())
     sources, _ = on_disk(net, tmp_path)
     monkeypatch.setattr("muybridge.acceleration.lanes.torch.empty", counted)
-    stream_blocks(net, sources.items(), device=CPU)
+    held = stream_blocks(net, sources.items(), device=CPU)
     for _ in range(2):
         forward(net)
-    assert [size for size in sizes if size] == [largest, largest]
+    assert [size for size in sizes if size] == [largest, largest] and held.num_bytes == 2 * largest

@@ -60,17 +60,14 @@ class Lane:
 
     def arranged(self, sources: Sequence[Source]) -> list[Tensor]:
         """Places for these tensors; what was there before is lost."""
-        starts, stop = [], 0
-        for source in sources:
-            starts.append(stop)
-            stop += -(-_num_bytes(source) // ALIGNMENT) * ALIGNMENT
-        if stop > len(self._memory):
+        needed = room_bytes(sources)
+        if needed > len(self._memory):
             self.clear()  # before the larger one is there
-            self._memory = self._allocate(stop)
-        places = zip(sources, starts, strict=True)
+            self._memory = self._allocate(needed)
+        rooms = self._memory[:needed].split([room_bytes([source]) for source in sources])
         return [
-            self._memory[start : start + _num_bytes(source)].view(source.dtype).view(source.shape)
-            for source, start in places
+            room[: prod(source.shape) * source.dtype.itemsize].view(source.dtype).view(source.shape)
+            for room, source in zip(rooms, sources, strict=True)
         ]
 
     def clear(self) -> None:
@@ -177,5 +174,7 @@ def _recorded(stream: torch.cuda.Stream) -> torch.cuda.Event:
     return event
 
 
-def _num_bytes(source: Source) -> int:
-    return prod(source.shape) * source.dtype.itemsize
+def room_bytes(sources: Sequence[Source]) -> int:
+    """What these tensors take in a lane."""
+    sizes = (prod(source.shape) * source.dtype.itemsize for source in sources)
+    return sum(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes)

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from muybridge.acceleration.lanes import Lane, OnHost, Source, carrier_to
+from muybridge.acceleration.lanes import Lane, OnHost, Source, carrier_to, room_bytes
 from muybridge.core.errors import RunFailed
 from muybridge.ops.adapted import Adapted
 
@@ -103,15 +103,21 @@ class BlockStream:
             block.register_forward_hook(lambda *_: self._turn.end(), always_call=True)
         for module in slots:
             module.register_forward_pre_hook(lambda module, _: self._enter_alone(module))
-            module.register_forward_hook(lambda module, *_: self._leave_alone(module), always_call=True)
+
+    @property
+    def num_bytes(self) -> int:
+        """What the lanes take: twice the largest block."""
+        blocks = ([slot.source for slot in self._slots_of(index)] for index in range(len(self._blocks)))
+        return len(self._lanes) * max(map(room_bytes, blocks), default=0)
 
     def release(self) -> None:
         """Give the memory of the lanes back; the next forward takes it anew."""
         self._turn.begin()
         self._settle()
-        for load in filter(None, (self._here, self._alone)):
-            load.leave()
-        self._here = self._alone = self._ahead = None
+        self._leave_alone()
+        if self._here is not None:
+            self._here.leave()
+        self._here = self._ahead = None
         self._carrier.settle()
         for lane in (*self._lanes, self._spare):
             lane.clear()
@@ -120,6 +126,7 @@ class BlockStream:
     def _enter(self, index: int) -> None:
         """Bring the block's tensors to their places, then start to read the next block's into the other lane."""
         self._turn.begin()
+        self._leave_alone()
         wanted = self._slots_of(index)
         if self._here is None or not self._here.serves(wanted):
             self._here = self._arrived(wanted)
@@ -164,22 +171,22 @@ class BlockStream:
             wait([self._ahead.future])
 
     def _enter_alone(self, module: nn.Module) -> None:
+        """Bring what a layer lacks that is called by itself; it stays until something else is called."""
         slots = [slot for slot in self._slots[module] if slot.is_away]
         if not slots:
             return
         self._turn.begin()
-        if self._alone is not None:
-            self._alone.leave()
+        self._leave_alone()
         load = self._reader.submit(self._fill, slots, self._spare, self._carrier.now()).result()
         self._carrier.arrive(load.arrival)
         load.bind()
         self._alone = load
+        self._turn.end()
 
-    def _leave_alone(self, module: nn.Module) -> None:
-        if self._alone is not None and self._alone.slots[0].module is module:
+    def _leave_alone(self) -> None:
+        if self._alone is not None:
             self._alone.leave()
             self._alone = None
-            self._turn.end()
 
 
 class _Slot:

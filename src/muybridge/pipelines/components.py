@@ -63,7 +63,7 @@ class Components:
             tiling=self.tiling,
             transformer_value_bytes=self.transformer.dtype.itemsize,
             vae_value_bytes=next(self.vae.parameters()).dtype.itemsize,
-            weight_bytes=weight_bytes(self.transformer, self.vae),
+            weight_bytes=weight_bytes(self.transformer, self.vae) + (self.stream.num_bytes if self.stream else 0),
             text_bytes=self.text.num_bytes,
             keeps_text=keeps_text,
         )

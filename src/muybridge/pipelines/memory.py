@@ -70,8 +70,9 @@ class Machine:
 
 
 def weight_bytes(*modules: nn.Module) -> int:
-    """Bytes of all parameters and buffers."""
-    return sum(t.numel() * t.element_size() for m in modules for t in (*m.parameters(), *m.buffers()))
+    """Bytes of all parameters and buffers but those that are away: on the meta device."""
+    tensors = (tensor for module in modules for tensor in (*module.parameters(), *module.buffers()))
+    return sum(tensor.nbytes for tensor in tensors if not tensor.is_meta)
 
 
 def check_fits(request: GenerationRequest, machine: Machine, *, available: int, batch_size: int = 1) -> Needs:
