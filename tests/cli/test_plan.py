@@ -42,6 +42,7 @@ def test_gallop_is_planned_without_being_loaded(run):
         (("--model", "nonsense"), "model=nonsense"),
         (("--model", "hunyuanvideo-i2v"), "not run yet"),
         (("--dtype", "int3"), "dtype="),
+        (("--quantise", "int3"), "quantise=int3"),
         (("--weights", "cloud"), "weights="),
         (("--vae-mode", "fast"), "vae_mode="),
         (("--host-memory", "x"), "host-memory="),

@@ -56,6 +56,7 @@ _SHEETS: dict[str, tuple[float, float, float, float, str]] = {
     "4090": (165.2, 24, 1008, 32, "NVIDIA Ada GPU architecture paper, GeForce RTX 4090"),
     "3090": (71.0, 24, 936, 32, "NVIDIA Ampere GA102 architecture paper, GeForce RTX 3090"),
 }
+_WITHOUT_FP8 = ("a100", "3090")
 # Shares of the sheet that are reached; convention, after what is published for H100: cuBLAS 700 of 989 tera-operations,
 # FlashAttention-3 at head size 128 about 740 (arXiv 2407.08608), 3D convolutions the least.
 _MATMUL, _ATTENTION, _CONVOLUTION, _BUS = 0.7, 0.6, 0.35, 0.8
@@ -79,7 +80,7 @@ def nominal(words: str) -> Device:
         kind="cuda",
         memory_bytes=memory,
         host_bytes=_NOMINAL_HOST_BYTES,
-        matmul=_by_dtype(tera * 1e12 * _MATMUL),
+        matmul=_by_dtype(tera * 1e12 * _MATMUL) | _by_scheme(match[1], tera * 1e12 * _MATMUL),
         attention=_by_dtype(tera * 1e12 * _ATTENTION),
         convolution=_by_dtype(tera * 1e12 * _CONVOLUTION),
         copy_rate=copy_gb * 1e9 * _BUS,
@@ -94,6 +95,12 @@ def nominal(words: str) -> Device:
 def with_memory(device: Device, memory_bytes: int) -> Device:
     """The same device with no more memory than that."""
     return replace(device, memory_bytes=min(device.memory_bytes, memory_bytes))
+
+
+def _by_scheme(name: str, rate: float) -> dict[str, Rate]:
+    """Twice bfloat16's rate in eight bits, on all of them for integers."""
+    twice = rate * 2 * 0.3, rate * 2
+    return {"int8": twice} | ({} if name in _WITHOUT_FP8 else {"fp8": twice})
 
 
 def _by_dtype(rate: float) -> dict[str, Rate]:

@@ -4,7 +4,7 @@ from functools import cache
 
 from muybridge.acceleration import footprint
 from muybridge.acceleration.device import Device, rate_at
-from muybridge.acceleration.facts import VALUE_BYTES, Model, Work, vae_dtype, vae_weights, weights_of
+from muybridge.acceleration.facts import VALUE_BYTES, Model, Work, is_decoded, vae_dtype, vae_weights, weights_of
 from muybridge.acceleration.settings import RunSettings
 from muybridge.core.counting import attention_flops
 from muybridge.transformer.cost import forward_flops
@@ -37,15 +37,19 @@ def denoise(model: Model, work: Work, settings: RunSettings, device: Device) -> 
     """Every forward of a run; an accelerator computes while the next block comes."""
     computing = forward(model, work, settings, device)
     if settings.is_streamed:
-        coming = footprint.coming_bytes(model, settings) / rate_from(settings, device)
+        coming = _coming(model, settings, device)
         computing = max(computing, coming) if device.kind == "cuda" else computing + coming  # a CPU's cores do both
     evicting = weights_of(model.transformer).modulation * model.stored_bytes / device.disk_rate
     return work.num_steps * work.passes * computing + (evicting if settings.evicts_modulation else 0)
 
 
-def rate_from(settings: RunSettings, device: Device) -> float:
-    """Bytes a second from where the blocks wait."""
-    return device.disk_rate if settings.weights == "disk" else device.host_rate
+def _coming(model: Model, settings: RunSettings, device: Device) -> float:
+    """Seconds that the blocks' weights take to the device; those on the disk are as their file has them."""
+    if settings.weights == "host":
+        return footprint.coming_bytes(model, settings) / device.host_rate
+    weights = weights_of(model.transformer)
+    count = weights.blocks + (0 if settings.evicts_modulation else weights.modulation)
+    return count * model.stored_bytes / min(device.disk_rate, device.host_rate)
 
 
 def forward(model: Model, work: Work, settings: RunSettings, device: Device) -> float:
@@ -56,7 +60,9 @@ def forward(model: Model, work: Work, settings: RunSettings, device: Device) -> 
     if settings.evicts_modulation:
         linear -= 2 * weights_of(config).modulation * max(FEW_ROWS, work.batch_size)
     blocks = config.num_double_blocks + config.num_single_blocks
-    products = linear / rate_at(device.matmul, dtype, config.hidden_size)
+    products = linear / rate_at(device.matmul, _scheme(settings, device), config.hidden_size)
+    if is_decoded(settings):
+        products += 2 * weights_of(config).blocks * VALUE_BYTES[dtype] / device.copy_rate  # written and read again
     attending = attention / rate_at(device.attention, dtype, tokens)
     reading = footprint.read_bytes(model, settings) / device.copy_rate
     passes = blocks * TOKEN_PASSES * tokens * work.batch_size * config.hidden_size * VALUE_BYTES[dtype]
@@ -71,6 +77,13 @@ def decode(model: Model, work: Work, settings: RunSettings, device: Device) -> f
     flops = _decode_operations(model, work)
     channels = max(model.vae.decoder_side().block_channels)
     return work.batch_size * flops / rate_at(device.convolution, dtype, 8 * channels)
+
+
+def _scheme(settings: RunSettings, device: Device) -> str:
+    """What products of the blocks are measured as: the scheme where it multiplies small numbers, else the dtype."""
+    scheme = settings.quantise
+    is_measured = scheme is not None and scheme in device.matmul and not is_decoded(settings)
+    return scheme if is_measured and scheme else settings.dtype or "float32"
 
 
 @cache

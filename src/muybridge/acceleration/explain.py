@@ -11,13 +11,14 @@ from rich.text import Text
 from muybridge.acceleration.estimate import Phase, estimate
 from muybridge.acceleration.memory import in_words
 from muybridge.acceleration.plan import Candidate, Plan, alternatives
+from muybridge.acceleration.quantise import SCHEMES
 from muybridge.acceleration.settings import RunSettings
 from muybridge.core.config import to_dict
 
 # Each choice: how it reads where it was made, by its value; other values read as themselves.
 _WORDS: dict[str, dict[Any, str]] = {
     "dtype": {},
-    "quantise": {None: "weights as stored"},
+    "quantise": {None: "weights are not quantised"} | {name: f"weights in {name}" for name in SCHEMES},
     "weights": {
         "device": "all weights on the device",
         "host": "blocks wait on the host and come one by one",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cache
 
+from muybridge.acceleration.quantise import SCHEMES
 from muybridge.acceleration.settings import RunSettings
 from muybridge.core.shapes import latent_shape, token_grid
 from muybridge.transformer import TransformerConfig
@@ -115,4 +116,11 @@ def vae_dtype(settings: RunSettings, kind: str) -> str:
 
 def block_bits(settings: RunSettings) -> float:
     """Bits of a parameter of the blocks' matrices."""
+    if settings.quantise is not None:
+        return SCHEMES[settings.quantise].bits_per_value
     return 8.0 * VALUE_BYTES[settings.dtype or "float32"]
+
+
+def is_decoded(settings: RunSettings) -> bool:
+    """Whether each call makes a plain weight of a small one."""
+    return settings.quantise is not None and not SCHEMES[settings.quantise].quantises_tokens

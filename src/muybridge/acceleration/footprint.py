@@ -9,6 +9,7 @@ from muybridge.acceleration.facts import (
     Model,
     Work,
     block_bits,
+    is_decoded,
     vae_dtype,
     vae_weights,
     weights_of,
@@ -85,7 +86,12 @@ def denoise(model: Model, work: Work, settings: RunSettings) -> Parts:
         "activations": activation_bytes(model, work, settings),
         "latents": LATENT_COPIES * 4 * work.batch_size * c * t * h * w,
     }
-    return parts | ({"modulation table": table_bytes(model, work)} if settings.evicts_modulation else {})
+    if settings.evicts_modulation:
+        parts["modulation table"] = table_bytes(model, work)
+    if is_decoded(settings):
+        config, value_bytes = model.transformer, VALUE_BYTES[settings.dtype or "float32"]
+        parts["decoded weight"] = config.hidden_size * (3 * config.hidden_size + config.mlp_dim) * value_bytes
+    return parts
 
 
 def activation_bytes(model: Model, work: Work, settings: RunSettings) -> int:

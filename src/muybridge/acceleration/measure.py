@@ -7,6 +7,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from muybridge.acceleration.device import LARGE, SMALL, Device, Rate
 from muybridge.acceleration.memory import available_bytes
+from muybridge.acceleration.quantise import SCHEMES
 from muybridge.core.config import from_dict, to_dict
 from muybridge.core.counting import attention_flops
 from muybridge.core.env import cache_folder
@@ -23,7 +25,7 @@ from muybridge.core.errors import InvalidInput
 from muybridge.core.files import atomic_path
 from muybridge.ops.attention import attend
 
-VERSION = 1  # of what is measured; another one measures anew
+VERSION = 2  # of what is measured; another one measures anew
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 CPU_DTYPES = ("float32", "bfloat16")  # float16 is not made for CPUs
 TRIAL_S = 0.1  # of each measurement; there are fourteen
@@ -53,7 +55,7 @@ def measure(place: torch.device, *, scratch: Path) -> Device:
         kind="cuda" if place.type == "cuda" else "cpu",
         memory_bytes=_total_bytes(place),
         host_bytes=_total_bytes(torch.device("cpu")) if place.type == "cuda" else 0,
-        matmul={name: _rates(_matmul, place, dtype) for name, dtype in dtypes.items()},
+        matmul={name: _rates(_matmul, place, dtype) for name, dtype in dtypes.items()} | _scheme_rates(place),
         attention={name: _rates(_attention, place, dtype) for name, dtype in dtypes.items()},
         convolution={name: _rates(_convolution, place, dtype) for name, dtype in dtypes.items()},
         copy_rate=_copy_rate(place),
@@ -70,6 +72,19 @@ Trial = tuple[Callable[[], object], float]  # what runs, and its operations
 def _rates(trial: Callable[[torch.device, torch.dtype, int], Trial], place: torch.device, dtype: torch.dtype) -> Rate:
     small, large = (trial(place, dtype, size) for size in (SMALL, LARGE))
     return small[1] / _seconds(small[0], place), large[1] / _seconds(large[0], place)
+
+
+def _scheme_rates(place: torch.device) -> dict[str, Rate]:
+    """Of the schemes of quantisation that are made for this kind of device."""
+    made = [name for name, scheme in SCHEMES.items() if place.type in scheme.fast_on]
+
+    return {name: _rates(partial(_quantised, name), place, torch.bfloat16) for name in made}
+
+
+def _quantised(scheme: str, place: torch.device, dtype: torch.dtype, width: int) -> Trial:
+    x, weight = (torch.randn(rows, width, device=place, dtype=dtype) for rows in (ROWS, width))
+    layer = SCHEMES[scheme].swap(weight, None, scheme)
+    return lambda: layer(x), 2.0 * ROWS * width**2
 
 
 def _matmul(place: torch.device, dtype: torch.dtype, width: int) -> Trial:

@@ -7,10 +7,11 @@ from typing import Any
 
 from muybridge.acceleration.device import Device
 from muybridge.acceleration.estimate import Phases, estimate
-from muybridge.acceleration.facts import Model, Work
+from muybridge.acceleration.facts import Model, Work, block_bits
 from muybridge.acceleration.memory import in_words
+from muybridge.acceleration.quantise import SCHEMES
 from muybridge.acceleration.settings import RunSettings
-from muybridge.core.errors import DoesNotFit
+from muybridge.core.errors import DoesNotFit, invalid
 from muybridge.core.shapes import TEMPORAL_RATIO
 from muybridge.ops.pieces import CHUNK_TOKENS
 
@@ -68,6 +69,7 @@ def axes(device: Device, wanted: Mapping[str, Any]) -> dict[str, tuple[Any, ...]
     has_host = device.kind == "cuda"
     tried: dict[str, tuple[Any, ...]] = {
         "dtype": DTYPES[device.kind],
+        "quantise": (None, *SCHEMES),
         "weights": ("device", "host", "disk") if has_host else ("device", "disk"),
         "evicts_modulation": (False, True),
         "text_weights": ("device", "host") if has_host else ("device",),
@@ -75,6 +77,9 @@ def axes(device: Device, wanted: Mapping[str, Any]) -> dict[str, tuple[Any, ...]
         "chunk_tokens": (CHUNK_TOKENS, CHUNK_TOKENS // 4),
         "vae_mode": ("whole", "exact", "spill", "stream", "tiled"),
     }
+    if wanted.get("quantise") not in tried["quantise"]:
+        rule = f"known are {', '.join(SCHEMES)}"
+        raise invalid(f"quantise={wanted['quantise']}", rule, "use one of them, or leave it out")
     return tried | {name: (value,) for name, value in wanted.items() if value is not None}
 
 
@@ -84,11 +89,11 @@ def candidates(model: Model, work: Work, device: Device, *, wanted: Mapping[str,
     usual = wanted.get("dtype") or DTYPES[device.kind][0]
     for chosen in product(*values.values()):
         settings = RunSettings(**dict(zip(values, chosen, strict=True)))
-        yield Candidate(
-            settings=settings,
-            phases=estimate(model, work, settings, device),
-            changes=tuple(changes(model, settings, usual_dtype=usual)),
-        )
+        if settings.weights == "disk" and settings.quantise is not None:
+            continue  # what waits on the disk is as its file has it
+        phases = estimate(model, work, settings, device)
+        changed = tuple(changes(model, settings, usual_dtype=usual))
+        yield Candidate(settings=settings, phases=phases, changes=changed)
 
 
 def changes(model: Model, settings: RunSettings, *, usual_dtype: str) -> Iterator[str]:
@@ -96,7 +101,7 @@ def changes(model: Model, settings: RunSettings, *, usual_dtype: str) -> Iterato
     if settings.dtype != usual_dtype:
         yield f"computes in {settings.dtype} instead of {usual_dtype}"
     if settings.quantise is not None:
-        yield f"weights are rounded to {settings.quantise}"
+        yield f"weights are rounded to {settings.quantise}, {block_bits(settings):.3g} bits"
     if settings.vae_mode == "tiled":
         yield "films are decoded in tiles, whose seams and norms differ"
     if settings.vae_mode == "stream" and model.vae.decoder_side().norm == "clip":

@@ -1,6 +1,7 @@
 """Samplers: functions that follow a velocity from noise (sigma 1) to data (sigma 0).
 
-A `Velocity` maps the state x, float32 (b, c, t, h, w), and sigma, (b,) or (b, t), to dx/dsigma of x's shape.
+A `Velocity` maps the state x, float32 (b, c, t, h, w), and sigma, (b,) or (b, t), to dx/dsigma of x's shape. Samplers
+keep sigma on the host whatever the device of x, so that whoever wants to know the level need not wait for the device.
 A `Sampler` takes a velocity, the starting x, the descending grid of noise levels (n + 1,) and a progress callback, and
 returns x at the last level. State and sums are float32 (float64 stays float64), whatever dtype the network computes in.
 No sampler draws random numbers.
@@ -110,6 +111,23 @@ def sampler(name: str) -> Sampler:
     raise invalid(f"sampler={name}", f"the samplers are {', '.join(SAMPLERS)}", f"use {close[0] if close else 'euler'}")
 
 
+def evaluations(solve: Sampler, sigmas: Float[Tensor, "n"]) -> list[tuple[int, float]]:
+    """The step (from 1) and the sigma of each velocity that a sampler will ask for over this grid, in order."""
+    asked: list[tuple[int, float]] = []
+    step = 1
+
+    def still(x: Tensor, sigma: Tensor) -> Tensor:
+        asked.append((step, float(sigma[0])))
+        return torch.zeros_like(x)
+
+    def next_step(index: int, _total: int, _x: Tensor) -> None:
+        nonlocal step
+        step = index + 2
+
+    solve(still, torch.zeros(1), sigmas, next_step)
+    return asked
+
+
 def _state(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))  # 50 bf16 additions would lose the last steps
 
@@ -126,7 +144,7 @@ def _steps(sigmas: Tensor) -> Iterator[tuple[int, float, float]]:
 
 def _evaluate(velocity: Velocity, x: Tensor, sigma: float) -> Tensor:
     """The velocity in the state's dtype; every sample is at the same level."""
-    return velocity(x, x.new_full((x.shape[0],), sigma)).to(x.dtype)
+    return velocity(x, torch.full((x.shape[0],), sigma, dtype=x.dtype)).to(x.dtype)
 
 
 def _report(on_step: OnStep | None, index: int, sigmas: Tensor, x: Tensor) -> None:

@@ -202,12 +202,7 @@ class Pipeline:
         negative = _together([texts[request.negative_prompt, frames] for request in batch]) if has_negative else None
         channels = self.components.transformer.config.in_channels
         counter.advance("denoise", 0)
-        with self._loras.active(first.loras) as next_step:
-
-            def on_step() -> None:
-                next_step()
-                counter.advance("denoise", len(batch))
-
+        with self._loras.active(first.loras) as at_step:
             try:
                 return denoise(
                     self.components.transformer,
@@ -215,7 +210,8 @@ class Pipeline:
                     plan=Plan.of(first),
                     seeds=[request.seed for request in batch],
                     shape=latent_shape(first.num_frames, first.height, first.width, channels=channels),
-                    on_step=on_step,
+                    at_step=at_step,
+                    on_step=lambda: counter.advance("denoise", len(batch)),
                 )
             except torch.OutOfMemoryError as error:
                 raise _too_large(first, error) from None
