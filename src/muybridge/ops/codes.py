@@ -33,3 +33,17 @@ def paired(
     table = values.to(codes.device)[torch.stack(nibbles, dim=1)].view(pair).flatten()
     found = table.index_select(0, codes.flatten().int()).view(values.dtype)
     return found.view(*codes.shape[:-1], codes.shape[-1] * 2)
+
+
+def nf4_codes(x: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
+    """The codes of the values of `NF4` next to numbers in [-1, 1]."""
+    table = torch.tensor(NF4, device=x.device)
+    return torch.bucketize(x.contiguous(), (table[1:] + table[:-1]) / 2).to(torch.uint8)
+
+
+def in_pairs(codes: UInt8[Tensor, "*rows values"]) -> UInt8[Tensor, "*rows pairs"]:
+    """Two four-bit codes to a byte, the first one high; an odd one out stands beside a zero."""
+    if codes.shape[-1] % 2:
+        codes = torch.nn.functional.pad(codes, (0, 1))
+    first, second = codes.unflatten(-1, (-1, 2)).unbind(-1)
+    return first << 4 | second

@@ -13,7 +13,7 @@ from torch import Tensor
 from muybridge.core.errors import WeightsError
 from muybridge.core.files import OnBytes
 from muybridge.weights.layouts import Entries
-from muybridge.weights.storage.write import fp8_cast, fp8_scaled, is_block_linear
+from muybridge.weights.storage.write import fp8_cast, fp8_scaled, int8_rows, is_block_linear, nf4
 from muybridge.weights.stored import StoredTensor
 
 _COMPUTE = 2.0**-8  # what is quantised is computed with in bfloat16, and rounded to it when it is read
@@ -52,6 +52,10 @@ PRECISIONS: dict[str, Precision] = {  # of_largest: half a step, and for Q4_0 an
         title="e4m3 and a scale per row", quantise=partial(fp8_scaled, per_row=True), relative=_E4M3,
         of_largest=_SMALLEST / 448,
     ),
+    "int8": Precision(
+        title="int8 and a scale per row (optimum-quanto)", quantise=int8_rows, relative=_COMPUTE, of_largest=0.0065
+    ),
+    "nf4": Precision(title="4.5 bits (bitsandbytes)", quantise=nf4, relative=_COMPUTE, of_largest=0.153),
     "q8_0": Precision(title="GGUF, 8.5 bits a value", relative=_COMPUTE, of_largest=0.0045),
     "q5_1": Precision(title="GGUF, 6 bits", relative=_COMPUTE, of_largest=0.035),
     "q5_0": Precision(title="GGUF, 5.5 bits", relative=_COMPUTE, of_largest=0.064),

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from muybridge.core.errors import invalid
-from muybridge.ops.codes import NF4, paired
+from muybridge.ops.codes import NF4, in_pairs, nf4_codes, paired
 
 GROUP = 64  # values under one scale (convention: bitsandbytes' for nf4)
 STEPS = 15
@@ -23,8 +23,8 @@ def encode_int4(weight: Float[Tensor, "o i"]) -> dict[str, Tensor]:
     low, high = groups.aminmax(dim=2, keepdim=True)
     low = low.bfloat16()
     step = ((high - low.float()) / STEPS).clamp(min=torch.finfo(torch.float32).tiny).bfloat16()
-    codes = ((groups - low.float()) / step.float()).round_().clamp_(0, STEPS)
-    return {"weight": _pairs(codes), "step": step.squeeze(2), "low": low.squeeze(2)}
+    codes = ((groups - low.float()) / step.float()).round_().clamp_(0, STEPS).to(torch.uint8)
+    return {"weight": in_pairs(codes.flatten(1)), "step": step.squeeze(2), "low": low.squeeze(2)}
 
 
 def decode_int4(parts: Mapping[str, Tensor], dtype: torch.dtype) -> Float[Tensor, "o i"]:
@@ -38,10 +38,8 @@ def encode_nf4(weight: Float[Tensor, "o i"]) -> dict[str, Tensor]:
     """Codes (o, i / 2), and of each group the largest magnitude (o, i / GROUP) in bfloat16."""
     groups = _groups(weight)
     largest = groups.abs().amax(2, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny).bfloat16()
-    table = torch.tensor(NF4, device=weight.device)
-    borders = (table[1:] + table[:-1]) / 2
-    codes = torch.bucketize(groups / largest.float(), borders)
-    return {"weight": _pairs(codes), "largest": largest.squeeze(2)}
+    codes = nf4_codes(groups / largest.float())
+    return {"weight": in_pairs(codes.flatten(1)), "largest": largest.squeeze(2)}
 
 
 def decode_nf4(parts: Mapping[str, Tensor], dtype: torch.dtype) -> Float[Tensor, "o i"]:
@@ -56,9 +54,3 @@ def _groups(weight: Tensor) -> Tensor:
         given = f"a linear layer of {weight.shape[1]} columns"
         raise invalid(given, f"four-bit groups take {GROUP}", "use int8 for this model")
     return weight.float().unflatten(1, (-1, GROUP))
-
-
-def _pairs(codes: Tensor) -> Tensor:
-    """The first of two codes in the high half of the byte."""
-    first, second = codes.flatten(1).to(torch.uint8).unflatten(1, (-1, 2)).unbind(2)
-    return first << 4 | second

@@ -3,6 +3,7 @@
 Source: the packed state that bitsandbytes 0.50 saves; decoded here without it.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import isfinite, prod
@@ -12,9 +13,10 @@ import torch
 from torch import Tensor
 
 from muybridge.core.errors import WeightsError
+from muybridge.ops.codes import paired
 from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.storage.companions import REMEDY, by_rows, grouped, read_json, required
-from muybridge.weights.stored import Packed, StoredTensor
+from muybridge.weights.stored import Packed, StoredTensor, from_tensor
 
 SUFFIXES = {
     ".absmax": "absmax",
@@ -62,15 +64,30 @@ def fold(checkpoint: Checkpoint) -> Checkpoint:
     return replace(checkpoint, entries=entries) if groups else checkpoint
 
 
+def named_parts(
+    key: str, parts: Mapping[str, StoredTensor], *, like: StoredTensor, block: int
+) -> dict[str, StoredTensor]:
+    """The parts of an nf4 weight (`weight`, `absmax`, `table`) under the names of a file, with the state beside them.
+
+    like: a tensor of the shape and dtype that they stand for.
+    """
+    dtype = str(like.dtype).removeprefix("torch.")
+    state = {"quant_type": "nf4", "blocksize": block, "dtype": dtype, "shape": list(like.shape)}
+    text = torch.tensor(list(json.dumps(state).encode()), dtype=torch.uint8)
+    names = {"weight": key, "absmax": f"{key}.absmax", "table": f"{key}.quant_map"}
+    written = {name: parts[role] for role, name in names.items()}
+    return written | {f"{key}.quant_state.bitsandbytes__nf4": from_tensor(text, like.file)}
+
+
 def _state(fields: Mapping[str, Any], where: str) -> _State:
     shape, block, nested = fields.get("shape"), fields.get("blocksize"), fields.get("nested_blocksize")
     offset, dtype = fields.get("nested_offset", 0.0), fields.get("dtype")
     is_shape = isinstance(shape, list) and all(type(size) is int and 0 <= size < 2**40 for size in shape)
     is_block = all(type(size) is int and 0 < size <= MAX_BLOCK and size % 2 == 0 for size in (block, nested or 2))
-    is_offset = isinstance(offset, int | float) and isfinite(offset)
+    is_offset = isinstance(offset, int | float) and abs(offset) <= torch.finfo(torch.float32).max
     if not (is_shape and is_block and is_offset):
         raise WeightsError(f"{where} has a broken quant_state; {REMEDY}.")
-    if dtype not in DTYPES:
+    if not isinstance(dtype, str) or dtype not in DTYPES:
         raise WeightsError(f"{where} has the dtype {dtype!r}; only {', '.join(DTYPES)} are read.")
     return _State(
         shape=tuple(fields["shape"]),
@@ -121,8 +138,8 @@ def _values(read: Mapping[str, Tensor], dtype: torch.dtype, state: _State) -> Te
         codes = torch.cat([codes, codes.new_zeros(num_blocks * state.block // 2 - len(codes))])
 
     def decode(start: int, stop: int) -> Tensor:
-        pairs = codes[start * state.block // 2 : stop * state.block // 2].int()
-        values = table[torch.stack([pairs >> 4, pairs & 15], dim=1).flatten()]
-        return values.reshape(stop - start, state.block) * largest[start:stop, None].float()
+        values = paired(codes[start * state.block // 2 : stop * state.block // 2], table)
+        return values.view(stop - start, state.block).mul_(largest[start:stop, None].float())
 
-    return by_rows((num_blocks, state.block), dtype, decode).flatten()[:num_values].reshape(state.shape)
+    values = by_rows((num_blocks, state.block), dtype, decode, device=codes.device)
+    return values.flatten()[:num_values].reshape(state.shape)

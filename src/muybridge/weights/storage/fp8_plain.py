@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from muybridge.ops.codes import widened
 from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.storage.companions import FP8
 from muybridge.weights.storage.scales import COMPUTE
@@ -25,4 +26,4 @@ def _widened(stored: StoredTensor) -> StoredTensor:
 
 
 def _decode(read: Mapping[str, Tensor], dtype: torch.dtype) -> Tensor:
-    return read["weight"].to(dtype)
+    return widened(read["weight"], dtype)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from muybridge.core.errors import WeightsError
+from muybridge.ops.codes import widened
 from muybridge.weights.storage.companions import REMEDY, by_rows
 from muybridge.weights.stored import Packed, StoredTensor
 
@@ -82,8 +83,9 @@ def _product(read: Mapping[str, Tensor], dtype: torch.dtype, *, where: str) -> T
     columns = read["column_scale"].float().reshape(1, -1) if "column_scale" in read else None
 
     def decode(start: int, stop: int) -> Tensor:
-        block = torch.arange(start, stop) // (shape[0] // r)
-        values = (matrix[start:stop].float().reshape(stop - start, c, -1) * scale[block]).reshape(stop - start, -1)
+        block = torch.arange(start, stop, device=weight.device) // (shape[0] // r)
+        some = widened(matrix[start:stop], torch.float32).reshape(stop - start, c, -1)
+        values = some.mul_(scale[block]).reshape(stop - start, -1)
         return values if columns is None else values * columns
 
-    return by_rows(shape, dtype, decode).reshape(weight.shape)
+    return by_rows(shape, dtype, decode, device=weight.device).reshape(weight.shape)

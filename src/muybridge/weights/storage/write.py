@@ -12,18 +12,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from safetensors import safe_open
 from torch import Tensor
 
 from muybridge.core.errors import invalid
 from muybridge.core.files import atomic_path
+from muybridge.ops.codes import NF4, in_pairs, nf4_codes
 from muybridge.weights.save import write_safetensors
+from muybridge.weights.storage.bnb import named_parts
 from muybridge.weights.storage.companions import FP8, Entries
 from muybridge.weights.storage.fp8_map import map_path
 from muybridge.weights.storage.scaled import MARKER
 from muybridge.weights.stored import StoredTensor, from_tensor
 
-E4M3_MAX = 448.0
+E4M3_MAX, INT8_MAX = 448.0, 127
+NF4_BLOCK = 64  # bitsandbytes' own
 _LAYER = re.compile(r"(?:^|[._])(?:double_blocks|single_blocks|transformer_blocks|layers)\.\d+\..*weight$")
 _CARRIED = {"weight", "scale", "outer_scale", "input_scale"}  # what the names of fp8_scaled can say
 
@@ -49,6 +53,34 @@ def fp8_scaled(entries: Entries, *, per_row: bool = False) -> dict[str, StoredTe
     file = next(iter(entries.values())).file if entries else Path()
     marker = MARKER if MARKER not in entries else f"{MARKER}.{MARKER}"
     return {**result, marker: from_tensor(torch.empty(0, dtype=torch.float8_e4m3fn), file)}
+
+
+def int8_rows(entries: Entries) -> dict[str, StoredTensor]:
+    """The entries as optimum-quanto's int8: `._data` and `._scale` of each row, and scales of 1 for activations.
+
+    What is so already keeps every bit.
+    """
+    result: dict[str, StoredTensor] = {}
+    for key, entry in entries.items():
+        parts = _int8_parts(entry) or (_int8(entry) if is_block_linear(key, entry) else None)
+        if parts is None:
+            result[key] = entry
+            continue
+        layer, one = key.removesuffix(".weight"), from_tensor(torch.ones(()), entry.file)
+        result |= {f"{key}._data": parts["weight"], f"{key}._scale": parts["scale"]}
+        result |= {f"{layer}.input_scale": one, f"{layer}.output_scale": one}
+    return result
+
+
+def nf4(entries: Entries) -> dict[str, StoredTensor]:
+    """The entries as bitsandbytes' nf4, the largest value of each block of 64 in float32."""
+    result: dict[str, StoredTensor] = {}
+    for key, entry in entries.items():
+        if is_block_linear(key, entry):
+            result |= named_parts(key, _nf4_parts(entry), like=entry, block=NF4_BLOCK)
+        else:
+            result[key] = entry
+    return result
 
 
 def fp8_with_map(entries: Entries) -> tuple[dict[str, StoredTensor], dict[str, StoredTensor]]:
@@ -133,6 +165,52 @@ def _quantised(stored: StoredTensor, *, per_row: bool) -> dict[str, StoredTensor
     return {
         "weight": replace(stored, dtype=torch.float8_e4m3fn, read=weight, packed=None),
         "scale": StoredTensor(shape=shape, dtype=torch.float32, file=stored.file, read=scale),
+    }
+
+
+def _int8_parts(stored: StoredTensor) -> Mapping[str, StoredTensor] | None:
+    """Codes and scales of what is int8 with one scale per row already; None for all else."""
+    parts = stored.packed.parts if stored.packed is not None else {}
+    is_int8 = parts.keys() == {"weight", "scale"} and parts["weight"].dtype == torch.int8
+    return parts if is_int8 and parts["scale"].shape == (stored.shape[0], 1) else None
+
+
+def _int8(stored: StoredTensor) -> dict[str, StoredTensor]:
+    @functools.cache
+    def scale() -> Tensor:
+        largest = stored.read().float().abs().amax(dim=1, keepdim=True)
+        return torch.where(largest > 0, largest / INT8_MAX, 1.0).to(dtype)
+
+    def weight() -> Tensor:
+        return (stored.read().float() / scale().float()).round_().clamp_(-INT8_MAX, INT8_MAX).to(torch.int8)
+
+    dtype = stored.dtype
+    return {
+        "weight": replace(stored, dtype=torch.int8, read=weight, packed=None),
+        "scale": StoredTensor(shape=(stored.shape[0], 1), dtype=dtype, file=stored.file, read=scale),
+    }
+
+
+def _nf4_parts(stored: StoredTensor) -> dict[str, StoredTensor]:
+    num_blocks = -(-stored.num_elements // NF4_BLOCK)
+
+    def blocks() -> Tensor:
+        values = stored.read().float().flatten()
+        return F.pad(values, (0, -len(values) % NF4_BLOCK)).unflatten(0, (num_blocks, NF4_BLOCK))
+
+    @functools.cache
+    def largest() -> Tensor:
+        return blocks().abs().amax(dim=1)
+
+    def weight() -> Tensor:
+        scaled = blocks() / largest().clamp(min=torch.finfo(torch.float32).tiny)[:, None]
+        return in_pairs(nf4_codes(scaled).flatten()[: stored.num_elements])[:, None]
+
+    made = functools.partial(StoredTensor, file=stored.file)
+    return {
+        "weight": made(shape=(-(-stored.num_elements // 2), 1), dtype=torch.uint8, read=weight),
+        "absmax": made(shape=(num_blocks,), dtype=torch.float32, read=largest),
+        "table": from_tensor(torch.tensor(NF4), stored.file),
     }
 
 
