@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from muybridge.ops.rope import rope_table, rotate
+from muybridge.ops.rope import RopeTables, rope_table, rotate
 
 AXES = (4, 6, 6)
 TOLERANCE = 1e-5  # float32 sums of 16 products
@@ -62,3 +62,20 @@ def test_rotation_of_bfloat16_is_float32():
     turned = rotate(x, rope_table((1, 1, 5), AXES, theta=256.0))
     assert turned.dtype == torch.float32
     torch.testing.assert_close(turned, rotate(x.float(), rope_table((1, 1, 5), AXES, theta=256.0)), rtol=0, atol=0)
+
+
+def test_a_table_is_made_once_for_all_lengths_of_text():
+    tables, device = RopeTables((2, 2, 4), theta=256.0), torch.device("cpu")
+    first = tables((2, 3, 4), num_plain=5, device=device)
+    assert torch.equal(first, rope_table((2, 3, 4), (2, 2, 4), theta=256.0, num_plain=5))
+    longer = tables((2, 3, 4), num_plain=9, device=device)
+    assert longer.data_ptr() == first.data_ptr() and len(longer) == 24 + 9
+    assert len(tables((2, 3, 4), num_plain=1000, device=device)) == 24 + 1000
+    assert torch.equal(tables((4, 3, 2), num_plain=0, device=device), rope_table((4, 3, 2), (2, 2, 4), theta=256.0))
+
+
+def test_a_table_made_while_drawing_serves_training():
+    tables, device = RopeTables((2, 2, 4), theta=256.0), torch.device("cpu")
+    with torch.inference_mode():
+        tables((2, 3, 4), num_plain=5, device=device)
+    assert not tables((2, 3, 4), num_plain=5, device=device).is_inference()

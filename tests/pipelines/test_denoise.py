@@ -1,7 +1,12 @@
 """The transformer as a velocity."""
 
+from dataclasses import replace
+
+import pytest
 import torch
 
+from muybridge.flow.held import hold_frames
+from muybridge.flow.samplers import SAMPLERS
 from muybridge.pipelines.denoise import Plan, Prompts, denoise, guided_velocity, network_velocity
 from muybridge.pipelines.text_to_video import _together
 from muybridge.text.encoder import HashEncoder, TextStates
@@ -59,3 +64,34 @@ def test_a_bfloat16_network_keeps_float32_state():
     prompts = Prompts(positive=text("a horse"), negative=None)
     latents = denoise(network().bfloat16(), prompts, plan=PLAN, seeds=[1], shape=(4, 2, 4, 4))
     assert latents.dtype == torch.float32 and not torch.equal(latents, latents.bfloat16().float())
+
+
+@pytest.mark.parametrize("sampler", ["euler", "heun"])
+def test_putting_modulation_away_changes_no_bit(sampler):
+    model, plan = network(), replace(PLAN, sampler=sampler, num_steps=3)
+    prompts = Prompts(positive=text("a horse"), negative=text("a red cow in the rain"))
+    films = [
+        denoise(model, prompts, plan=plan, seeds=[1], shape=(4, 2, 4, 4), evicts_modulation=evicts)
+        for evicts in (True, False)
+    ]
+    assert torch.equal(*films)
+
+
+@pytest.mark.parametrize("evicts", [True, False])
+def test_every_step_is_told_before_it_begins(evicts):
+    model, steps = network(), []
+    prompts = Prompts(positive=text("a horse"), negative=None)
+    denoise(
+        model, prompts, plan=PLAN, seeds=[1], shape=(4, 2, 4, 4), evicts_modulation=evicts, at_step=steps.append
+    )  # fmt: skip
+    assert steps[-2:] == [2, 3] and max(steps) == 3
+
+
+def test_no_step_waits_for_the_device():
+    """On the meta device nothing can be read back: texts of two lengths, guided, held frames, every sampler's sigma."""
+    model = network().to("meta")
+    prompts = Prompts(positive=_together([text("a"), text("a red horse")]), negative=_together([text("b"), text("c")]))
+    velocity = hold_frames(guided_velocity(model, prompts, PLAN), torch.tensor([True, False]))
+    x = torch.empty(2, 4, 2, 4, 4, device="meta")
+    for solve in SAMPLERS.values():
+        assert solve(velocity, x, torch.tensor([1.0, 0.5, 0.0])).is_meta

@@ -22,9 +22,8 @@ def hold_frames(velocity: Velocity, held: Bool[Tensor, "t"]) -> Velocity:
 
     def held_velocity(x: Float[Tensor, "b c t h w"], sigma: Float[Tensor, "b *t"]) -> Float[Tensor, "b c t h w"]:
         _check_length(x, held)
-        mask = held.to(x.device)
-        per_frame = (sigma if sigma.ndim == 2 else sigma[:, None]).masked_fill(mask, 0)
-        return velocity(x, per_frame).masked_fill(mask[:, None, None], 0)
+        per_frame = (sigma if sigma.ndim == 2 else sigma[:, None]).masked_fill(held.to(sigma.device), 0)
+        return velocity(x, per_frame).masked_fill(held.to(x.device, non_blocking=True)[:, None, None], 0)
 
     return held_velocity
 

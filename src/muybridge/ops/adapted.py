@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from muybridge.ops.lora import Delta
+from muybridge.ops.outputs import outputs
 from muybridge.ops.patch import patchify
 
 IDENTITY_ROWS = 1024  # of the identity at a time: bounds the memory that reading a quantised weight takes
@@ -69,10 +70,8 @@ class Adapted(nn.Module):
 
     def forward(self, x: Float[Tensor, "*shape"], *more: Tensor | None) -> Float[Tensor, "*out"]:
         """The base's output with the changes that are on, in the dtype of both. `more` is the base's affair."""
-        active = [(d, dial.strength) for d, dial in zip(self.deltas, self.dials, strict=True) if dial.strength != 0]
-        shifts = [(delta, strength) for delta, strength in active if isinstance(delta, Shift)]
+        shifts, linear = self._active()
         y = functional_call(self.base, self._shifted(shifts), (x, *more)) if shifts else self.base(x, *more)
-        linear = [(delta, strength) for delta, strength in active if isinstance(delta, Delta)]
         if not linear:
             return y
         rows = x if not isinstance(self.base, nn.Conv3d) else patchify(x, self.base.stride)
@@ -83,6 +82,26 @@ class Adapted(nn.Module):
             part = total if delta.first_row is None else total.narrow(-1, delta.first_row, delta.num_rows)
             part.add_(change, alpha=strength)
         return total
+
+    def outputs(self, x: Float[Tensor, "*shape i"], *, first: int, num: int) -> Float[Tensor, "*shape o"]:
+        """As `ops.outputs`: some of the outputs, with the changes that are on."""
+        shifts, linear = self._active()
+        if shifts or not all(delta.is_factors_alone for delta, _ in linear):
+            return self(x).narrow(-1, first, num)
+        total = outputs(self.base, x, first=first, num=num)
+        for delta, strength in linear:
+            start = delta.first_row or 0
+            begin, end = max(first, start), min(first + num, start + delta.num_rows)
+            if begin < end:
+                change = delta(x, total, layer=self._on_rows).narrow(-1, begin - start, end - begin)
+                total.narrow(-1, begin - first, end - begin).add_(change, alpha=strength)
+        return total
+
+    def _active(self) -> tuple[list[tuple[Shift, float]], list[tuple[Delta, float]]]:
+        """The changes that are on, with their strength."""
+        active = [(d, dial.strength) for d, dial in zip(self.deltas, self.dials, strict=True) if dial.strength != 0]
+        shifts = [(delta, strength) for delta, strength in active if isinstance(delta, Shift)]
+        return shifts, [(delta, strength) for delta, strength in active if isinstance(delta, Delta)]
 
     def _on_rows(self, rows: Tensor) -> Tensor:
         """The base, and a patch convolution as the matrix that it is."""

@@ -210,6 +210,11 @@ class Delta(nn.Module):
         return copy
 
     @property
+    def is_factors_alone(self) -> bool:
+        """Whether it is the factors' product with the input, and asks for nothing of the layer's own output."""
+        return self.factors is not None and self.gain is None
+
+    @property
     def num_rows(self) -> int:
         """Rows of the layer that it changes."""
         if self.factors is not None:

@@ -1,15 +1,18 @@
 """From noise to latents: the transformer as a Velocity, guided, followed by a sampler."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
+from muybridge.acceleration.modulation import AtStep, evicted_modulation
 from muybridge.core.seeding import noise
 from muybridge.flow.guidance import classifier_free
-from muybridge.flow.samplers import Velocity, sampler
+from muybridge.flow.samplers import Velocity, evaluations, sampler
 from muybridge.flow.timesteps import inference_sigmas
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.text.encoder import TextStates
@@ -47,40 +50,38 @@ class Prompts:
     positive: TextStates
     negative: TextStates | None
 
+    def texts(self) -> list[TextStates]:
+        """What the network is run under, the prompts first."""
+        return [self.positive] if self.negative is None else [self.positive, self.negative]
+
+
+def conditions_of(transformer: Transformer, text: TextStates, *, guidance: float | None) -> Conditions:
+    """What the transformer is told, where and in the dtype that it computes; the mask stays on the host.
+
+    There the transformer reads it in every step, which must not wait for the device.
+    """
+    mask = text.mask.cpu()
+    length = int(mask.sum(1).max())  # of the longest prompt
+    num, device = len(mask), transformer.device
+    return Conditions(
+        text=text.states[:, :length].to(device, transformer.dtype),
+        text_mask=None if mask[:, :length].all() else mask[:, :length],
+        pooled=text.pooled.to(device, transformer.dtype),
+        guidance=None if guidance is None else torch.full((num,), guidance, device=device),
+    )
+
 
 def network_velocity(transformer: Transformer, text: TextStates, *, guidance: float | None) -> Velocity:
     """The transformer under fixed text as a Velocity; it computes in its parameters' dtype, on their device.
 
     Raises InvalidInput through the transformer where text and weights do not match.
     """
-    states, mask = _unpadded(text)
-    conditions = Conditions(
-        text=states.to(transformer.device, transformer.dtype),
-        text_mask=None if mask is None else mask.to(transformer.device),
-        pooled=text.pooled.to(transformer.device, transformer.dtype),
-        guidance=None if guidance is None else torch.full((len(states),), guidance, device=transformer.device),
-    )
-
-    def velocity(x: Float[Tensor, "b c t h w"], sigma: Float[Tensor, "b *t"]) -> Float[Tensor, "b c t h w"]:
-        return transformer(x, sigma, conditions)
-
-    return velocity
-
-
-def _unpadded(text: TextStates) -> tuple[Float[Tensor, "b l d"], Bool[Tensor, "b l"] | None]:
-    """States up to the longest prompt, and the mask where prompts differ in length."""
-    length = int(text.mask.sum(1).max())
-    mask = text.mask[:, :length]
-    return text.states[:, :length], None if bool(mask.all()) else mask
+    return partial(_network, transformer, conditions_of(transformer, text, guidance=guidance))
 
 
 def guided_velocity(transformer: Transformer, prompts: Prompts, plan: Plan) -> Velocity:
     """The velocity of a plan: embedded guidance inside the network, classifier-free guidance around it."""
-    conditional = network_velocity(transformer, prompts.positive, guidance=plan.guidance)
-    if prompts.negative is None:
-        return conditional
-    unconditional = network_velocity(transformer, prompts.negative, guidance=plan.guidance)
-    return classifier_free(conditional, unconditional, plan.cfg)
+    return _guided([network_velocity(transformer, text, guidance=plan.guidance) for text in prompts.texts()], plan)
 
 
 @torch.inference_mode()
@@ -91,13 +92,42 @@ def denoise(
     plan: Plan,
     seeds: Sequence[int],
     shape: tuple[int, int, int, int],
+    evicts_modulation: bool = True,
+    at_step: AtStep | None = None,
     on_step: OnStep | None = None,
 ) -> Float[Tensor, "b c t h w"]:
     """Latents (b, *shape), float32 on the transformer's device, at the scale the transformer is trained on.
 
-    Noise comes from each film's own seed, on the CPU in float32 (DESIGN law 4).
+    Noise comes from each film's own seed, on the CPU in float32 (DESIGN law 4). evicts_modulation: as
+    `acceleration.modulation`; it changes no bit on a CPU. at_step: makes the transformer that of a step, from 1, where
+    steps differ.
     """
-    velocity = guided_velocity(transformer, prompts, plan)
-    sigmas = inference_sigmas(plan.num_steps, shift=plan.shift)
-    report = None if on_step is None else lambda _index, _total, _x: on_step()
-    return sampler(plan.sampler)(velocity, noise(seeds, shape).to(transformer.device), sigmas, report)
+    solve, sigmas = sampler(plan.sampler), inference_sigmas(plan.num_steps, shift=plan.shift)
+    conditions = [conditions_of(transformer, text, guidance=plan.guidance) for text in prompts.texts()]
+    asked = [(step, torch.full((len(seeds),), sigma)) for step, sigma in evaluations(solve, sigmas)]
+    prepared = evicted_modulation(transformer, conditions, asked, at_step=at_step) if evicts_modulation else None
+    with prepared or _plain(transformer, conditions, at_step) as (velocities, to_step):
+
+        def report(index: int, _total: int, _x: Tensor) -> None:
+            to_step(index + 2)
+            if on_step is not None:
+                on_step()
+
+        return solve(_guided(velocities, plan), noise(seeds, shape).to(transformer.device), sigmas, report)
+
+
+@contextmanager
+def _plain(
+    transformer: Transformer, conditions: Sequence[Conditions], at_step: AtStep | None
+) -> Iterator[tuple[list[Velocity], AtStep]]:
+    """The network as it is, in the form of `evicted_modulation`."""
+    yield [partial(_network, transformer, given) for given in conditions], at_step or (lambda _step: None)
+
+
+def _network(transformer: Transformer, conditions: Conditions, x: Tensor, sigma: Tensor) -> Tensor:
+    return transformer(x, sigma, conditions)
+
+
+def _guided(velocities: Sequence[Velocity], plan: Plan) -> Velocity:
+    """Of the conditional and, where there is one, the unconditional velocity."""
+    return velocities[0] if len(velocities) == 1 else classifier_free(velocities[0], velocities[1], plan.cfg)

@@ -42,21 +42,14 @@ class LoraShelf:
             pass
 
     @contextmanager
-    def active(self, uses: Sequence[LoraUse]) -> Iterator[Callable[[], None]]:
-        """The uses act inside, from the first sampler step on; gives what is to be called after each step.
+    def active(self, uses: Sequence[LoraUse]) -> Iterator[Callable[[int], None] | None]:
+        """The uses act inside; gives what makes them those of a sampler step (from 1), None where all steps are alike.
 
         Outside the transformer is as it was; what was fitted stays at hand for the next film with the same.
         """
         self._stack.set([self._active(use) for use in uses])
-        step = 1
-
-        def next_step() -> None:
-            nonlocal step
-            step += 1
-            self._stack.at_step(step)
-
         try:
-            yield next_step
+            yield self._stack.at_step if any(use.steps for use in uses) else None
         finally:
             self._stack.mute()
 

@@ -235,7 +235,7 @@ def attend_jointly(attention: Attention, parts: Sequence[Part], signals: Signals
 
 
 def _cat_heads(parts: Sequence[Part]) -> Heads:
-    heads = [part.heads(part.tokens, *part.signals, part.rope) for part in parts]
+    heads = [part.heads(part.tokens, part.signals[0], part.signals[1], part.rope) for part in parts]
     q, k, v = (torch.cat(each, 2) for each in zip(*heads, strict=True))
     return q, k, v
 

@@ -84,7 +84,7 @@ class Transformer(nn.Module):
         self._check(latents, sigma, conditions)
         t, h, w = latents.shape[2:]
         grid = token_grid((t, h, w), self.config.patch_size)
-        frames, clip, clip_sigma = self._vectors(sigma, conditions)
+        frames, clip, clip_sigma = self.signal_vectors(sigma, conditions)
         txt, lengths = self._text(conditions, clip_sigma)
         img = self.img_in(latents.to(self.dtype))
         if img.dtype != self.dtype:  # under autocast the streams stay float32: they are sums over all blocks
@@ -99,9 +99,11 @@ class Transformer(nn.Module):
         patches = self.final_layer(stream[:, : signals.num_visual], clip, chunk_tokens=self.chunk_tokens)
         return unpatchify(patches, grid, patch_size=self.config.patch_size).to(latents.dtype)
 
-    def _vectors(self, sigma: Tensor, conditions: Conditions) -> tuple[Tensor, Tensor, Tensor]:
+    def signal_vectors(
+        self, sigma: Float[Tensor, " b"] | Float[Tensor, "b t"], conditions: Conditions
+    ) -> tuple[Float[Tensor, "b g d"], Float[Tensor, "b 1 d"], Float[Tensor, " b"]]:
         """Conditioning vectors (b, g, d) of the frames and (b, 1, d) of the clip, and the clip's sigma (b,) float32."""
-        sigma = sigma.float()
+        sigma = sigma.to(self.device, torch.float32, non_blocking=True)  # samplers keep it on the host
         clip_sigma = sigma if sigma.ndim == 1 else sigma.amax(1)
         shared, guidance = self._shared(conditions), self._guidance(conditions)
         clip = self.time_in(clip_sigma[:, None] * TIME_SCALE, dtype=self.dtype) + shared + guidance

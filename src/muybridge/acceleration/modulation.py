@@ -1,0 +1,241 @@
+"""Adaptive-norm weights put away: what they make is known before a run starts, and no token ever meets them.
+
+A quarter of the released network (3.4 of 12.8 billion parameters) maps one vector a step to shifts, scales and gates.
+Here all of them are made first, one module after the other, for every noise level that the sampler will ask for; tables
+of a few megabytes stand in for the modules while the run lasts. Exact: rows are rounded alike however many are made
+together (`ops.rows`). Applied from outside (DESIGN law 5), after LoRA and quantisation, before streaming.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from muybridge.acceleration.pages import give_back
+from muybridge.flow.samplers import Velocity
+from muybridge.ops.rows import MIN_ROWS
+from muybridge.transformer import Conditions, Transformer
+from muybridge.transformer.blocks import Modulation
+
+AtStep = Callable[[int], None]  # makes the network that of a sampler step, counted from 1
+Key = tuple[int, int, tuple[tuple[float, ...], ...]]  # conditions by their index, step, sigma of each clip and frame
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Row:
+    """The distinct conditioning vectors of one forward pass, the clip's own last.
+
+    frames: which of them each latent frame has; None where the clip has one vector.
+    """
+
+    key: Key
+    vectors: Float[Tensor, "b u d"]
+    frames: Int[Tensor, " t"] | None
+
+    def order(self) -> dict[int, Tensor | None]:
+        """Which vectors a module is asked for, by their number: the clip's, those of the frames, or all of these."""
+        if self.frames is None:
+            return {1: None}
+        clip = self.frames.new_full((1,), self.vectors.shape[1] - 1)
+        return {1: clip, len(self.frames): self.frames, len(self.frames) + 1: torch.cat([self.frames, clip])}
+
+
+class Table(nn.Module):
+    """Stands where a `Modulation` was, and gives what that makes of the row at hand."""
+
+    def __init__(self, made: dict[Key, Float[Tensor, "b u out"]], num_signals: int) -> None:
+        super().__init__()
+        self.num_signals = num_signals
+        self.made = made
+        self.order: dict[int, Tensor | None] = {}
+        self.row: Tensor = torch.empty(0)
+
+    def turn_to(self, row: Row, order: dict[int, Tensor | None]) -> None:
+        """What the next calls are about."""
+        self.row, self.order = self.made[row.key], order
+
+    def forward(self, vectors: Float[Tensor, "b g d"]) -> tuple[Float[Tensor, "b g d"], ...]:
+        """As `Modulation.forward`; of the vectors only their number is read."""
+        wanted = self.order[vectors.shape[1]]
+        made = self.row if wanted is None else self.row.index_select(1, wanted)
+        return made.chunk(self.num_signals, -1)
+
+
+class Run:
+    """One run over one network, its tables turned to what is asked for."""
+
+    def __init__(
+        self,
+        transformer: Transformer,
+        conditions: Sequence[Conditions],
+        *,
+        rows: Sequence[Row],
+        tables: Sequence[Table],
+        at_step: AtStep | None,
+    ) -> None:
+        self._transformer, self._conditions, self._tables = transformer, conditions, tables
+        self._rows = {row.key: (row, row.order()) for row in rows}
+        self._at_step, self._step = at_step, 1
+
+    def to_step(self, step: int) -> None:
+        """The sampler is in this step now."""
+        if self._at_step is not None:
+            self._step = step
+            self._at_step(step)
+
+    def velocity(self, index: int) -> Velocity:
+        """That of the network under the conditions of this index. Only what was said beforehand can be asked for."""
+
+        def velocity(x: Tensor, sigma: Tensor) -> Tensor:
+            found = self._rows.get(_key(index, self._step, sigma))
+            if found is None:
+                raise AssertionError(f"sigma {sigma.tolist()} in step {self._step} was not made beforehand")
+            for table in self._tables:
+                table.turn_to(*found)
+            return self._transformer(x, sigma, self._conditions[index])
+
+        return velocity
+
+
+def modulations(transformer: Transformer) -> dict[str, Modulation]:
+    """The modules that can be put away, by name: those of the blocks, and the final layer's."""
+    return {name: module for name, module in transformer.named_modules() if isinstance(module, Modulation)}
+
+
+@contextmanager
+def evicted_modulation(
+    transformer: Transformer,
+    conditions: Sequence[Conditions],
+    asked: Sequence[tuple[int, Tensor]],
+    *,
+    at_step: AtStep | None = None,
+) -> Iterator[tuple[list[Velocity], AtStep]]:
+    """Inside, tables stand in for the network's modulation, which comes back afterwards as it was.
+
+    Gives the network's velocity under each of the conditions, and what is to be told of every new step.
+
+    conditions: all that the network will be run under, such as both halves of classifier-free guidance. asked: the step
+    (from 1) and the sigma, (b,) or (b, t), of every forward pass. at_step: where the network itself differs from step
+    to step, as with a LoRA that acts in some; else the steps make no difference.
+    Weights on an accelerator move to the host for good, and come for their rows one module at a time; weights mapped
+    from a file leave memory.
+    """
+    rows = _rows(transformer, conditions, asked, at_step)
+    modules = modulations(transformer)
+    tables: dict[str, Table] = {}
+    for name, module in modules.items():
+        tables[name] = Table(_made(module, rows, at_step), module.num_signals)
+        _put_away(module)
+    if at_step is not None:
+        at_step(1)
+    try:
+        _replace(transformer, tables)
+        run = Run(transformer, conditions, rows=rows, tables=list(tables.values()), at_step=at_step)
+        yield [run.velocity(index) for index in range(len(conditions))], run.to_step
+    finally:
+        _replace(transformer, modules)
+
+
+def moved_without_modulation(transformer: Transformer, device: torch.device) -> Transformer:
+    """The network on `device`, but for its modulation, which stays where it is until a run asks for its rows."""
+    modules = modulations(transformer)
+    _replace(transformer, dict.fromkeys(modules, nn.Identity()))
+    try:
+        return transformer.to(device)
+    finally:
+        _replace(transformer, modules)
+        if device.type != "cpu":
+            for module in modules.values():
+                _wait(module)
+
+
+def _rows(
+    transformer: Transformer,
+    conditions: Sequence[Conditions],
+    asked: Sequence[tuple[int, Tensor]],
+    at_step: AtStep | None,
+) -> list[Row]:
+    """One for each different key, steps in order."""
+    rows: dict[Key, Row] = {}
+    for step, sigma in sorted(asked, key=lambda pair: pair[0]):
+        step = step if at_step else 1
+        if at_step is not None:
+            at_step(step)
+        for index, given in enumerate(conditions):
+            key = _key(index, step, sigma)
+            if key not in rows:
+                rows[key] = _row(transformer, given, sigma, key)
+    return list(rows.values())
+
+
+def _row(transformer: Transformer, conditions: Conditions, sigma: Tensor, key: Key) -> Row:
+    frames, clip, _ = transformer.signal_vectors(sigma, conditions)
+    if frames.shape[1] == 1:
+        return Row(key=key, vectors=clip, frames=None)
+    columns = list(zip(*key[2], strict=True))  # frames at the same levels, in every clip, have the same vector
+    distinct = list(dict.fromkeys(columns))
+    first = torch.tensor([columns.index(column) for column in distinct], device=frames.device)
+    place = torch.tensor([distinct.index(column) for column in columns], device=frames.device)
+    return Row(key=key, vectors=torch.cat([frames.index_select(1, first), clip], 1), frames=place)
+
+
+def _key(index: int, step: int, sigma: Tensor) -> Key:
+    """Reads sigma, which waits for the device only where it is not on the host."""
+    levels = sigma.float() if sigma.ndim == 2 else sigma.float()[:, None]
+    return index, step, tuple(map(tuple, levels.tolist()))
+
+
+def _made(module: Modulation, rows: Sequence[Row], at_step: AtStep | None) -> dict[Key, Tensor]:
+    """What the module makes of every row, the rows of a step together."""
+    made: dict[Key, Tensor] = {}
+    for step, group in groupby(rows, key=lambda row: row.key[1]):
+        if at_step is not None:
+            at_step(step)
+        own = list(group)
+        flat = torch.cat([row.vectors.flatten(0, 1) for row in own])
+        parts = [torch.cat(_called(module, part[None]), -1)[0] for part in flat.split(MIN_ROWS)]
+        results = torch.cat(parts).split([row.vectors.shape[:2].numel() for row in own])
+        for row, result in zip(own, results, strict=True):
+            made[row.key] = result.unflatten(0, row.vectors.shape[:2])
+    return made
+
+
+def _called(module: Modulation, vectors: Float[Tensor, "1 r d"]) -> tuple[Tensor, ...]:
+    """The module's output where the vectors are; weights that wait on the host come along for this call alone."""
+    away = {
+        name: tensor.to(vectors.device, non_blocking=True)
+        for name, tensor in [*module.named_parameters(), *module.named_buffers()]
+        if tensor.device != vectors.device and not tensor.is_meta  # what is streamed comes by itself
+    }
+    return functional_call(module, away, (vectors,)) if away else module(vectors)
+
+
+def _put_away(module: Modulation) -> None:
+    for tensor in [*module.parameters(), *module.buffers()]:
+        if tensor.device.type == "cpu":
+            give_back(tensor)
+        elif not tensor.is_meta:
+            module.to("cpu")
+            _wait(module)
+            return
+
+
+def _wait(module: Modulation) -> None:
+    """Whoever calls the module outside of a run has it come to the device, and stay."""
+
+    def come(_: nn.Module, given: tuple[Tensor, ...]) -> None:
+        if next(module.parameters()).device != given[0].device:  # not so within `_called`
+            handle.remove()
+            module.to(given[0].device)
+
+    handle = module.register_forward_pre_hook(come)
+
+
+def _replace(transformer: Transformer, modules: Mapping[str, nn.Module]) -> None:
+    for name, module in modules.items():
+        transformer.set_submodule(name, module)
