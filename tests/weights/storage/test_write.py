@@ -10,7 +10,15 @@ from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.files import open_checkpoint
 from muybridge.weights.save import write_safetensors
 from muybridge.weights.storage import plain
-from muybridge.weights.storage.write import fp8_cast, fp8_scaled, fp8_with_map, is_block_linear, save_fp8_with_map
+from muybridge.weights.storage.write import (
+    fp8_cast,
+    fp8_scaled,
+    fp8_with_map,
+    int8_rows,
+    is_block_linear,
+    nf4,
+    save_fp8_with_map,
+)
 from muybridge.weights.stored import StoredTensor, cast, from_tensor
 from tests.weights.storage.samples import E4M3, SAMPLES, linear_keys, state
 
@@ -68,6 +76,32 @@ def test_fp8_cast_is_the_value_rounded(tmp_path: Path):
     _, values = reread(fp8_cast(entries()), tmp_path)
     original = state()
     assert all(torch.equal(values[key], original[key].to(E4M3).float()) for key in linear_keys(original))
+
+
+@pytest.mark.parametrize(
+    ("write", "scheme", "error"), [(int8_rows, "quanto int8", 0.01), (nf4, "bitsandbytes nf4", 0.1)]
+)
+def test_int8_and_nf4_read_back(write, scheme: str, error: float, tmp_path: Path):
+    checkpoint, values = reread(write(entries()), tmp_path)
+    assert 0 < largest_error(values) < error
+    packed = checkpoint.entries[linear_keys(state())[0]].packed
+    assert packed is not None and packed.scheme == scheme
+
+
+@pytest.mark.parametrize("write", [int8_rows, nf4])
+def test_zeros_and_odd_sizes_are_kept(write, tmp_path: Path):
+    key = "single_blocks.0.linear1.weight"
+    weight = torch.zeros(5, 13)
+    weight[1, 3], weight[4, 12] = 0.5, -2.0
+    beside = {key.replace("weight", "bias"): from_tensor(torch.zeros(5), Path("memory"))}
+    _, values = reread(write({key: from_tensor(weight, Path("memory")), **beside}), tmp_path)
+    assert torch.equal(values[key], weight)
+
+
+def test_int8_under_its_own_names_keeps_every_bit(tmp_path: Path):
+    source, _ = plain(open_checkpoint(SAMPLES["quanto int8"].write(state()).save(tmp_path / "a.safetensors")))
+    _, values = reread(int8_rows(source.entries), tmp_path)
+    assert all(torch.equal(values[k], cast(source.entries[k], torch.float32).read()) for k in linear_keys(state()))
 
 
 def test_the_released_fp8_reads_back(tmp_path: Path):
