@@ -1,6 +1,10 @@
-"""Films on their way through a network: an iterator of runs of frames, the first frame always by itself."""
+"""Films on their way through a network: an iterator of runs of frames, the first frame always by itself.
 
-from collections.abc import Iterable, Iterator
+Iterators here and in layers are `map`s rather than generators where they can be: a suspended generator's variables hold
+on to its last chunk while others work, a `map` holds nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -40,12 +44,15 @@ def of_pieces(pieces: Iterable[Float[Tensor, "1 c t h w"]]) -> Iterator[Chunk]:
         yield from of_film(piece, piece.shape[2]) if index == 0 else (Chunk(main=piece),)
 
 
-def divided(chunks: Iterable[Chunk], num_frames: int) -> Iterator[Chunk]:
-    """The same frames, at most `num_frames` in a chunk; sharing memory."""
-    return chain.from_iterable(
-        (chunk.frames(start, start + num_frames) for start in range(0, chunk.num_frames, num_frames))
-        for chunk in chunks
-    )
+def divided(chunks: Iterable[Chunk], num_frames: Callable[[Chunk], int]) -> Iterator[Chunk]:
+    """The same frames, at most `num_frames` of a chunk in a chunk; sharing memory."""
+
+    def parts(chunk: Chunk) -> Iterator[Chunk]:
+        size = num_frames(chunk)
+        starts = range(0, chunk.num_frames, size)
+        return iter((chunk,)) if len(starts) == 1 else map(lambda start: chunk.frames(start, start + size), starts)
+
+    return chain.from_iterable(map(parts, chunks))
 
 
 def in_multiples(chunks: Iterable[Chunk], num_frames: int) -> Iterator[Chunk]:

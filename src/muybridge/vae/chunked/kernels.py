@@ -51,7 +51,9 @@ def folded(weight: Float[Tensor, "d c i j k"], taps: Sequence[Taps]) -> Float[Te
     result = weight.to(torch.promote_types(weight.dtype, torch.float32))
     for dim, groups in enumerate(taps, start=2):
         if len(groups) < result.shape[dim]:
-            result = torch.stack([sum(result.select(dim, tap) for tap in group) for group in groups], dim)
+            result = torch.cat(
+                [result.narrow(dim, group[0], len(group)).sum(dim, keepdim=True) for group in groups], dim
+            )
     return result.to(weight.dtype)
 
 

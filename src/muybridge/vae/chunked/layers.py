@@ -4,7 +4,9 @@ A layer whose norm takes statistics over the whole clip says so (`watches`) and 
 what it is given, and carries what it looks back on.
 """
 
+import math
 from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Protocol
 
 import torch
@@ -17,7 +19,7 @@ from muybridge.vae.blocks import FeatureNorm, FrameCausalAttention, Resnet
 from muybridge.vae.chunked.chunks import Chunk, divided, in_multiples
 from muybridge.vae.chunked.kernels import ONE, Activation, ChunkedConv, Sizes
 from muybridge.vae.chunked.moments import Moments
-from muybridge.vae.stem import Patch, patches_to_pixels, pixels_to_patches
+from muybridge.vae.stem import Patch, patches_to_pixels, pixels_to_patches, space_to_depth
 
 
 class Layer(Protocol):
@@ -57,23 +59,22 @@ class Convolution:
     def __call__(self, chunks: Iterator[Chunk], moments: Moments | None) -> Iterator[Chunk]:
         """Convolved chunks, small ones where the result is large."""
         conv = ChunkedConv(self.conv, factor=self.factor, stride=self.stride, band_bytes=self.chunk_bytes)
-        for chunk in self._fitting(chunks):
+
+        def step(chunk: Chunk) -> Chunk:
             out = conv(chunk.main, activation(self.norm, moments, chunk.main))
             if self.closes:
                 assert chunk.skip is not None
-                yield Chunk(main=out.add_(chunk.skip))
-            else:
-                yield Chunk(main=out, skip=None if self.opens is None else self._aside(chunk.main))
+                return Chunk(main=out.add_(chunk.skip))
+            return Chunk(main=out, skip=None if self.opens is None else self._aside(chunk.main))
 
-    def _fitting(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-        """Chunks that stay within the budget, in and out; of whole strides."""
         if self.stride[0] > 1:
             chunks = in_multiples(chunks, self.stride[0])
-        for chunk in chunks:
-            growth = self.factor[0] * self.factor[1] * self.factor[2]
-            frame_bytes = chunk.main[:, :, 0].numel() * chunk.main.element_size() * growth
-            size = max(1, self.chunk_bytes // frame_bytes // self.stride[0]) * self.stride[0]
-            yield from divided((chunk,), size)
+        return map(step, divided(chunks, self._num_frames))
+
+    def _num_frames(self, chunk: Chunk) -> int:
+        """Frames at a time that stay within the budget, in and out; whole strides."""
+        frame_bytes = chunk.main[:, :, 0].numel() * chunk.main.element_size() * math.prod(self.factor)
+        return max(1, self.chunk_bytes // frame_bytes // self.stride[0]) * self.stride[0]
 
     def _aside(self, x: Tensor) -> Tensor:
         """What the resnet adds at its end."""
@@ -93,7 +94,7 @@ class Pointwise:
 
     def __call__(self, chunks: Iterator[Chunk], moments: Moments | None) -> Iterator[Chunk]:
         """Each chunk by itself."""
-        return (Chunk(main=pointwise(self.conv, chunk.main, self.chunk_bytes)) for chunk in chunks)
+        return map(lambda chunk: Chunk(main=pointwise(self.conv, chunk.main, self.chunk_bytes)), chunks)
 
 
 class Attention:
@@ -107,13 +108,17 @@ class Attention:
     def __call__(self, chunks: Iterator[Chunk], moments: Moments | None) -> Iterator[Chunk]:
         """Frame by frame."""
         layer = self.attention
-        keys, values = (layer.to_q.weight.new_empty(1, 1, 0, layer.to_k.out_features) for _ in range(2))
-        for chunk in divided(chunks, 1):
+        keys = values = layer.to_q.weight.new_empty(1, 1, 0, layer.to_q.in_features)
+
+        def step(chunk: Chunk) -> Chunk:
+            nonlocal keys, values
             tokens = rearrange(normalised(layer.group_norm, moments, chunk.main), "1 c 1 h w -> 1 1 (h w) c")
             keys = torch.cat([keys, layer.to_k(tokens)], dim=2)
             values = torch.cat([values, layer.to_v(tokens)], dim=2)
             mixed = layer.to_out[0](F.scaled_dot_product_attention(layer.to_q(tokens), keys, values))
-            yield Chunk(main=chunk.main + rearrange(mixed, "1 1 (h w) c -> 1 c 1 h w", h=chunk.main.shape[3]))
+            return Chunk(main=chunk.main + rearrange(mixed, "1 1 (h w) c -> 1 c 1 h w", h=chunk.main.shape[3]))
+
+        return map(step, divided(chunks, lambda chunk: 1))
 
 
 class ToPixels:
@@ -127,9 +132,8 @@ class ToPixels:
 
     def __call__(self, chunks: Iterator[Chunk], moments: Moments | None) -> Iterator[Chunk]:
         """Each chunk by itself."""
-        for index, chunk in enumerate(chunks):
-            pixels = patches_to_pixels(chunk.main, self.patch)
-            yield Chunk(main=pixels if index else pixels[:, :, -1:])
+        first = (Chunk(main=patches_to_pixels(chunk.main, self.patch)[:, :, -1:]) for chunk in islice(chunks, 1))
+        return chain(first, map(lambda chunk: Chunk(main=patches_to_pixels(chunk.main, self.patch)), chunks))
 
 
 class ToPatches:
@@ -143,9 +147,9 @@ class ToPatches:
 
     def __call__(self, chunks: Iterator[Chunk], moments: Moments | None) -> Iterator[Chunk]:
         """Each chunk by itself; chunks are of whole patches."""
-        for index, chunk in enumerate(chunks):
-            pixels = chunk.main if index else chunk.main.expand(-1, -1, self.patch[0], -1, -1)
-            yield Chunk(main=pixels_to_patches(pixels, self.patch))
+        first = (space_to_depth(chunk.main, self.patch) for chunk in islice(chunks, 1))
+        rest = (pixels_to_patches(chunk.main, self.patch) for chunk in chunks)
+        return (Chunk(main=main) for main in chain(first, rest))
 
 
 def activation(norm: nn.Module | None, moments: Moments | None, x: Tensor) -> Activation:

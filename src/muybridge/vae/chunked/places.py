@@ -13,16 +13,15 @@ Keep = Callable[[Tensor], Held]
 Place = Literal["memory", "outside"]
 
 
-def keeper(place: Place, device: torch.device) -> Keep:
+def keeper(place: Place) -> Keep:
     """How tensors are set aside: as they are; or outside, a GPU's on the host, a CPU's in a temporary file.
 
     The file lies where TMPDIR says and is gone when the last tensor is back, or the process ends.
     """
     if place == "memory":
         return lambda x: lambda: x
-    if device.type != "cpu":
-        return _on_host
-    return _in_file()
+    in_file = _in_file()
+    return lambda x: in_file(x) if x.device.type == "cpu" else _on_host(x)
 
 
 def _on_host(x: Tensor) -> Held:

@@ -9,7 +9,7 @@ from muybridge.core.counting import FLOPS_PER_PRODUCT
 from muybridge.vae.chunked.chunks import Chunk
 from muybridge.vae.chunked.layers import Layer
 from muybridge.vae.chunked.moments import Moments
-from muybridge.vae.chunked.places import Held, Place, keeper
+from muybridge.vae.chunked.places import Place, keeper
 
 OnWork = Callable[[int], None]  # operations that are done
 Statistics = dict[int, Moments]  # of the input of the layer with this index
@@ -47,33 +47,33 @@ def run(
 def _watched(chunks: Iterator[Chunk], statistics: Statistics, index: int, num_groups: int) -> Iterator[Chunk]:
     """The same chunks; the statistics of all that have passed are in `statistics`."""
     statistics.pop(index, None)
-    for chunk in chunks:
+
+    def watch(chunk: Chunk) -> Chunk:
         moments = Moments.of(chunk.main, num_groups, is_by_frame=False)
         statistics[index] = statistics[index].joined(moments) if index in statistics else moments
-        yield chunk
+        return chunk
+
+    return map(watch, chunks)
 
 
 def _kept(chunks: Iterator[Chunk], place: Place) -> Iterator[Chunk]:
     """All chunks at once, then one after the other, each given up as it goes."""
-    held: deque[tuple[Held, Held | None]] = deque()
-    keep = None
-    for chunk in chunks:
-        keep = keep or keeper(place, chunk.main.device)
-        held.append((keep(chunk.main), None if chunk.skip is None else keep(chunk.skip)))
-    del chunk, keep
-    return _given_back(held)
+    keep = keeper(place)
+    held = deque((keep(chunk.main), None if chunk.skip is None else keep(chunk.skip)) for chunk in chunks)
 
-
-def _given_back(held: deque[tuple[Held, Held | None]]) -> Iterator[Chunk]:
-    while held:
+    def give_back(_: int) -> Chunk:
         main, skip = held.popleft()
-        yield Chunk(main=main(), skip=None if skip is None else skip())
+        return Chunk(main=main(), skip=None if skip is None else skip())
+
+    return map(give_back, range(len(held)))
 
 
 def _counted(chunks: Iterator[Chunk], num_weights: int, on_work: OnWork) -> Iterator[Chunk]:
-    for chunk in chunks:
+    def count(chunk: Chunk) -> Chunk:
         on_work(FLOPS_PER_PRODUCT * num_weights * chunk.main[:, 0].numel())
-        yield chunk
+        return chunk
+
+    return map(count, chunks)
 
 
 def one_film(chunks: Iterator[Chunk]) -> torch.Tensor:
