@@ -201,6 +201,53 @@ def lokr(*, is_factored: bool) -> Case:
     return case
 
 
+def tucker(form: str) -> Case:
+    """LyCORIS: the patch embedding's kernel in a core between two factors; of LoHa and LoKr the first turned."""
+    rows, (channels, *kernel) = TRANSFORMER.hidden_size, (TRANSFORMER.in_channels, *TRANSFORMER.patch_size)
+    generator = torch.Generator().manual_seed(7)
+
+    def drawn(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator) * 0.3
+
+    def product(core: Tensor, down: Tensor, up: Tensor) -> Tensor:
+        return torch.einsum("ijthw,jc,oi->octhw", core.double(), down.double(), up.double()).flatten(1).contiguous()
+
+    others = {"LoHa": loha, "LoKr": lambda: lokr(is_factored=True)}
+    case = others.get(form, lambda: low_rank(kohya, DOWN_UP, alpha=ALPHA, modules=PLAIN))()
+    name = kohya("img_in.proj")
+    case.tensors[f"{name}.alpha"] = torch.tensor(ALPHA)
+    if form == "LoRA":
+        core, down, up = drawn(RANK, RANK, *kernel), drawn(RANK, channels), drawn(rows, RANK)
+        case.tensors |= {f"{name}.lora_mid.weight": core, f"{name}.lora_down.weight": down[..., None, None, None],
+                         f"{name}.lora_up.weight": up[..., None, None, None]}  # fmt: skip
+        change = product(core, down, up)
+    elif form == "LoHa":
+        halves = [(drawn(RANK, RANK, *kernel), drawn(RANK, channels), drawn(rows, RANK)) for _ in range(2)]
+        for number, (core, down, up) in enumerate(halves, start=1):
+            case.tensors |= {f"{name}.hada_t{number}": core, f"{name}.hada_w{number}_b": down,
+                             f"{name}.hada_w{number}_a": up.T}  # fmt: skip
+        change = product(*halves[0]) * product(*halves[1])
+    else:
+        left, core = drawn(4, 2), drawn(RANK, RANK, *kernel)
+        down, up = drawn(RANK, channels // 2), drawn(rows // 4, RANK)
+        case.tensors |= {f"{name}.lokr_w1": left, f"{name}.lokr_t2": core, f"{name}.lokr_w2_b": down,
+                         f"{name}.lokr_w2_a": up.T}  # fmt: skip
+        change = torch.kron(left.double(), product(core, down, up))
+    case.changes["img_in.proj.weight"] = change * ALPHA / RANK
+    return case
+
+
+def norms() -> Case:
+    """LyCORIS: plain differences of norms, beside LoRA of the layers."""
+    case = low_rank(kohya, DOWN_UP, alpha=ALPHA)
+    name = "txt_in.individual_token_refiner.blocks.0.norm1"
+    for parameter, end in (("weight", "w_norm"), ("bias", "b_norm")):
+        change = torch.linspace(-0.5, 0.5, TRANSFORMER.hidden_size)
+        case.tensors[f"{kohya(name)}.{end}"] = change
+        case.changes[f"{name}.{parameter}"] = change.double()
+    return case
+
+
 def dora(*, by_row: bool, is_peft: bool = False) -> Case:
     """LoRA whose rows (or columns) are brought to given lengths."""
     spell = (lambda name: f"diffusion_model.{name}") if is_peft else kohya
@@ -255,6 +302,10 @@ FORMATS: dict[str, Callable[[], Case]] = {
     "LoHa": loha,
     "LoKr": lambda: lokr(is_factored=False),
     "LoKr, low-rank": lambda: lokr(is_factored=True),
+    "LyCORIS, Tucker form of LoRA": lambda: tucker("LoRA"),
+    "LyCORIS, Tucker form of LoHa": lambda: tucker("LoHa"),
+    "LyCORIS, Tucker form of LoKr": lambda: tucker("LoKr"),
+    "LyCORIS with norms": norms,
     "DoRA": lambda: dora(by_row=True),
     "DoRA over columns": lambda: dora(by_row=False),
     "DoRA of peft": lambda: dora(by_row=True, is_peft=True),

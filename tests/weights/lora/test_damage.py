@@ -80,7 +80,15 @@ def _dotted(key: str) -> str:
         (lambda tensors: tensors.update({"lora_te1_layers_0.alpha": torch.ones(())}), ["text encoder", "ignore"]),
         (
             lambda tensors: tensors.update({"lora_unet_img_in_proj.lora_mid.weight": torch.ones(3, 3)}),
-            ["Tucker form"],
+            ["lora_mid", "do not fit"],
+        ),
+        (
+            lambda tensors: tensors.update({"lora_unet_single_blocks_0_linear2.oft_blocks": torch.ones(2, 2)}),
+            ["oft_blocks' is OFT or BOFT, a rotation of the weight; train or extract it again as LoRA"],
+        ),
+        (
+            lambda tensors: tensors.update({"lora_unet_single_blocks_0_linear2.a1.weight": torch.ones(2, 2)}),
+            ["a1.weight' is GLoRA"],
         ),
         (lambda tensors: tensors.update({"lora_unet_img_in_proj.alpha": torch.ones(2)}), ["not one number"]),
         (

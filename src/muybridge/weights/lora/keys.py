@@ -47,18 +47,15 @@ SUFFIXES: dict[str, str] = {  # what stands behind the module's name: the part o
     "hada_w1_a": "hada_up1", "hada_w1_b": "hada_down1", "hada_w2_a": "hada_up2", "hada_w2_b": "hada_down2",
     "lokr_w1": "left", "lokr_w1_a": "left_up", "lokr_w1_b": "left_down",
     "lokr_w2": "right", "lokr_w2_a": "right_up", "lokr_w2_b": "right_down",
-    "diff": "diff", "diff_b": "bias",
+    "lora_mid.weight": "core", "hada_t1": "hada_core1", "hada_t2": "hada_core2", "lokr_t2": "right_core",
+    "diff": "diff", "diff_b": "bias", "w_norm": "diff", "b_norm": "bias",
     "set_weight": "value", "weight": "value", "bias": "value_bias",
 }  # fmt: skip
 UNREAD: dict[str, str] = {  # known, and why not read
-    "lora_mid.weight": "the Tucker form of a convolution, which this network does not have",
-    "hada_t1": "the Tucker form of a convolution, which this network does not have",
-    "hada_t2": "the Tucker form of a convolution, which this network does not have",
-    "lokr_t2": "the Tucker form of a convolution, which this network does not have",
     "lora_A.bias": "a bias inside the low-rank path, which no trainer of this network writes",
     "reshape_weight": "a weight of another shape, as ComfyUI's Flux tools write",
-    "w_norm": "a norm of LyCORIS relative to a weight that the file does not hold",
-    "b_norm": "a norm of LyCORIS relative to a weight that the file does not hold",
+    **dict.fromkeys(("a1.weight", "a2.weight", "b1.weight", "b2.weight"), "GLoRA, a change relative to the weight"),
+    **dict.fromkeys(("oft_blocks", "oft_diag", "oft_R.weight"), "OFT or BOFT, a rotation of the weight"),
 }
 
 

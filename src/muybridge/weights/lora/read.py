@@ -17,7 +17,8 @@ from muybridge.weights.lora.alphas import AlphaRule, alpha_rule, checked_alpha
 from muybridge.weights.lora.factors import factors_of, merged_parts, swapped_rows
 from muybridge.weights.lora.form import Lora
 from muybridge.weights.lora.groups import Group, grouped
-from muybridge.weights.lora.keys import SUFFIXES, Key, split, understand
+from muybridge.weights.lora.keys import SUFFIXES, UNREAD, Key, split, understand
+from muybridge.weights.lora.tucker import without_cores
 from muybridge.weights.stored import StoredTensor
 
 TextKeys = Literal["refuse", "ignore"]
@@ -28,7 +29,7 @@ _NORM_ENDS = ("_norm", ".norm1", ".norm2")
 def is_lora(entries: Mapping[str, StoredTensor]) -> bool:
     """Whether keys are those of a LoRA of any network: a model's own file has none that end so."""
     ends = (split(key)[2] for key in entries)
-    return any(SUFFIXES.get(end, "value") not in _PLAIN_ROLES for end in ends)
+    return any(end in UNREAD or SUFFIXES.get(end, "value") not in _PLAIN_ROLES for end in ends)
 
 
 def is_lora_file(path: str | Path) -> bool:
@@ -84,7 +85,7 @@ class _Found:
 def _form(groups: Sequence[Group], rule: AlphaRule) -> _Found:
     found = _Found()
     parts: dict[str, list[Delta]] = {}
-    for group in groups:
+    for group in map(without_cores, groups):
         official, tensors = group.place.official, group.tensors
         found.values.update(_values(group))
         if official.endswith(_NORM_ENDS):
