@@ -2,6 +2,7 @@
 
     python benchmarks/convert.py            # 5 GB: about 16 GB of disk, some minutes
     python benchmarks/convert.py --gb 1
+    python benchmarks/convert.py --gb 1 --quantise fp8-scaled --quantise q8_0    # these too, measured without a target
 
 Makes a checkpoint of random bfloat16 with the released network's blocks, fewer of them, in the official layout. Every
 command is a fresh process whose peak memory is the system's own figure; files are on the disk (fsync) before a time is
@@ -16,6 +17,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from multiprocessing import get_context
@@ -49,6 +51,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gb", type=float, default=5.0, help="size of the checkpoint in 10^9 bytes")
     parser.add_argument("--folder", type=Path, default=None, help="where to work; default: a temporary folder")
+    parser.add_argument("--quantise", action="append", default=[], help="measure this precision too; may be repeated")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
@@ -57,7 +60,7 @@ def main() -> int:
         maker = get_context("spawn").Process(target=make, args=(source, config))  # its memory is not to be counted
         maker.start()
         maker.join()
-        text, holds = measure(folder, source, config)
+        text, holds = measure(folder, source, config, precisions=options.quantise)
     print(text)
     path = ROOT / "benchmarks" / "reports" / f"convert_{hardware()}_{date.today()}.md"
     path.write_text(text)
@@ -87,7 +90,7 @@ def make(path: Path, config: TransformerConfig) -> None:
     save_file({key: drawn(tuple(tensor.shape)) for key, tensor in build(config).state_dict().items()}, path)
 
 
-def measure(folder: Path, source: Path, config: TransformerConfig) -> tuple[str, bool]:
+def measure(folder: Path, source: Path, config: TransformerConfig, *, precisions: Sequence[str]) -> tuple[str, bool]:
     """The report, and whether every target holds."""
     size = source.stat().st_size
     copy = best(folder, "copy.safetensors", [sys.executable, "-c", COPY, str(source), str(folder / "copy.safetensors")])
@@ -105,6 +108,13 @@ def measure(folder: Path, source: Path, config: TransformerConfig) -> tuple[str,
             f"{used.wall_s:.1f} | {used.cpu_s:.1f} | {used.peak_bytes / GIB:.2f} | {arithmetic_s:.1f} | {target_s:.1f}"
         )
         rows.append(f"| {name} | {figures} |")
+    for name in precisions:
+        destination = "out.gguf" if name.startswith(("q", "Q")) else "out.safetensors"
+        words = ("--quantise", name)
+        used = best(
+            folder, destination, [sys.executable, "-c", MAIN, "convert", str(source), str(folder / destination), *words]
+        )
+        rows.append(f"| official, {name} | {used.wall_s:.1f} | {used.cpu_s:.1f} | {used.peak_bytes / GIB:.2f} | | |")
     return (
         f"# convert, {size / 1e9:.2f} GB\n\n"
         f"{date.today()}, {processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, commit {commit()}, "

@@ -161,3 +161,16 @@ def peak_bytes(*, reset: bool = False) -> int:
         Path("/proc/self/clear_refs").write_text("5")
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+
+@pytest.mark.parametrize(("sample", "field", "value"), [
+    ("ComfyUI", "format", ["float8_e4m3fn"]), ("ComfyUI", "format", {"a": 1}), ("nf4", "dtype", ["bfloat16"]),
+    ("nf4", "nested_offset", 10**400), ("nf4", "shape", {}), ("nf4, nested", "nested_blocksize", "256"),
+])  # fmt: skip
+def test_json_of_other_types_is_refused(sample: str, field: str, value: object, tmp_path: Path):
+    raw = SAMPLES[sample].write(state())
+    key = next(key for key in raw.tensors if "quant" in key and key.endswith(("comfy_quant", "__nf4")))
+    said = json.loads(bytes(raw.tensors[key].tolist())) | {field: value}
+    raw.tensors[key] = torch.tensor(list(json.dumps(said).encode()), dtype=torch.uint8)
+    with pytest.raises(WeightsError):
+        plain(open_checkpoint(raw.save(tmp_path / "model.safetensors")))

@@ -6,7 +6,7 @@ Source: the packed state that bitsandbytes 0.50 saves; decoded here without it.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import isfinite, prod
+from math import prod
 from typing import Any
 
 import torch

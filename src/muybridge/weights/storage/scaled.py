@@ -102,6 +102,7 @@ def _recipes(checkpoint: Checkpoint, groups: Mapping[str, Mapping[str, str]]) ->
 def _typed(key: str, weight: StoredTensor, recipe: Mapping[str, Any] | None) -> StoredTensor:
     """The weight in the dtype that its recipe gives it: fp8 may lie in uint8."""
     name = recipe.get("format") if recipe else None
+    name = name if name is None or isinstance(name, str) else str(name)
     if recipe and (name not in FORMATS or recipe.get("convrot")):
         given = f"{name!r} with rotated weights" if name in FORMATS else repr(name)
         raise WeightsError(f"{weight.file}: {key!r} has the format {given}; only {', '.join(FORMATS)} are read.")
