@@ -13,6 +13,7 @@ from muybridge.acceleration.stream import host_sources, stream_blocks
 from muybridge.core.errors import InvalidInput
 from muybridge.ops.adapted import Adapted, Dial, dense_weight
 from muybridge.ops.lora import Delta, LowRank
+from muybridge.ops.outputs import outputs
 from muybridge.transformer import Transformer
 from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.storage.schemes import plain
@@ -201,3 +202,12 @@ def test_what_a_file_holds_quantised_stays_so(tmp_path):
         keep_packed(kept, packed)
     with pytest.raises(InvalidInput, match="fp8 scaled already"):
         quantise(kept, "int8")
+
+
+@pytest.mark.parametrize("shape", [(256, 48), (64, 64)], ids=["oblong", "square"])
+@pytest.mark.parametrize("scheme", SCHEMES)
+@torch.no_grad()
+def test_some_outputs_are_those_of_the_whole_layer(scheme, shape):
+    swapped, x = small(layer(*shape), scheme), tokens(3, 5, shape[0])
+    found = outputs(swapped, x, first=16, num=32)
+    torch.testing.assert_close(found, swapped(x)[..., 16:48])

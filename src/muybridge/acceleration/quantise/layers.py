@@ -35,6 +35,10 @@ class QuantisedLinear(nn.Module, ABC):
     def forward(self, x: Float[Tensor, "*rows i"]) -> Float[Tensor, "*rows o"]:
         """As the plain layer, in the dtype of `x`."""
 
+    @abstractmethod
+    def outputs(self, x: Float[Tensor, "*rows i"], *, first: int, num: int) -> Float[Tensor, "*rows o"]:
+        """Outputs first ... first + num - 1 alone, as `ops.outputs` asks for them."""
+
     @property
     def parts(self) -> dict[str, Tensor]:
         """The weight as it is stored."""
@@ -71,8 +75,15 @@ class PackedLinear(QuantisedLinear):
 
     def forward(self, x: Float[Tensor, "*rows i"]) -> Float[Tensor, "*rows o"]:
         """The weight decoded for this call."""
-        bias = None if self.bias is None else self.bias.to(x.dtype)
-        return F.linear(x, self.decode(self.parts, x.dtype), bias)
+        return self.outputs(x, first=0, num=self.out_features)
+
+    def outputs(self, x: Float[Tensor, "*rows i"], *, first: int, num: int) -> Float[Tensor, "*rows o"]:
+        """Of parts that have a row for each output, the rows of these are decoded alone."""
+        rows = slice(first, first + num)
+        bias = None if self.bias is None else self.bias[rows].to(x.dtype)
+        if all(part.ndim > 0 and len(part) == self.out_features for part in self.parts.values()):
+            return F.linear(x, self.decode({name: part[rows] for name, part in self.parts.items()}, x.dtype), bias)
+        return F.linear(x, self.decode(self.parts, x.dtype)[rows], bias)
 
 
 class ProductLinear(QuantisedLinear):
@@ -92,10 +103,20 @@ class ProductLinear(QuantisedLinear):
 
     def forward(self, x: Float[Tensor, "*rows i"]) -> Float[Tensor, "*rows o"]:
         """The rounded product. Raises InvalidInput where a gradient is asked for."""
+        return self.outputs(x, first=0, num=self.out_features)
+
+    def outputs(self, x: Float[Tensor, "*rows i"], *, first: int, num: int) -> Float[Tensor, "*rows o"]:
+        """The product with some of the weight's rows, which it may keep as columns; raises as `forward`."""
         if x.requires_grad and torch.is_grad_enabled():
             rule = "a product of rounded tokens has no gradient"
             raise invalid(f"{self.scheme} in training", rule, f"use {self.scheme}-weights")
-        out = self.product(x.flatten(0, -2), self.weight, self.scale)
+        weight, scale = self.weight, self.scale
+        if num < self.out_features:
+            if self.out_features == self.in_features:  # which way the weight lies cannot be seen
+                return self(x).narrow(-1, first, num)
+            across = 0 if self.weight.shape == (self.out_features, self.in_features) else 1
+            weight, scale = weight.narrow(across, first, num).contiguous(), scale[first : first + num]
+        out = self.product(x.flatten(0, -2), weight, scale)
         if self.bias is not None:
-            out.add_(self.bias.to(x.dtype))
+            out.add_(self.bias[first : first + num].to(x.dtype))
         return out.unflatten(0, x.shape[:-1])
