@@ -11,14 +11,17 @@ Examples:
   muybridge convert transformer.safetensors for-diffusers/ --layout diffusers --dry-run
   muybridge convert comfyui-all-in-one.safetensors vae.safetensors --part vae
   muybridge convert transformer.safetensors small.safetensors --quantise fp8-scaled --layout comfy
+  muybridge convert transformer.safetensors small.safetensors --quantise int8
   muybridge convert transformer.safetensors small.gguf --quantise q4_0
   muybridge convert HunyuanVideo-1.5 t2v.safetensors --part 480p_t2v
   muybridge convert gallop transformer.safetensors --part transformer
   muybridge convert small.gguf plain.safetensors --dtype float32
   muybridge convert my-lora.safetensors for-comfyui.safetensors --layout comfy
 
---quantise rounds the linear layers of the blocks, nine tenths of a transformer; all else keeps its precision. fp8 and
-its scaled forms go into .safetensors, q8_0 to f32 into .gguf. What was lost is measured and said.
+--quantise rounds the linear layers of the blocks, nine tenths of a transformer; all else keeps its precision. What was
+lost is measured and said. Which to take: fp8-scaled for ComfyUI, int8 for the least loss in half the bytes (both are
+nearly invisible), q5_1 or q4_0 for programs that read GGUF, nf4 for diffusers with bitsandbytes. fp8, int8 and nf4 go
+into .safetensors, q8_0 to f32 into .gguf. k-quants (q4_k and others) are read, not written.
 
 A LoRA of any format is written as diffusers, kohya (musubi-tuner), comfy (diffusion-pipe too) or i2v (Tencent's).
 """
