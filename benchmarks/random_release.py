@@ -1,6 +1,6 @@
 """A checkpoint of the released network's size with random weights, as from elsewhere: official names, no checksums.
 
-    python benchmarks/random_release.py /root/muybridge-13b/random.safetensors          # 25.6 GB of bfloat16, once
+    python benchmarks/random_release.py /data/13b/random.safetensors          # 25.6 GB of bfloat16, once
 
 The values are a function of the key alone. Matrices keep the variance of their input, so that what goes through the
 network stays finite; a tensor is cut from one pool of normal numbers at a place of its own.
