@@ -1,4 +1,4 @@
-"""What a VAE costs, in closed form: parameters and floating-point operations. Paper 4.1."""
+"""What a VAE costs, in closed form: parameters, floating-point operations, and peak memory (`peak`). Paper 4.1."""
 
 import math
 from collections.abc import Iterator
@@ -7,6 +7,17 @@ from itertools import pairwise
 from muybridge.core.counting import Layer, attention_flops, total_flops, total_parameters
 from muybridge.core.shapes import SPATIAL_RATIO, TEMPORAL_RATIO
 from muybridge.vae.config import VAEConfig
+from muybridge.vae.peak import decode_bytes, encode_bytes
+
+__all__ = [
+    "convolution_flops",
+    "decode_bytes",
+    "decode_flops",
+    "encode_bytes",
+    "encode_flops",
+    "latent_grid",
+    "num_parameters",
+]
 
 Grid = tuple[int, int, int]  # frames, rows, columns
 KERNEL_VOLUME = 27

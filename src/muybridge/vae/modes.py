@@ -29,12 +29,13 @@ from muybridge.vae.chunked.run import OnWork, Statistics, one_film, run
 from muybridge.vae.cost import convolution_flops
 from muybridge.vae.latents import Gaussian
 from muybridge.vae.model import VideoVAE, check_latents, check_pixels
+from muybridge.vae.peak import CHUNK_BYTES
 from muybridge.vae.tiling import Tiling, decode_tiled, encode_tiled
 
 Mode = Literal["whole", "exact", "spill", "stream", "tiled"]
 OnProgress = Callable[[float], None]
 Coder = Callable[[Tensor], Tensor]
-CHUNK_BYTES = 64 * 2**20  # of features at a time: measured, docs/explanation/vae-modes.md
+
 STATISTICS_FRAMES = 5  # latent frames, evenly spread, that stand for a clip: measured, docs/explanation/vae-modes.md
 
 
