@@ -61,11 +61,15 @@ Wrap = Callable[[Run, Velocity], AbstractContextManager[tuple[Velocity, Callable
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Way:
-    """One way to cache at one setting: inside `wrap` the velocity it gives is sampled once, then asked what it did."""
+    """One way to cache at one setting: inside `wrap` the velocity it gives is sampled once, then asked what it did.
+
+    identity: of what was measured for it beforehand; rows made with another are made anew.
+    """
 
     method: str
     setting: str
     wrap: Wrap
+    identity: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +83,12 @@ class Row:
     psnr_db: float
     estimated_psnr_db: float | None
     seconds: float
+    identity: str
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """What tells it from other rows."""
+        return (self.method, self.setting, self.identity, self.index)
 
 
 class Bench:
@@ -122,15 +132,15 @@ class Bench:
             psnr_db=psnr_db(self.pixels(latents), dense["pixels"]),
             estimated_psnr_db=found.estimated_psnr_db,
             seconds=round(seconds, 3),
+            identity=way.identity,
         )
 
     def rows(self, ways: Sequence[Way], indices: Sequence[int], *, file: Path) -> list[Row]:
         """The rows of all ways and prompts; those in `file` are read, the others made and added, prompt by prompt."""
-        rows = list(read_rows(file))
-        known = {(row.method, row.setting, row.index) for row in rows}
-        missing = [
-            (way, index) for index in indices for way in ways if (way.method, way.setting, index) not in known
-        ]  # fmt: skip
+        wanted = {(way.method, way.setting, way.identity, index): (way, index) for index in indices for way in ways}
+        rows = [row for row in read_rows(file) if row.key in wanted]
+        known = {row.key for row in rows}
+        missing = [made for key, made in wanted.items() if key not in known]
         file.parent.mkdir(parents=True, exist_ok=True)
         for number, (way, index) in enumerate(missing):
             row = self.made(way, index)

@@ -1,5 +1,6 @@
 """The ways to cache that benchmarks/caches.py compares, each at a few settings."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -7,6 +8,7 @@ from functools import partial
 from benchmarks.cache_runs import Outcome, Run, Way, open_gate
 from muybridge.acceleration.caches.budget import Budget
 from muybridge.acceleration.caches.budgeted import within_budget
+from muybridge.acceleration.caches.calibration import calibration_of
 from muybridge.acceleration.caches.first_block import first_block_cache
 from muybridge.acceleration.caches.taylor import Taylor
 from muybridge.acceleration.caches.teacache import teacache
@@ -22,18 +24,30 @@ TAYLOR = (3, 4, 5)
 Opened = Iterator[tuple[Velocity, Callable[[], Outcome]]]
 
 
-def ways(polynomial: Sequence[float]) -> list[Way]:
-    """All of them; `polynomial` is TeaCache's, fitted to the model."""
+def ways(model: str, polynomial: Sequence[float]) -> list[Way]:
+    """All of them for a model that has been calibrated; `polynomial` is TeaCache's, fitted to it."""
+    calibrated = _identity(repr(calibration_of(model)))
     return [
-        *(Way(method=OURS, setting=text, wrap=partial(_budget, budget=Budget.parse(text))) for text in QUALITIES),
-        *(Way(method=OURS, setting=text, wrap=partial(_budget, budget=Budget.parse(text))) for text in SPEEDS),
+        *(
+            Way(method=OURS, setting=x, wrap=partial(_budget, budget=Budget.parse(x)), identity=calibrated)
+            for x in (*QUALITIES, *SPEEDS)
+        ),
         *(Way(method="Taylor", setting=f"every {n}", wrap=partial(_taylor, interval=n)) for n in TAYLOR),
         *(
-            Way(method="TeaCache", setting=f"{x}", wrap=partial(_teacache, threshold=x, polynomial=polynomial))
+            Way(
+                method="TeaCache",
+                setting=f"{x}",
+                wrap=partial(_teacache, threshold=x, polynomial=polynomial),
+                identity=_identity(repr(polynomial)),
+            )
             for x in TEACACHE
         ),
         *(Way(method="first block", setting=f"{x}", wrap=partial(_first_block, threshold=x)) for x in FIRST_BLOCK),
     ]
+
+
+def _identity(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 @contextmanager

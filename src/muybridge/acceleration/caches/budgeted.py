@@ -94,7 +94,7 @@ class _Film:
 
     def predicted(self, index: int) -> Float[Tensor, "c t h w"]:
         """For an evaluation that is not due."""
-        return self._gap.predicted(index)
+        return self._gap.predicted(index, end=self.due)
 
     def take(self, index: int, velocity: Float[Tensor, "c t h w"]) -> Float[Tensor, "c t h w"]:
         """The velocity to use where it has been computed: corrected for the gap that it closes."""
@@ -113,8 +113,9 @@ class _Film:
 
     def _observe(self, start: int, index: int, surprise: float, *, share: float) -> None:
         task = self._task
-        expected = task.calibration.surprise(task.run[start], task.run[index])
-        self._error += share**2 * surprise * task.calibration.carry(task.run[index])
+        gap = task.run[start], task.run[index]
+        expected = task.calibration.surprise(*gap)
+        self._error += share**2 * surprise * task.calibration.carry(*gap)
         self._log_surprise += math.log(max(surprise, 1e-20) / expected)
         self._num_seen += 1
 
@@ -221,7 +222,7 @@ def _placements(run: Sequence[Evaluation], calibration: Calibration, *, starts: 
     def cost(start: int, end: int) -> float:
         if any(start < index < end for index in certain):
             return math.inf
-        share = gap.share(start, end)
-        return share**2 * calibration.surprise(run[start], run[end]) * calibration.carry(run[end])
+        ends = run[start], run[end]
+        return gap.share(start, end) ** 2 * calibration.surprise(*ends) * calibration.carry(*ends)
 
     return Placements(len(run), cost)

@@ -28,8 +28,8 @@ class Calibration:
     channel_gains: squared pixel error for a squared error of 1 in a latent channel, of the VAE alone.
     levels: falling values of sigma at which the next two are known; between them their logarithms are interpolated.
     roughness: root mean square surprise, in pixels, of a velocity predicted over a distance of 1 in sigma; it goes with
-    the power `exponent` of the distance. carries: the share of a corrected gap's squared correction that is left as
-    squared error in the finished film. origin: what was measured, when, at which commit.
+    the power `exponent` of the distance. carries: what a squared correction over a distance of 1 leaves as squared
+    error in the finished film; the amplitude goes with the power `growth` of the distance. origin: what was measured.
     """
 
     channel_gains: tuple[float, ...]
@@ -37,6 +37,7 @@ class Calibration:
     roughness: tuple[float, ...]
     exponent: float
     carries: tuple[float, ...]
+    growth: float
     origin: str
 
     def __post_init__(self) -> None:
@@ -49,12 +50,11 @@ class Calibration:
 
     def surprise(self, start: Evaluation, end: Evaluation) -> float:
         """Expected mean square, in pixels, of the surprise at `end` when the velocity was last known at `start`."""
-        distance = max(start.sigma - end.sigma, 1e-6)  # evaluations of one level surprise by their rounding alone
-        return (self._at(self.roughness, end.sigma) * distance**self.exponent) ** 2
+        return (self._at(self.roughness, end.sigma) * _distance(start, end) ** self.exponent) ** 2
 
-    def carry(self, end: Evaluation) -> float:
-        """What a squared correction at `end` is to be multiplied with."""
-        return self._at(self.carries, end.sigma)
+    def carry(self, start: Evaluation, end: Evaluation) -> float:
+        """What the squared correction of a gap leaves as squared error in the finished film."""
+        return self._at(self.carries, end.sigma) * _distance(start, end) ** (2 * self.growth)
 
     def _at(self, values: Sequence[float], sigma: float) -> float:
         """Interpolated in logarithms."""
@@ -71,6 +71,10 @@ class Calibration:
             return config.from_dict(cls, json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
             raise WeightsError(f"{path}: is no calibration ({error}); measure it again.") from None
+
+
+def _distance(start: Evaluation, end: Evaluation) -> float:
+    return max(start.sigma - end.sigma, 1e-6)  # evaluations of one level surprise by their rounding alone
 
 
 def calibration_of(model: str) -> Calibration | None:
