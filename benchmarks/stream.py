@@ -22,6 +22,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
@@ -30,7 +31,7 @@ import torch  # noqa: E402
 from children import measured  # noqa: E402
 from machine import commit, hardware, processor  # noqa: E402
 from random_release import random_release  # noqa: E402
-from torch import Tensor, nn  # noqa: E402
+from torch import Tensor  # noqa: E402
 
 from muybridge.acceleration.settings import RunSettings  # noqa: E402
 from muybridge.pipelines.transformers import transformer_from  # noqa: E402
@@ -173,7 +174,7 @@ def write_peer(file: Path, peer_folder: Path) -> Callable[[], float]:
     return lambda: written_s
 
 
-def empty_peer() -> nn.Module:
+def empty_peer() -> Any:
     """The peer in bfloat16 without memory."""
     from diffusers import HunyuanVideoTransformer3DModel
 
@@ -184,10 +185,10 @@ def empty_peer() -> nn.Module:
         return HunyuanVideoTransformer3DModel(**config).bfloat16().eval().requires_grad_(False)
 
 
-def offloaded(model: nn.Module, folder: Path) -> nn.Module:
+def offloaded(model: Any, folder: Path) -> Any:
     """The peer with its blocks on the disk."""
     cpu = torch.device("cpu")
-    model.enable_group_offload(  # type: ignore[operator]
+    model.enable_group_offload(
         onload_device=cpu, offload_device=cpu, offload_type="block_level", num_blocks_per_group=1,
         offload_to_disk_path=str(folder),
     )  # fmt: skip

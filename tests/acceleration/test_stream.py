@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from muybridge.acceleration.modulation import evicted_modulation
 from muybridge.acceleration.quantise import quantise
 from muybridge.acceleration.stream import BlockStream, host_sources, stream_blocks, streamed
 from muybridge.core.errors import RunFailed, WeightsError
@@ -166,6 +167,26 @@ def test_what_is_put_away_from_a_block_is_not_read(tmp_path):
     log.clear()
     assert torch.equal(forward(net), expected)
     assert log and not [name for name in log if "mod" in name]
+
+
+def test_modulation_put_away_for_a_run_is_read_once_for_it(tmp_path):
+    net, sigmas = tiny(), [torch.tensor([0.9, 0.9]), torch.tensor([[0.0, 0.5, 0.5], [0.7, 0.7, 0.7]])]
+    given, x = [conditions(), conditions((5, 7))], latents()
+    with torch.inference_mode():
+        expected = [net(x, sigma, each) for sigma in sigmas for each in given]
+    sources, log = on_disk(net, tmp_path)
+    stream_blocks(net, sources.items(), device=CPU)
+    for _ in range(2):
+        log.clear()
+        asked = [(step, sigma) for step, sigma in enumerate(sigmas, start=1)]
+        with torch.inference_mode(), evicted_modulation(net, given, asked) as (velocities, to_step):
+            found = []
+            for step, sigma in asked:
+                to_step(step)
+                found += [velocity(x, sigma) for velocity in velocities]
+        assert all(map(torch.equal, found, expected))
+        assert {log.count(name) for name in sources if "mod" in name} == {1}
+    assert torch.equal(net(x, sigmas[0], given[0]), expected[0])
 
 
 def test_a_layer_called_by_itself_brings_its_own(tmp_path):

@@ -1,5 +1,6 @@
 """However a transformer is run, from whatever its file is, it computes what the resident one does."""
 
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,24 @@ def test_blocks_from_the_disk_give_the_bits_of_resident_ones(tmp_path, kind, dty
     assert torch.equal(forward(net), expected) and torch.equal(forward(net), expected)
     is_packed = isinstance(net.double_blocks[0].img_mlp.fc1, QuantisedLinear)
     assert is_packed == (kind in ("fp8", "GGUF"))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize("place", ["disk", "host"])
+def test_blocks_come_to_an_accelerator(tmp_path, place):
+    path, device = written(tmp_path, "diffusers, sharded"), torch.device("cuda")
+    given = conditions()
+    given = replace(given, **{f.name: v.cuda() for f in fields(given) if (v := getattr(given, f.name)) is not None})
+
+    def on_device(net: Transformer) -> Tensor:
+        with torch.inference_mode():
+            return net(latents().cuda(), torch.tensor([0.3, 0.7], device=device), given)
+
+    net, _ = transformer_from(path, dtype=torch.bfloat16, device=device, run=RunSettings(weights=place))
+    expected = on_device(load_transformer(path, dtype=torch.bfloat16).to(device))
+    for _ in range(5):
+        assert torch.equal(on_device(net), expected)
 
 
 def test_a_processor_has_what_waits_on_its_host(tmp_path):

@@ -129,8 +129,10 @@ def evicted_modulation(
     modules = modulations(transformer)
     tables: dict[str, Table] = {}
     for name, module in modules.items():
+        is_streamed = any(tensor.is_meta for tensor in module.parameters())
         tables[name] = Table(_made(module, rows, at_step), module.num_signals)
-        _put_away(module)
+        if not is_streamed:
+            _put_away(module)
     if at_step is not None:
         at_step(1)
     try:
@@ -219,7 +221,7 @@ def _put_away(module: Modulation) -> None:
     for tensor in [*module.parameters(), *module.buffers()]:
         if tensor.device.type == "cpu":
             give_back(tensor)
-        elif not tensor.is_meta:
+        else:
             module.to("cpu")
             _wait(module)
             return
