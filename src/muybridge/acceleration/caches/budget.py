@@ -6,12 +6,16 @@ from typing import Literal, Self
 
 from muybridge.core.errors import invalid
 
+Kind = Literal["psnr", "speed"]
+
 MIN_PSNR_DB, MAX_PSNR_DB = 15.0, 60.0  # below, another film; above, the rounding of pixels to 8 bits (59 dB)
 MIN_SPEED, MAX_SPEED = 1.0, 8.0  # convention: beyond 8, fewer steps are the better way
 
 _NUMBER = r"(\d{1,3}(?:\.\d{1,3})?)"
-_QUALITY = re.compile(rf"psnr>={_NUMBER}")
-_SPEED = re.compile(rf"(?:speed=)?{_NUMBER}x")
+_OPTIONS: dict[str, tuple[Kind, re.Pattern[str], str]] = {  # by the option's name: what it asks, how, an example
+    "quality": ("psnr", re.compile(rf"psnr>={_NUMBER}"), "psnr>=32"),
+    "speed": ("speed", re.compile(rf"{_NUMBER}x"), "2x"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,7 +25,7 @@ class Budget:
     Raises InvalidInput where the value is out of range.
     """
 
-    kind: Literal["psnr", "speed"]
+    kind: Kind
     value: float
 
     def __post_init__(self) -> None:
@@ -38,13 +42,10 @@ class Budget:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """`psnr>=32` or `speed=2x`, as `str` writes them; raises InvalidInput on anything else."""
-        word = text.strip() if isinstance(text, str) else ""
-        if found := _QUALITY.fullmatch(word):
-            return cls(kind="psnr", value=float(found[1]))
-        if found := _SPEED.fullmatch(word):
-            return cls(kind="speed", value=float(found[1]))
-        raise invalid(f"budget {text!r}", "is neither a quality nor a speed", "write psnr>=32 or speed=2x")
+        """The budget that `str` writes so: `psnr>=32` or `speed=2x`; raises InvalidInput on anything else."""
+        if text.startswith("speed="):
+            return cls._read("speed", text.removeprefix("speed="))
+        return cls._read("quality", text)
 
     @classmethod
     def of(cls, *, quality: str | None = None, speed: str | None = None) -> Self | None:
@@ -56,19 +57,13 @@ class Budget:
             rule = "one follows from the other, so only one can be asked for"
             raise invalid(f"quality={quality} and speed={speed}", rule, "leave one out")
         if quality is not None:
-            return cls._read("quality", quality, kind="psnr", example="psnr>=32")
-        if speed is not None:
-            return cls._read("speed", speed, kind="speed", example="2x")
-        return None
+            return cls._read("quality", quality)
+        return None if speed is None else cls._read("speed", speed)
 
     @classmethod
-    def _read(cls, name: str, text: str, *, kind: str, example: str) -> Self:
-        try:
-            found = cls.parse(text)
-        except ValueError as error:
-            if isinstance(text, str) and (_QUALITY.fullmatch(text.strip()) or _SPEED.fullmatch(text.strip())):
-                raise
-            raise invalid(f"{name}={text!r}", f"is written like {example}", f"use {example}") from error
-        if found.kind != kind:
-            raise invalid(f"{name}={text!r}", f"is written like {example}", f"use {example}")
-        return found
+    def _read(cls, option: str, text: str) -> Self:
+        kind, pattern, example = _OPTIONS[option]
+        found = pattern.fullmatch(text.strip())
+        if found is None:
+            raise invalid(f"{option}={text!r}", f"is written like {example}", f"use {example}")
+        return cls(kind=kind, value=float(found[1]))

@@ -28,6 +28,7 @@ from muybridge.core.errors import invalid
 from muybridge.flow.samplers import Sampler, Velocity
 
 MIN_EVALUATIONS = 12  # below, steps are so far apart that a prediction is a guess; distilled models take 4 to 8
+OVERSPENT = 0.26  # of what is spent already may be added where the budget is gone: 1 dB, not every evaluation left
 PRIOR = 1.0  # closed gaps that the calibration weighs as, against those of the film at hand
 PLACED_LIKE = "gallop"  # what has not been measured is placed like this model, and promises no PSNR
 
@@ -126,7 +127,7 @@ class _Film:
         if task.budget.kind == "speed":
             return placements.next(index, task.num_allowed() - self.num_computed)
         scale = math.exp(self._log_surprise / (self._num_seen + PRIOR))
-        left = mean_square(task.budget.value) - self._error
+        left = max(mean_square(task.budget.value) - self._error, OVERSPENT * self._error)
         return placements.next(index, placements.fewest(index, left / scale))
 
 
