@@ -29,7 +29,7 @@ def _float(codes: Tensor) -> Tensor:
     return codes.to(torch.bfloat16).float()
 
 
-def _values(codes: Tensor, scale: Tensor, offset: Tensor | None = None) -> Tensor:
+def _values(codes: Tensor, scale: Tensor, *, offset: Tensor | None = None) -> Tensor:
     """scale * codes - offset, each of (n, groups)."""
     values = _float(codes).unflatten(1, (scale.shape[1], -1)).mul_(scale[..., None])
     return (values if offset is None else values.sub_(offset[..., None])).flatten(1)
@@ -41,27 +41,27 @@ def _q8_0(data: Tensor) -> Tensor:
 
 def _q4_0(data: Tensor) -> Tensor:
     scale = _halves(data, 0)
-    return _values(_codes(data[:, 2:], 4, 16), scale, 8 * scale)
+    return _values(_codes(data[:, 2:], 4, 16), scale, offset=8 * scale)
 
 
 def _q4_1(data: Tensor) -> Tensor:
-    return _values(_codes(data[:, 4:], 4, 16), _halves(data, 0), -_halves(data, 2))
+    return _values(_codes(data[:, 4:], 4, 16), _halves(data, 0), offset=-_halves(data, 2))
 
 
 def _q5_0(data: Tensor) -> Tensor:
     scale, codes = _halves(data, 0), _codes(data[:, 6:], 4, 16) | _codes(data[:, 2:6], 1, 1) << 4
-    return _values(codes, scale, 16 * scale)
+    return _values(codes, scale, offset=16 * scale)
 
 
 def _q5_1(data: Tensor) -> Tensor:
     codes = _codes(data[:, 8:], 4, 16) | _codes(data[:, 4:8], 1, 1) << 4
-    return _values(codes, _halves(data, 0), -_halves(data, 2))
+    return _values(codes, _halves(data, 0), offset=-_halves(data, 2))
 
 
 def _q2_k(data: Tensor) -> Tensor:
     steps = data[:, :16]
     scale, offset = _halves(data, 80) * _float(steps & 15), _halves(data, 82) * _float(steps >> 4)
-    return _values(_codes(data[:, 16:80], 2, 32), scale, offset)
+    return _values(_codes(data[:, 16:80], 2, 32), scale, offset=offset)
 
 
 def _q3_k(data: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ def _q3_k(data: Tensor) -> Tensor:
     low, high = _codes(data[:, 96:104], 4, 8), _codes(data[:, 104:108], 2, 4)
     scale = _halves(data, 108) * (_float(low | high << 4) - 32)
     codes = _codes(data[:, 32:96], 2, 32) | _codes(data[:, :32], 1, 32) << 2
-    return _values(codes, scale, 4 * scale)
+    return _values(codes, scale, offset=4 * scale)
 
 
 def _six_bit_steps(data: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,17 +81,19 @@ def _six_bit_steps(data: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _q4_k(data: Tensor) -> Tensor:
-    return _values(_codes(data[:, 16:], 4, 32), *_six_bit_steps(data))
+    scale, offset = _six_bit_steps(data)
+    return _values(_codes(data[:, 16:], 4, 32), scale, offset=offset)
 
 
 def _q5_k(data: Tensor) -> Tensor:
-    return _values(_codes(data[:, 48:], 4, 32) | _codes(data[:, 16:48], 1, 32) << 4, *_six_bit_steps(data))
+    scale, offset = _six_bit_steps(data)
+    return _values(_codes(data[:, 48:], 4, 32) | _codes(data[:, 16:48], 1, 32) << 4, scale, offset=offset)
 
 
 def _q6_k(data: Tensor) -> Tensor:
     codes = _codes(data[:, :128], 4, 64) | _codes(data[:, 128:192], 2, 32) << 4
     scale = _halves(data, 208) * _float(data[:, 192:208].contiguous().view(torch.int8))
-    return _values(codes, scale, 32 * scale)
+    return _values(codes, scale, offset=32 * scale)
 
 
 def _from_table(codes: Tensor, scale: Tensor) -> Tensor:
