@@ -14,26 +14,35 @@ from muybridge.transformer import Transformer
 from muybridge.vae import VideoVAE
 from muybridge.vae.tiling import Tiling
 
+KEPT_STATES = 16  # of prompts, 2 MB each in the released model; a negative prompt is the same in every call
 RECORDED_PACKAGES = ("muybridge", "torch", "transformers", "tokenizers")  # what the numbers depend on
 
 
 class TextSource:
-    """A text encoder that is loaded when the first prompt comes and can be given up again."""
+    """A text encoder that is loaded when the first prompt comes and can be given up again; the last states are kept."""
 
     def __init__(self, load: Callable[[], TextEncoder], *, num_bytes: int = 0) -> None:
         """`num_bytes`: the memory that the loaded encoder takes."""
         self._load = load
         self._encoder: TextEncoder | None = None
+        self._states: dict[tuple[tuple[str, ...], int], TextStates] = {}  # the latest last
         self.num_bytes = num_bytes
 
     def encode(self, prompts: Sequence[str], *, num_frames: int) -> TextStates:
-        """As `TextEncoder.encode`; the first call loads the encoder."""
-        if self._encoder is None:
-            self._encoder = self._load()
-        return self._encoder.encode(prompts, num_frames=num_frames)
+        """As `TextEncoder.encode`; the first call loads the encoder, and what was asked lately needs none."""
+        key = tuple(prompts), num_frames
+        states = self._states.pop(key, None)
+        if states is None:
+            if self._encoder is None:
+                self._encoder = self._load()
+            states = self._encoder.encode(prompts, num_frames=num_frames)
+        self._states[key] = states
+        if len(self._states) > KEPT_STATES:
+            del self._states[next(iter(self._states))]
+        return states
 
     def release(self) -> None:
-        """Free the encoder's memory; the next `encode` loads it again."""
+        """Free the encoder's memory; the next new prompt loads it again."""
         self._encoder = None
 
 
