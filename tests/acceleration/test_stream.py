@@ -272,8 +272,9 @@ def test_two_threads_never_compute_at_once(tmp_path):
     thread.start()
     assert inside.wait(10)
     hook.remove()
-    with pytest.raises(RunFailed, match="another thread computes with it"):
-        forward(net)
+    for _ in range(3):
+        with pytest.raises(RunFailed, match="another thread computes with it"):
+            forward(net)
     goes_on.set()
     thread.join(10)
     assert torch.equal(results[0], expected) and torch.equal(forward(net), expected)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from muybridge.acceleration.lanes import Lane, OnHost, Source, carrier_to, room_bytes
+from muybridge.acceleration.slots import Load, Slot
 from muybridge.core.errors import RunFailed
 from muybridge.ops.adapted import Adapted
 
@@ -57,11 +58,11 @@ def stream_blocks(model: Network, sources: Iterable[tuple[str, Source]], *, devi
     sources: by their names in the model's state dict; each is taken away, if it is not yet, before the next is asked
     for. Errors of reading come out of the forward pass that needs the block; the next one tries again.
     """
-    slots: dict[nn.Module, list[_Slot]] = defaultdict(list)
+    slots: dict[nn.Module, list[Slot]] = defaultdict(list)
     for key, source in sources:
         path, _, name = key.rpartition(".")
         module = _plain(model.get_submodule(path))
-        slots[module].append(_Slot(module, name, source))
+        slots[module].append(Slot(module, name, source))
     return BlockStream(list(model.blocks()), slots, device=device)
 
 
@@ -87,15 +88,15 @@ class BlockStream:
     """
 
     def __init__(
-        self, blocks: Sequence[nn.Module], slots: Mapping[nn.Module, "list[_Slot]"], *, device: torch.device
+        self, blocks: Sequence[nn.Module], slots: Mapping[nn.Module, list[Slot]], *, device: torch.device
     ) -> None:
         self._blocks, self._slots = blocks, slots
         self._carrier: Any = carrier_to(device)
         self._lanes: tuple[Lane, Lane] = (self._carrier.lane(), self._carrier.lane())
         self._spare: Lane = self._carrier.lane()  # of a layer called by itself
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="blocks")
-        self._here: _Load | None = None
-        self._alone: _Load | None = None
+        self._here: Load | None = None
+        self._alone: Load | None = None
         self._ahead: _Ahead | None = None
         self._turn = _Turn()
         for index, block in enumerate(blocks):
@@ -127,43 +128,42 @@ class BlockStream:
         """Bring the block's tensors to their places, then start to read the next block's into the other lane."""
         self._turn.begin()
         self._leave_alone()
-        wanted = self._slots_of(index)
-        if self._here is None or not self._here.serves(wanted):
-            self._here = self._arrived(wanted)
-        self._here.bind()
+        here, wanted = self._here, self._slots_of(index)
+        if here is None or not _has(here, wanted):
+            here = self._here = self._arrived(wanted)
+        here.bind()
         if self._ahead is None:
             self._ahead = self._start(self._slots_of((index + 1) % len(self._blocks)))
 
-    def _arrived(self, wanted: "list[_Slot]") -> "_Load":
+    def _arrived(self, wanted: list[Slot]) -> Load:
         """What is wanted, in the lane that was free; the other is free now. Raises what the thread did."""
-        if self._ahead is not None and not self._ahead.serves(wanted):
+        ahead = self._ahead
+        if ahead is None or not _has(ahead, wanted):
             self._settle()
-            self._ahead = None
-        if self._ahead is None:
-            self._ahead = self._start(wanted)
+            ahead = self._ahead = self._start(wanted)
         self._settle()
-        arrived, self._ahead = self._ahead.future, None
-        load = arrived.result()
+        self._ahead = None
+        load = ahead.future.result()
         self._carrier.arrive(load.arrival)
         if self._here is not None:
             self._here.leave()
         return load
 
-    def _slots_of(self, index: int) -> "list[_Slot]":
+    def _slots_of(self, index: int) -> list[Slot]:
         """What the block holds now: its layers may have been exchanged since."""
         return [slot for module in self._blocks[index].modules() for slot in self._slots.get(module, ())]
 
-    def _start(self, slots: "list[_Slot]") -> "_Ahead":
+    def _start(self, slots: list[Slot]) -> "_Ahead":
         """Let the thread fill the lane that no block computes from."""
         used = None if self._here is None else self._here.lane
         lane = next(lane for lane in self._lanes if lane is not used)
         return _Ahead(slots, self._reader.submit(self._fill, slots, lane, self._carrier.now()))
 
-    def _fill(self, slots: "list[_Slot]", lane: Lane, after: Any) -> "_Load":
+    def _fill(self, slots: list[Slot], lane: Lane, after: Any) -> Load:
         """In the thread: the tensors in their lane, once the device's work so far, which may use it, is done."""
         sources = [slot.source for slot in slots]
         places = lane.arranged(sources)
-        return _Load(slots, places, lane, self._carrier.bring(sources, places, after=after))
+        return Load(slots, places, lane, self._carrier.bring(sources, places, after=after))
 
     def _settle(self) -> None:
         """Wait for the thread; an interrupt here changes nothing."""
@@ -175,13 +175,14 @@ class BlockStream:
         slots = [slot for slot in self._slots[module] if slot.is_away]
         if not slots:
             return
-        self._turn.begin()
+        is_new = self._turn.begin()
         self._leave_alone()
         load = self._reader.submit(self._fill, slots, self._spare, self._carrier.now()).result()
         self._carrier.arrive(load.arrival)
         load.bind()
         self._alone = load
-        self._turn.end()
+        if is_new:  # else a block is at work, which ends it
+            self._turn.end()
 
     def _leave_alone(self) -> None:
         if self._alone is not None:
@@ -189,66 +190,12 @@ class BlockStream:
             self._alone = None
 
 
-class _Slot:
-    """A tensor's place in its module, and where the tensor waits. It leaves its place at once."""
-
-    def __init__(self, module: nn.Module, name: str, source: Source) -> None:
-        self.module, self.name, self.source = module, name, source
-        self._is_parameter = name in dict(module.named_parameters(recurse=False))
-        self._away = self._made(torch.empty(source.shape, dtype=source.dtype, device="meta"))
-        self.leave()
-
-    @property
-    def is_away(self) -> bool:
-        """Whether its tensor is not there."""
-        return getattr(self.module, self.name) is self._away
-
-    def bind(self, tensor: Tensor) -> None:
-        """Put the tensor in its place."""
-        setattr(self.module, self.name, self._made(tensor))
-
-    def leave(self) -> None:
-        """Leave shape and dtype in its place."""
-        setattr(self.module, self.name, self._away)
-
-    def _made(self, tensor: Tensor) -> Tensor:
-        return nn.Parameter(tensor, requires_grad=False) if self._is_parameter else tensor
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Load:
-    """Tensors in a lane, by their slots, and when they arrive there."""
-
-    slots: list[_Slot]
-    tensors: list[Tensor]
-    lane: Lane
-    arrival: Any
-
-    def serves(self, wanted: list[_Slot]) -> bool:
-        """Whether all that is wanted is in it."""
-        return set(wanted) <= set(self.slots)
-
-    def bind(self) -> None:
-        """Put the tensors in their places."""
-        for slot, tensor in zip(self.slots, self.tensors, strict=True):
-            slot.bind(tensor)
-
-    def leave(self) -> None:
-        """Take them away again."""
-        for slot in self.slots:
-            slot.leave()
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Ahead:
     """What the thread reads, or has read."""
 
-    slots: list[_Slot]
-    future: Future[_Load]
-
-    def serves(self, wanted: list[_Slot]) -> bool:
-        """Whether all that is wanted is on its way."""
-        return set(wanted) <= set(self.slots)
+    slots: list[Slot]
+    future: Future[Load]
 
 
 class _Turn:
@@ -258,17 +205,26 @@ class _Turn:
         self._lock = threading.Lock()
         self._owner: threading.Thread | None = None
 
-    def begin(self) -> None:
-        """Raises RunFailed where another thread, still alive, has not ended its turn."""
+    def begin(self) -> bool:
+        """Whether it was not this thread's already. Raises RunFailed where it is that of another, still alive."""
         own = threading.current_thread()
         with self._lock:
-            if self._owner not in (None, own) and self._owner.is_alive():
+            before = self._owner
+            if before not in (None, own) and before.is_alive():
                 raise RunFailed("a streamed transformer: another thread computes with it; let one request end first.")
             self._owner = own
+        return before is not own
 
     def end(self) -> None:
-        """Let others."""
-        self._owner = None
+        """Let others, if it is this thread's."""
+        with self._lock:
+            if self._owner is threading.current_thread():
+                self._owner = None
+
+
+def _has(held: Load | _Ahead, wanted: list[Slot]) -> bool:
+    """Whether all that is wanted is there, or on its way."""
+    return set(wanted) <= set(held.slots)
 
 
 def _plain(module: nn.Module) -> nn.Module:
