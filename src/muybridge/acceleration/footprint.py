@@ -1,6 +1,6 @@
 """Bytes on the device in each phase, by what they are."""
 
-from itertools import pairwise
+from functools import cache
 
 from muybridge.acceleration.device import Device
 from muybridge.acceleration.facts import (
@@ -17,13 +17,12 @@ from muybridge.acceleration.facts import (
 from muybridge.acceleration.settings import RunSettings
 from muybridge.transformer.cost import activation_bytes as transformer_bytes
 from muybridge.vae import VAEConfig
+from muybridge.vae.peak import decode_bytes
 
-LIBRARY_BYTES = {"cpu": 400 * 2**20, "cuda": 550 * 2**20}  # measured: Python, torch, transformers; a CUDA context
+# Measured: Python, torch, transformers and what their kernels keep (benchmarks/plan.py); a CUDA context.
+LIBRARY_BYTES = {"cpu": 500 * 2**20, "cuda": 550 * 2**20}
 LATENT_COPIES = 6  # float32: the sampler's state, velocities and noise
-COLOUR_BYTES = 7  # of a pixel's colour: decoded in float32, clamped on the way to uint8, and the result
-
-CHUNKS_BYTES = 6 * 64 * 2**20  # in flight where a film is decoded in pieces
-TILE_PIXELS = 65 * 256 * 256  # released
+COLOUR_BYTES = 9  # of a pixel's colour once decoded: float32, the same clamped, and as a byte
 
 Parts = dict[str, int]
 
@@ -33,45 +32,42 @@ def always(model: Model, settings: RunSettings, device: Device) -> Parts:
     dtype = VALUE_BYTES[vae_dtype(settings, device.kind)]
     return {
         "libraries": LIBRARY_BYTES[device.kind],
-        "transformer": resident_bytes(model, settings),
+        "transformer": resident_bytes(model, settings, kind=device.kind),
         "VAE": vae_weights(model.vae) * dtype,
     }
 
 
-def resident_bytes(model: Model, settings: RunSettings) -> int:
-    """Weights of the transformer on the device: all, or what is not streamed and two blocks."""
-    weights = weights_of(model.transformer)
-    if not settings.is_streamed:
-        return _packed(weights.blocks, settings) + _plain(weights.modulation, settings) + _final_bytes(model, settings)
-    lane = _packed(weights.largest_block, settings) + _plain(weights.largest_modulation, settings)
-    return BLOCKS_AT_A_TIME * lane + _final_bytes(model, settings)
+def resident_bytes(model: Model, settings: RunSettings, *, kind: str) -> int:
+    """Weights of the transformer on the device: all, or what is not streamed and two blocks.
+
+    Modulation that is evicted on a CPU leaves memory only where it is mapped from its file, as it is there.
+    """
+    weights, value_bytes = weights_of(model.transformer), VALUE_BYTES[settings.dtype or "float32"]
+    is_gone = settings.evicts_modulation and (kind == "cuda" or value_bytes == model.stored_bytes)
+    final = 0 if is_gone else weights.final_modulation
+    plain = (weights.others + final) * value_bytes
+    if settings.is_streamed:
+        inside = 0 if settings.evicts_modulation else weights.largest_modulation
+        return plain + BLOCKS_AT_A_TIME * (_packed(weights.largest_block, settings) + inside * value_bytes)
+    return plain + _packed(weights.blocks, settings) + (0 if is_gone else weights.modulation * value_bytes)
 
 
 def read_bytes(model: Model, settings: RunSettings) -> int:
     """Weights that one forward reads, wherever they wait."""
-    return coming_bytes(model, settings) + _final_bytes(model, settings)
+    others = weights_of(model.transformer).others * VALUE_BYTES[settings.dtype or "float32"]
+    return coming_bytes(model, settings) + others
 
 
 def coming_bytes(model: Model, settings: RunSettings) -> int:
     """Weights of all blocks: what one forward brings to the device where they are streamed."""
     weights = weights_of(model.transformer)
-    return _packed(weights.blocks, settings) + _plain(weights.modulation, settings)
+    modulation = 0 if settings.evicts_modulation else weights.modulation
+    return _packed(weights.blocks, settings) + modulation * VALUE_BYTES[settings.dtype or "float32"]
 
 
 def _packed(num_parameters: int, settings: RunSettings) -> int:
+    """Modulation weights are never quantised; these are."""
     return int(num_parameters * block_bits(settings) / 8)
-
-
-def _plain(num_modulation: int, settings: RunSettings) -> int:
-    """Modulation weights are never quantised."""
-    return 0 if settings.evicts_modulation else num_modulation * VALUE_BYTES[settings.dtype or "float32"]
-
-
-def _final_bytes(model: Model, settings: RunSettings) -> int:
-    """What is neither quantised nor streamed."""
-    weights = weights_of(model.transformer)
-    others = weights.others * VALUE_BYTES[settings.dtype or "float32"]
-    return others + _plain(weights.final_modulation, settings)
 
 
 def text_bytes(model: Model, settings: RunSettings) -> int:
@@ -87,7 +83,7 @@ def denoise(model: Model, work: Work, settings: RunSettings) -> Parts:
         "latents": LATENT_COPIES * 4 * work.batch_size * c * t * h * w,
     }
     if settings.evicts_modulation:
-        parts["modulation table"] = table_bytes(model, work)
+        parts["modulation table"] = table_values(model, work) * VALUE_BYTES[settings.dtype or "float32"]
     if is_decoded(settings):
         config, value_bytes = model.transformer, VALUE_BYTES[settings.dtype or "float32"]
         parts["decoded weight"] = config.hidden_size * (3 * config.hidden_size + config.mlp_dim) * value_bytes
@@ -106,39 +102,27 @@ def activation_bytes(model: Model, work: Work, settings: RunSettings) -> int:
     )
 
 
-def table_bytes(model: Model, work: Work) -> int:
-    """Rows of the adaptive norms, float32, for every forward of a run."""
+def table_values(model: Model, work: Work) -> int:
+    """What the adaptive norms make for every forward of a run."""
     config = model.transformer
     widths = 12 * config.num_double_blocks + 3 * config.num_single_blocks + 2
-    return 4 * widths * config.hidden_size * work.num_steps * work.passes * work.batch_size
+    return widths * config.hidden_size * work.num_steps * work.passes * work.batch_size
 
 
 def decode(model: Model, work: Work, settings: RunSettings, *, kind: str = "cpu") -> Parts:
     """What decoding one film takes beside the weights, the pixels included."""
     value_bytes = VALUE_BYTES[vae_dtype(settings, kind)]
-    tile = min(work.num_pixels, TILE_PIXELS)
-    features, of_tile = (largest_features(model.vae, pixels) * value_bytes for pixels in (work.num_pixels, tile))
-    held = {
-        "whole": 6 * features,
-        "exact": int(1.2 * features) + CHUNKS_BYTES,
-        "spill": CHUNKS_BYTES,
-        "stream": CHUNKS_BYTES,
-        "tiled": 6 * of_tile + 12 * work.num_pixels,
+    decoding = _decode_bytes(model.vae, (work.num_frames, work.height, work.width), value_bytes, settings.vae_mode)
+    return {
+        "decoding": max(decoding, 3 * COLOUR_BYTES * work.num_pixels),
+        "finished films": 3 * (work.batch_size - 1) * work.num_pixels,
     }
-    finished = work.batch_size - 1  # films of the batch, as bytes
-    pixels = 3 * (COLOUR_BYTES + finished) * work.num_pixels
-    return {"decoding": held[settings.vae_mode], "pixels": pixels}
 
 
-def largest_features(config: VAEConfig, num_pixels: int) -> int:
-    """Values of the largest map of the decoder."""
-    side = config.decoder_side()
-    st, sh, sw = side.stem_patch
-    positions, largest = num_pixels / (st * sh * sw), 0.0
-    for (channels, deeper), stride in zip(pairwise((*side.block_channels, 0)), (*side.strides(), None), strict=False):
-        largest = max(largest, positions * max(channels, deeper))
-        positions /= 1 if stride is None else stride[0] * stride[1] * stride[2]
-    return int(largest)
+@cache
+def _decode_bytes(config: VAEConfig, film: tuple[int, int, int], value_bytes: int, mode: str) -> int:
+    frames, height, width = film
+    return decode_bytes(config, num_frames=frames, height_px=height, width_px=width, value_bytes=value_bytes, mode=mode)
 
 
 def host(model: Model, work: Work, settings: RunSettings, device: Device) -> int:
@@ -147,4 +131,7 @@ def host(model: Model, work: Work, settings: RunSettings, device: Device) -> int
         return 0
     waiting = coming_bytes(model, settings) if settings.weights == "host" else 0
     text = text_bytes(model, settings) if settings.text_weights == "host" else 0
+    if settings.evicts_modulation:
+        weights = weights_of(model.transformer)
+        waiting += (weights.modulation + weights.final_modulation) * VALUE_BYTES[settings.dtype or "float32"]
     return LIBRARY_BYTES["cpu"] + waiting + text + 3 * COLOUR_BYTES * work.num_pixels

@@ -22,6 +22,7 @@ from muybridge.pipelines.progress import Counter, OnProgress
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.result import Video
 from muybridge.pipelines.settings import Settings, settings_of
+from muybridge.pipelines.step_cache import StepCache
 from muybridge.text.encoder import TextStates, pad_states
 from muybridge.vae import to_vae
 from muybridge.vae.steady import steadied
@@ -64,6 +65,8 @@ class Pipeline:
         sampler: str | None = None,
         loras: Sequence[LoraUse | str] | None = None,
         steady: float | None = None,
+        quality: str | None = None,
+        speed: str | None = None,
         memory: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> Video | list[Video]:
@@ -73,7 +76,9 @@ class Pipeline:
         "720p", the presets with an aspect such as "9:16". frames: 4n+1, 1 for a picture. guidance: the embedded kind.
         seed: one (film i of a list gets seed + i) or one for each; left out, drawn and recorded in `.settings`.
         loras: each a LoraUse or "FILE[:WEIGHT][@BLOCKS][#STEPS]", swapped from call to call without loading anew.
-        steady: averages frames along their motion, against flicker; 0 is off. memory: "12GiB", the most to use.
+        steady: averages frames along their motion, against flicker; 0 is off. quality: "psnr>=32", the least likeness
+        to the film of all steps, or speed: "2x", so many times fewer network evaluations: the steps between are
+        predicted, and `.settings["cache"]` says what it came to. memory: "12GiB", the most to use.
         on_progress: called with a `Progress`; if it raises, the work stops.
 
         The same request gives the same latents alone, in a list and in any order: bitwise on a CPU. Raises InvalidInput
@@ -94,6 +99,8 @@ class Pipeline:
             sampler=sampler,
             loras=None if loras is None else tuple(map(LoraUse.of, loras)),
             steady=steady,
+            quality=quality,
+            speed=speed,
         )
         films = list(self.stream(self.requests(prompts, settings), memory=memory, on_progress=on_progress))
         return films[0] if isinstance(prompt, str) else films
@@ -123,6 +130,7 @@ class Pipeline:
         """Raises DoesNotFit, or InvalidInput where the weights cannot do a request, before anything is computed."""
         for request in requests:
             self._check_guidance(request)
+            StepCache.of(request, model=self.name)
             self._loras.check(request.loras)
             self._batch_size(request, memory)
 
@@ -141,9 +149,11 @@ class Pipeline:
         if memory is not None:
             self.components.text.release()
         for batch in self._batches(requests, memory):
-            latents = self._denoise(batch, texts, counter)
-            for request, film in zip(batch, latents, strict=True):
-                yield self._finish(request, film, counter)
+            cache = StepCache.of(batch[0], model=self.name)
+            latents = self._denoise(batch, texts, cache=cache, counter=counter)
+            reports = cache.reports() if cache is not None else [None] * len(batch)
+            for request, film, report in zip(batch, latents, reports, strict=True):
+                yield self._finish(request, film, report=report, counter=counter)
 
     @torch.inference_mode()
     def decode(self, latents: Float[Tensor, "b c t h w"]) -> Float[Tensor, "b 3 f y x"]:
@@ -193,7 +203,12 @@ class Pipeline:
         return next((n for n in sizes if machine.needs(request, batch_size=n).total_bytes <= available), 1)
 
     def _denoise(
-        self, batch: Sequence[GenerationRequest], texts: dict[tuple[str, int], TextStates], counter: Counter
+        self,
+        batch: Sequence[GenerationRequest],
+        texts: dict[tuple[str, int], TextStates],
+        *,
+        cache: StepCache | None,
+        counter: Counter,
     ) -> Float[Tensor, "b c t h w"]:
         first = batch[0]
         frames = _text_frames(first)
@@ -211,21 +226,31 @@ class Pipeline:
                     seeds=[request.seed for request in batch],
                     shape=latent_shape(first.num_frames, first.height, first.width, channels=channels),
                     at_step=at_step,
+                    cache=cache,
                     on_step=lambda: counter.advance("denoise", len(batch)),
                 )
             except torch.OutOfMemoryError as error:
                 raise _too_large(first, error) from None
+            finally:
+                self.components.rest()
 
-    def _finish(self, request: GenerationRequest, latents: Float[Tensor, "c t h w"], counter: Counter) -> Video:
+    def _finish(
+        self,
+        request: GenerationRequest,
+        latents: Float[Tensor, "c t h w"],
+        *,
+        report: Mapping[str, Any] | None,
+        counter: Counter,
+    ) -> Video:
         counter.advance("decode", 0)
         try:
             pixels = to_uint8(steadied(self.decode(latents[None]), request.steady)[0])
         except torch.OutOfMemoryError as error:
             raise _too_large(request, error) from None
         counter.advance("decode")
-        return Video(
-            pixels=pixels, fps=request.fps, settings=self.settings_of(request), latents=latents.float().cpu().clone()
-        )
+        cached = {} if report is None else {"cache": dict(report)}
+        settings = self.settings_of(request) | cached
+        return Video(pixels=pixels, fps=request.fps, settings=settings, latents=latents.float().cpu().clone())
 
     def _check_guidance(self, request: GenerationRequest) -> None:
         has_guidance = self.components.transformer.config.has_guidance
@@ -244,7 +269,8 @@ def _checked_list(prompts: Sequence[str]) -> list[str]:
 
 def _shared(request: GenerationRequest) -> tuple[Any, ...]:
     """What films of one batch have in common."""
-    return (request.width, request.height, request.num_frames, request.cfg != 1, request.loras, Plan.of(request))
+    shape = request.width, request.height, request.num_frames
+    return (*shape, request.cfg != 1, request.loras, request.budget, Plan.of(request))
 
 
 def _text_frames(request: GenerationRequest) -> int:

@@ -1,0 +1,106 @@
+"""Predicted peaks against allocations that are counted operation by operation, on tensors that are shapes only."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from muybridge.acceleration import footprint
+from muybridge.acceleration.facts import Model, TextFacts, Work, vae_weights, weights_of
+from muybridge.acceleration.settings import RunSettings
+from muybridge.core.allocations import Allocations
+from muybridge.transformer import Conditions, Transformer, TransformerConfig
+from muybridge.vae import VAEConfig
+
+TOLERANCE = 0.1
+TEXT = 64
+WIDE = replace(TransformerConfig(), num_double_blocks=1, num_single_blocks=1, num_refiner_blocks=1)
+MODEL = Model(name="wide", transformer=WIDE, vae=VAEConfig(), text=TextFacts(num_parameters=0, num_tokens=TEXT))
+FILM = Work(width=512, height=320, num_frames=17, num_steps=2)
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def counted(work: Work, settings: RunSettings) -> int:
+    """Peak of the transformer's weights and of one forward pass of it."""
+    dtype, b = DTYPES[str(settings.dtype)], work.batch_size
+    with FakeTensorMode(), torch.no_grad():
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(dtype)
+        network = Transformer(WIDE)
+        torch.set_default_dtype(before)
+        network.chunk_tokens = settings.chunk_tokens
+        given = Conditions(
+            text=torch.empty(b, TEXT, WIDE.text_dim, dtype=dtype),
+            pooled=torch.empty(b, WIDE.pooled_dim, dtype=dtype),
+            guidance=torch.empty(b),
+        )
+        with Allocations() as allocations:
+            network(torch.empty(b, *work.latents(MODEL)), torch.empty(b), given)
+    return allocations.peak_bytes + sum(each.numel() for each in network.parameters()) * dtype.itemsize
+
+
+@pytest.mark.parametrize(
+    ("dtype", "change", "chunk_tokens"),
+    [
+        ("float32", {}, 1024),
+        ("float32", {"batch_size": 2}, None),
+        ("bfloat16", {"num_frames": 33, "height": 512}, 1024),
+        ("bfloat16", {"num_frames": 33, "height": 512}, None),
+        ("bfloat16", {"width": 128, "height": 128}, 4096),
+    ],
+    ids=["film", "batch", "long", "long-at-once", "small"],
+)
+def test_the_peak_of_denoising_is_what_is_counted(dtype, change, chunk_tokens):
+    work, settings = replace(FILM, **change), RunSettings(dtype=dtype, chunk_tokens=chunk_tokens)
+    resident = footprint.resident_bytes(MODEL, settings, kind="cpu")
+    predicted = resident + sum(footprint.denoise(MODEL, work, settings).values())
+    assert predicted == pytest.approx(counted(work, settings), rel=TOLERANCE)
+
+
+def test_evicted_modulation_leaves_an_accelerator_and_what_is_mapped():
+    plain = RunSettings(dtype="bfloat16")
+    less = replace(plain, evicts_modulation=True)
+    weights = weights_of(WIDE)
+    gone = 2 * (weights.modulation + weights.final_modulation)
+    for model, kind, saved in ((MODEL, "cuda", gone), (MODEL, "cpu", gone), (replace(MODEL, stored_bytes=4), "cpu", 0)):
+        before, after = (footprint.resident_bytes(model, each, kind=kind) for each in (plain, less))
+        assert before - after == saved
+
+
+def test_streams_hold_two_blocks():
+    streamed, plain = RunSettings(dtype="bfloat16", weights="disk"), RunSettings(dtype="bfloat16")
+    deep = replace(MODEL, transformer=TransformerConfig())
+    lane = max(
+        footprint.resident_bytes(replace(deep, transformer=each), plain, kind="cpu")
+        for each in (replace(TransformerConfig(), num_double_blocks=1, num_single_blocks=0),)
+    ) - footprint.resident_bytes(
+        replace(deep, transformer=replace(TransformerConfig(), num_double_blocks=0, num_single_blocks=0)),
+        plain,
+        kind="cpu",
+    )
+    rest = footprint.resident_bytes(deep, streamed, kind="cpu") - 2 * lane
+    assert 0 < rest < 2 * 400_000_000
+
+
+def test_quantised_blocks_take_their_bits():
+    plain, small = (
+        footprint.resident_bytes(MODEL, RunSettings(dtype="bfloat16", quantise=scheme), kind="cpu")
+        for scheme in (None, "int8")
+    )
+    assert (plain - small) / (2 * weights_of(WIDE).blocks) == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("mode", ["whole", "exact", "spill", "stream", "tiled"])
+def test_longer_films_take_more_to_decode(mode):
+    settings = RunSettings(dtype="float32", vae_mode=mode)
+    short, long = (
+        sum(footprint.decode(MODEL, replace(FILM, num_frames=n, height=720, width=1280), settings).values())
+        for n in (17, 129)
+    )
+    assert short < long
+
+
+def test_the_vae_is_counted_once():
+    assert vae_weights(VAEConfig()) == 246_478_803 and math.prod(FILM.latents(MODEL)) == 16 * 5 * 40 * 64
