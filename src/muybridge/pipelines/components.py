@@ -77,6 +77,11 @@ class Components:
             keeps_text=keeps_text,
         )
 
+    def rest(self) -> None:
+        """Give back the memory that only a forward pass takes: decoding needs it."""
+        if self.stream is not None:
+            self.stream.release()
+
     def provenance(self) -> dict[str, Any]:
         """What a result records of the model: name, weights, device, dtype and the versions of the packages."""
         return {
