@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from muybridge.acceleration.modulation import evicted_modulation, modulations, moved_without_modulation
+from muybridge.acceleration.quantise import quantise
+from muybridge.acceleration.stream import host_sources, stream_blocks
 from muybridge.flow.held import hold_frames
 from muybridge.flow.samplers import SAMPLERS, evaluations, sampler
 from muybridge.flow.timesteps import inference_sigmas
@@ -145,3 +147,21 @@ def test_moving_leaves_modulation_where_it_is():
     assert model.device.type == "meta"
     away = {name for name, parameter in model.named_parameters() if not parameter.is_meta}
     assert away == {f"{name}.{key}" for name, each in modulations(model).items() for key in each.state_dict()}
+
+
+def test_what_is_streamed_comes_for_its_rows_and_stays_away():
+    model, level = network(), torch.tensor([0.9, 0.25])
+    expected = model(latents(), level, conditions())
+    stream = stream_blocks(model, host_sources(model, device=torch.device("cpu")), device=torch.device("cpu"))
+    with evicted_modulation(model, [conditions()], [(1, level)]) as (velocities, _):
+        assert torch.equal(velocities[0](latents(), level), expected)
+    assert torch.equal(model(latents(), level, conditions()), expected)
+    stream.release()
+
+
+def test_quantised_blocks_have_tables_of_the_same_bits():
+    model, level = network(replace(TINY, hidden_size=64, rope_axes_dim=(8, 12, 12))), torch.tensor([0.9, 0.25])
+    quantise(model, "int8")
+    expected = model(latents(), level, conditions())
+    with evicted_modulation(model, [conditions()], [(1, level)]) as (velocities, _):
+        assert torch.equal(velocities[0](latents(), level), expected)

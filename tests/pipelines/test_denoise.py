@@ -95,3 +95,10 @@ def test_no_step_waits_for_the_device():
     x = torch.empty(2, 4, 2, 4, 4, device="meta")
     for solve in SAMPLERS.values():
         assert solve(velocity, x, torch.tensor([1.0, 0.5, 0.0])).is_meta
+
+
+@pytest.mark.parametrize("evicts", [True, False])
+def test_no_run_waits_for_the_device(evicts):
+    model = network().to("meta")
+    prompts = Prompts(positive=text("a"), negative=text("a red horse"))
+    assert denoise(model, prompts, plan=PLAN, seeds=[1], shape=(4, 2, 4, 4), evicts_modulation=evicts).is_meta

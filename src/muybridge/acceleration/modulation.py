@@ -218,13 +218,15 @@ def _called(module: Modulation, vectors: Float[Tensor, "1 r d"]) -> tuple[Tensor
 
 
 def _put_away(module: Modulation) -> None:
-    for tensor in [*module.parameters(), *module.buffers()]:
-        if tensor.device.type == "cpu":
+    tensors = [*module.parameters(), *module.buffers()]
+    if any(tensor.is_meta for tensor in tensors):
+        return  # streamed: away already
+    if all(tensor.device.type == "cpu" for tensor in tensors):
+        for tensor in tensors:
             give_back(tensor)
-        else:
-            module.to("cpu")
-            _wait(module)
-            return
+    else:
+        module.to("cpu")
+        _wait(module)
 
 
 def _wait(module: Modulation) -> None:
