@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from muybridge.vae.tiling import Tiling, decode_tiled, encode_tiled
+from muybridge.vae.tiling import DIFFUSERS_TILING, Tiling, decode_tiled, encode_tiled
 from tests.vae.small import SMALL, clip, noise_latents, small_vae
 
 diffusers = pytest.importorskip("diffusers")
@@ -71,6 +71,18 @@ def test_tiled_moments_and_decoding_are_the_peers(tiled_pair, frames: int, heigh
     assert error(given.mean, wanted.mean) < TOLERANCE
     assert error(given.logvar, wanted.logvar) < TOLERANCE
     assert error(decode_tiled(ours, latents, TILING), theirs.decode(latents).sample) < TOLERANCE
+
+
+@torch.no_grad()
+def test_the_peers_default_tiles_are_ours() -> None:
+    """16x320 px and 21 frames: three tiles, in time and in width, with the smallest network that has the strides."""
+    ours = small_vae(block_channels=(2, 2, 2, 2), layers_per_block=1, norm_groups=1)
+    theirs = diffusers.AutoencoderKLHunyuanVideo(block_out_channels=(2, 2, 2, 2), layers_per_block=1, norm_num_groups=1)
+    theirs.load_state_dict(ours.state_dict(), strict=True)
+    theirs.enable_tiling()
+    latents = noise_latents(6, 2, 40)
+    given, wanted = decode_tiled(ours, latents, DIFFUSERS_TILING), theirs.eval().decode(latents).sample
+    torch.testing.assert_close(given, wanted, rtol=0, atol=1e-5)
 
 
 def test_defaults_are_the_peers() -> None:

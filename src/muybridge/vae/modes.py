@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from muybridge.core.counting import FLOPS_PER_PRODUCT
 from muybridge.core.errors import invalid
 from muybridge.core.shapes import SPATIAL_RATIO, TEMPORAL_RATIO
 from muybridge.vae.chunked.chunks import Chunk, of_film, of_pieces
@@ -63,7 +64,7 @@ def decode(
 
     def in_chunks(film: Tensor) -> Tensor:
         frozen = statistics(vae, film, chunk_bytes=chunk_bytes) if mode == "stream" else None
-        chunks = of_film(film.to(vae.dtype), frames)
+        chunks = of_film(film.to(vae.dtype), 1 if mode == "stream" else frames)
         return one_film(_decoded(vae, chunks, chunk_bytes, place=_place(mode), frozen=frozen, on_work=work.add))
 
     def by_tiles(film: Tensor) -> Tensor:
@@ -102,6 +103,7 @@ def encode(
         moments = one_film(run(layers, chunks, place=_place(mode), frozen=frozen, on_work=work.add))
         if vae.config.has_linear_path:
             moments[:, : vae.config.latent_channels] += vae.linear_latents(film)
+            work.add(FLOPS_PER_PRODUCT * vae.linear_in.weight.numel() * moments[:, 0].numel())
         return moments
 
     def by_tiles(film: Tensor) -> Tensor:
@@ -113,7 +115,6 @@ def encode(
     )
 
 
-@torch.no_grad()
 def stream(
     vae: VideoVAE,
     pieces: Iterable[Float[Tensor, "1 c t h w"]],
@@ -137,7 +138,13 @@ def stream(
             check_latents(piece, vae.config.latent_channels)
             yield from piece.to(vae.dtype).split(1, dim=2)
 
-    for chunk in _decoded(vae, of_pieces(checked()), chunk_bytes, frozen=frozen or {}, found=found):
+    chunks = _decoded(vae, of_pieces(checked()), chunk_bytes, frozen=frozen or {}, found=found)
+
+    @torch.no_grad()
+    def one() -> Chunk | None:  # the caller's gradients are as they were between two pieces
+        return next(chunks, None)
+
+    while (chunk := one()) is not None:
         yield chunk.main
 
 

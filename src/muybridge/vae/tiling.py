@@ -54,6 +54,9 @@ class Tiling:
         return self.sample_frames // TEMPORAL_RATIO
 
 
+DIFFUSERS_TILING = Tiling(sample_frames=16)  # the default of its enable_tiling; its tiles meet and blend as ours do
+
+
 def released_tiling(config: VAEConfig) -> Tiling | None:
     """How a VAE of this config codes films: the released one by tiles, part of its reference result; others whole."""
     return Tiling() if config.norm == "clip" else None

@@ -2,7 +2,9 @@
 
 import os
 import tempfile
+import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import torch
@@ -20,8 +22,8 @@ def keeper(place: Place) -> Keep:
     """
     if place == "memory":
         return lambda x: lambda: x
-    in_file = _in_file()
-    return lambda x: in_file(x) if x.device.type == "cpu" else _on_host(x)
+    file = _File()
+    return lambda x: file.keep(x) if x.device.type == "cpu" else _on_host(x)
 
 
 def _on_host(x: Tensor) -> Held:
@@ -29,22 +31,24 @@ def _on_host(x: Tensor) -> Held:
     return lambda: host.to(device)
 
 
-def _in_file() -> Keep:
-    file = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the last tensor that is in it)
+class _File:
+    """Tensors one after the other in a temporary file, which is closed when nobody can ask for them any more."""
 
-    def keep(x: Tensor) -> Held:
-        start, shape, dtype = file.seek(0, os.SEEK_END), x.shape, x.dtype
-        file.write(_bytes_of(x.contiguous()))
+    def __init__(self) -> None:
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115 (closed below)
+        weakref.finalize(self, self.file.close)
 
-        def give_back() -> Tensor:
-            file.seek(start)
-            result = torch.empty(shape, dtype=dtype)
-            file.readinto(_bytes_of(result))
-            return result
+    def keep(self, x: Tensor) -> Held:
+        """Write it."""
+        start = self.file.seek(0, os.SEEK_END)
+        self.file.write(_bytes_of(x.contiguous()))
+        return partial(self._give_back, start, x.shape, x.dtype)
 
-        return give_back
-
-    return keep
+    def _give_back(self, start: int, shape: torch.Size, dtype: torch.dtype) -> Tensor:
+        self.file.seek(start)
+        result = torch.empty(shape, dtype=dtype)
+        self.file.readinto(_bytes_of(result))
+        return result
 
 
 def _bytes_of(x: Tensor) -> memoryview:
