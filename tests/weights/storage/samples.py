@@ -152,6 +152,57 @@ def smoothed(tensors: State) -> Raw:
     return _by_layer(tensors, encode)
 
 
+E2M1 = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0)
+
+
+def in_tiles(scale: Tensor) -> Tensor:
+    """Scales as Blackwell reads them, padded with zeros: byte by byte, by the formula of cuBLAS."""
+    rows, columns = scale.shape
+    wide = -(-columns // 4)
+    tiles = torch.zeros(-(-rows // 128) * wide * 512, dtype=torch.uint8)
+    for r in range(rows):
+        for c in range(columns):
+            inside = (r % 32) * 16 + (r % 128 // 32) * 4 + c % 4
+            tiles[((r // 128) * wide + c // 4) * 512 + inside] = scale.view(torch.uint8)[r, c]
+    return tiles.reshape(-1, wide * 4).view(scale.dtype)
+
+
+def nvfp4(*, is_comfy: bool) -> Callable[[State], Raw]:
+    """Codes of e2m1, an e4m3 scale per 16, one over all; ComfyUI has the first code high and scales in tiles."""
+
+    def encode(layer: str, weight: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        runs = weight.reshape(len(weight), -1, 16)
+        outer = (weight.abs().amax() / (6 * 448)).float()
+        scale = (runs.abs().amax(2) / 6 / outer).float().to(E4M3)
+        steps = scale.double()[..., None] * outer.double()
+        codes = (runs / steps)[..., None].sub(torch.tensor(E2M1).double()).abs().argmin(-1)
+        first, second = codes.flatten(1).unflatten(1, (-1, 2)).to(torch.uint8).unbind(2)
+        high, low = (first, second) if is_comfy else (second, first)
+        parts = {"weight": high << 4 | low, "weight_scale": in_tiles(scale) if is_comfy else scale}
+        parts |= {"weight_scale_2": outer, "input_scale": ONE}
+        parts |= {"comfy_quant": recipe("nvfp4")} if is_comfy else {}
+        exact = (torch.tensor(E2M1).double()[codes] * steps).reshape(weight.shape)
+        return {f"{layer}.{name}": part.clone() for name, part in parts.items()}, exact
+
+    return lambda tensors: _by_layer(tensors, encode)
+
+
+def mxfp8(*, is_comfy: bool) -> Callable[[State], Raw]:
+    """e4m3 and a power of two per 32."""
+
+    def encode(layer: str, weight: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        runs = weight.reshape(len(weight), -1, 32)
+        exponents = torch.ceil(torch.log2(runs.abs().amax(2) / 448)).clamp(-127, 127)
+        low = (runs / torch.exp2(exponents)[..., None]).float().to(E4M3)
+        scale = (exponents + 127).to(torch.uint8)
+        parts = {"weight": low.reshape(weight.shape), "weight_scale": in_tiles(scale) if is_comfy else scale}
+        parts |= {"comfy_quant": recipe("mxfp8")} if is_comfy else {}
+        exact = (low.double() * torch.exp2(exponents)[..., None]).reshape(weight.shape)
+        return {f"{layer}.{name}": part.clone() for name, part in parts.items()}, exact
+
+    return lambda tensors: _by_layer(tensors, encode)
+
+
 def quanto_int8(tensors: State) -> Raw:
     """As optimum-quanto saves: `_data`, `_scale`, and the scales of activations."""
 
@@ -258,6 +309,10 @@ SAMPLES = {
     "ModelOpt": Sample(write=scaled(".weight_scale", extra={".input_scale": ONE}), scheme="fp8 scaled", error=0.03),
     "musubi, rows": Sample(write=scaled(".scale_weight", rows=True), scheme="fp8 scaled", error=0.03),
     "musubi, blocks": Sample(write=musubi_blocks, scheme="fp8 scaled", error=0.03),
+    "ComfyUI, nvfp4": Sample(write=nvfp4(is_comfy=True), scheme="nvfp4", error=0.11),
+    "ModelOpt, nvfp4": Sample(write=nvfp4(is_comfy=False), scheme="nvfp4", error=0.11),
+    "ComfyUI, mxfp8": Sample(write=mxfp8(is_comfy=True), scheme="mxfp8", error=0.03),
+    "ModelOpt, mxfp8": Sample(write=mxfp8(is_comfy=False), scheme="mxfp8", error=0.03),
     "quanto int8": Sample(write=quanto_int8, scheme="quanto int8", error=0.01),
     "quanto int4": Sample(write=quanto_packed(4, has_float_shift=True), scheme="quanto int4", error=0.08),
     "quanto int2": Sample(write=quanto_packed(2, has_float_shift=False), scheme="quanto int2", error=0.4),

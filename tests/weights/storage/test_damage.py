@@ -119,7 +119,7 @@ RECIPES = {
     "no JSON": ("{", "not JSON"),
     "no layers": ('{"layers": 3}', "names no layers"),
     "unknown layer": ('{"layers": {"nothing": {"format": "float8_e4m3fn"}}}', "'nothing', which is missing"),
-    "unknown format": ('{"layers": {"single_blocks.0.linear1": {"format": "nvfp4"}}}', "'nvfp4'; only float8_e4m3fn"),
+    "unknown format": ('{"layers": {"single_blocks.0.linear1": {"format": "nvfp5"}}}', "'nvfp5'; only float8_e4m3fn"),
     "rotated": (
         json.dumps({"layers": {"single_blocks.0.linear1": {"format": "int8_tensorwise", "convrot": True}}}),
         "with rotated weights",

@@ -98,6 +98,14 @@ def test_zeros_and_odd_sizes_are_kept(write, tmp_path: Path):
     assert torch.equal(values[key], weight)
 
 
+def test_exponents_are_no_scales_of_fp8(tmp_path: Path):
+    source, _ = plain(open_checkpoint(SAMPLES["ModelOpt, mxfp8"].write(state()).save(tmp_path / "a.safetensors")))
+    _, values = reread(fp8_scaled(source.entries), tmp_path)
+    key = linear_keys(state())[0]
+    exact = cast(source.entries[key], torch.float32).read()
+    assert float((values[key] - exact).norm() / exact.norm()) < 0.03
+
+
 def test_int8_under_its_own_names_keeps_every_bit(tmp_path: Path):
     source, _ = plain(open_checkpoint(SAMPLES["quanto int8"].write(state()).save(tmp_path / "a.safetensors")))
     _, values = reread(int8_rows(source.entries), tmp_path)

@@ -13,6 +13,7 @@ from muybridge.core.errors import WeightsError
 from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.json_map import json_map
 from muybridge.weights.storage.companions import FP8, REMEDY, Entries, grouped, read_json, required
+from muybridge.weights.storage.micro import MICRO, form_of, micro_tensor
 from muybridge.weights.storage.scales import scaled_tensor
 from muybridge.weights.stored import StoredTensor, viewed
 
@@ -24,6 +25,7 @@ SUFFIXES = {  # of a layer's name: what it is
     ".weight_scale": "scale",  # ComfyUI, ModelOpt
     ".weight_scale_inv": "scale",  # square blocks; a factor in spite of its name
     ".scale_weight_tensor": "outer_scale",  # musubi-tuner's blocks of 16
+    ".weight_scale_2": "outer_scale",  # nvfp4
     ".scale_input": "input_scale",
     ".input_scale": "input_scale",
     ".pre_quant_scale": "column_scale",
@@ -53,8 +55,13 @@ def fold(checkpoint: Checkpoint) -> Checkpoint:
         return checkpoint
     for layer in {**groups, **recipes}:
         key, roles = f"{layer}.weight", groups.get(layer, {})
-        weight = _typed(key, required(entries, key, of=next(iter(roles.values()), key)), recipes.get(layer))
+        weight, recipe = required(entries, key, of=next(iter(roles.values()), key)), recipes.get(layer)
         parts = {role: entries.pop(name) for role, name in roles.items() if role != "recipe"} | {"weight": weight}
+        form = form_of(parts, recipe)
+        if form is not None:
+            entries[key] = micro_tensor(key, parts, form, is_tiled=recipe is not None)
+            continue
+        parts["weight"] = weight = _typed(key, weight, recipe)
         entries[key] = scaled_tensor(key, parts, scheme=_scheme(weight.dtype)) if "scale" in parts else weight
     _check_scales(entries, groups)
     for key in (*markers, *(roles["recipe"] for roles in groups.values() if "recipe" in roles)):
@@ -72,7 +79,7 @@ def _check_scales(entries: Entries, groups: Mapping[str, Mapping[str, str]]) -> 
     names = [roles["scale"] for roles in groups.values() if "scale" in roles]
     suffix = f".{names[0].rpartition('.')[2]}" if names else ".scale_weight"
     for key, entry in entries.items():
-        if entry.dtype in _QUANTISED and len(entry.shape) == 2:
+        if entry.dtype in (*_QUANTISED, torch.uint8) and len(entry.shape) == 2:
             scale = key.removesuffix(".weight") + suffix
             raise WeightsError(f"{entry.file}: lacks {scale!r}, the scale of {key!r}; {REMEDY}.")
 
@@ -105,7 +112,8 @@ def _typed(key: str, weight: StoredTensor, recipe: Mapping[str, Any] | None) -> 
     name = name if name is None or isinstance(name, str) else str(name)
     if recipe and (name not in FORMATS or recipe.get("convrot")):
         given = f"{name!r} with rotated weights" if name in FORMATS else repr(name)
-        raise WeightsError(f"{weight.file}: {key!r} has the format {given}; only {', '.join(FORMATS)} are read.")
+        known = ", ".join((*FORMATS, *MICRO))
+        raise WeightsError(f"{weight.file}: {key!r} has the format {given}; only {known} are read.")
     dtype = FORMATS[name] if name else weight.dtype
     if weight.dtype == torch.uint8 and dtype.itemsize == 1:
         return viewed(weight, weight.shape, dtype)

@@ -13,7 +13,7 @@ from muybridge.weights.stored import Packed
 SCHEMES: tuple[Callable[[Checkpoint], Checkpoint], ...] = (
     bnb.fold,  # nf4 and fp4 of bitsandbytes
     quanto.fold,  # int8, int4, int2 and float8 of optimum-quanto
-    scaled.fold,  # a scale beside each weight: ComfyUI, Kijai, ModelOpt, musubi-tuner
+    scaled.fold,  # a scale beside each weight: ComfyUI, Kijai, ModelOpt, musubi-tuner; nvfp4 and mxfp8
     fp8_map.fold,  # the released fp8: scales in a second file
     fp8_plain.fold,  # fp8 as it is
 )

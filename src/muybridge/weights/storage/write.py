@@ -24,6 +24,7 @@ from muybridge.weights.storage.bnb import named_parts
 from muybridge.weights.storage.companions import FP8, Entries
 from muybridge.weights.storage.fp8_map import map_path
 from muybridge.weights.storage.scaled import MARKER
+from muybridge.weights.storage.scales import is_factor
 from muybridge.weights.stored import StoredTensor, from_tensor
 
 E4M3_MAX, INT8_MAX = 448.0, 127
@@ -137,6 +138,8 @@ def _fp8_parts(stored: StoredTensor) -> Mapping[str, StoredTensor] | None:
     if packed is None or packed.parts["weight"].dtype not in FP8 or not packed.parts.keys() <= _CARRIED:
         return None
     parts = dict(packed.parts)
+    if not all(is_factor(part) for role, part in parts.items() if role != "weight"):  # exponents, of mxfp8
+        return None
     if "scale" not in parts:
         return parts | {"scale": from_tensor(torch.ones(()), stored.file)}
     inner, outer = parts["scale"], parts.pop("outer_scale", None)
