@@ -8,6 +8,7 @@ Examples:
   muybridge generate --prompts prompts.txt -o films/
   muybridge generate --from car.mp4 --steps 50 -o car-50.mp4
   muybridge generate "a red car" --transformer my-finetune.safetensors
+  muybridge generate "a red car" --quality "psnr>=32"
   muybridge generate "a red car" --lora style.safetensors:0.8
   muybridge generate "a red car" --lora a.safetensors:0.6#1-10 --lora b.safetensors@double_blocks.0-9,single
 
@@ -90,6 +91,12 @@ def command(
     ] = None,
     sampler: Annotated[str | None, typer.Option(help="euler, heun, ab2 or abm2.")] = None,
     steady: Annotated[float | None, typer.Option(help="Averaging along the motion, against flicker; 0 is off.")] = None,
+    quality: Annotated[
+        str | None, typer.Option(metavar="psnr>=DB", help="Predict steps, but stay so close to the film of all steps.")
+    ] = None,
+    speed: Annotated[
+        str | None, typer.Option(metavar="NUMBERx", help="Predict steps: so many times fewer network evaluations.")
+    ] = None,
     loras: Annotated[
         list[str] | None,
         typer.Option("--lora", metavar="FILE[:WEIGHT][@BLOCKS][#STEPS]", help="Change the model; may be repeated."),
@@ -121,6 +128,8 @@ def command(
         sampler=sampler,
         loras=_loras(loras, ignores_text=ignores_lora_text),
         steady=steady,
+        quality=quality,
+        speed=speed,
     )
     console = Console(stderr=True)
     pipe = _load(model, record, transformer=transformer, device=device, dtype=dtype, console=console)

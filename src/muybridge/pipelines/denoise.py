@@ -15,6 +15,7 @@ from muybridge.flow.guidance import classifier_free
 from muybridge.flow.samplers import Velocity, evaluations, sampler
 from muybridge.flow.timesteps import inference_sigmas
 from muybridge.pipelines.request import GenerationRequest
+from muybridge.pipelines.step_cache import StepCache
 from muybridge.text.encoder import TextStates
 from muybridge.transformer import Conditions, Transformer
 
@@ -94,13 +95,14 @@ def denoise(
     shape: tuple[int, int, int, int],
     evicts_modulation: bool = True,
     at_step: AtStep | None = None,
+    cache: StepCache | None = None,
     on_step: OnStep | None = None,
 ) -> Float[Tensor, "b c t h w"]:
     """Latents (b, *shape), float32 on the transformer's device, at the scale the transformer is trained on.
 
     Noise comes from each film's own seed, on the CPU in float32 (DESIGN law 4). evicts_modulation: as
     `acceleration.modulation`; it changes no bit on a CPU. at_step: makes the transformer that of a step, from 1, where
-    steps differ.
+    steps differ. cache: predicts steps within its budget, and reports what it came to.
     """
     solve, sigmas = sampler(plan.sampler), inference_sigmas(plan.num_steps, shift=plan.shift)
     conditions = [conditions_of(transformer, text, guidance=plan.guidance) for text in prompts.texts()]
@@ -113,7 +115,10 @@ def denoise(
             if on_step is not None:
                 on_step()
 
-        return solve(_guided(velocities, plan), noise(seeds, shape).to(transformer.device), sigmas, report)
+        velocity = _guided(velocities, plan)
+        if cache is not None:
+            velocity = cache.around(velocity, solve, sigmas=sigmas)
+        return solve(velocity, noise(seeds, shape).to(transformer.device), sigmas, report)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
+from muybridge.acceleration.caches.budget import Budget
 from muybridge.core import config
 from muybridge.core.errors import invalid
 from muybridge.core.seeding import MAX_SEED
@@ -27,7 +28,8 @@ class GenerationRequest:
     width and height in px, multiples of 16; num_frames 4n+1; shift bends the noise levels (Paper 5.1); guidance is
     the embedded kind, None for weights without it; cfg is true classifier-free guidance, off at 1, against
     negative_prompt; an empty negative_prompt stands for the model's own. steady averages decoded
-    frames along their motion (`vae.steady`), off at 0.
+    frames along their motion (`vae.steady`), off at 0. budget, such as psnr>=32 or speed=2x, lets steps be predicted
+    (`acceleration.caches`); None computes them all.
 
     Raises InvalidInput, naming the value, the rule and a value that would do.
     """
@@ -46,6 +48,7 @@ class GenerationRequest:
     sampler: str = "euler"
     loras: tuple[LoraUse, ...] = ()
     steady: float = 0.0
+    budget: str | None = None
 
     def __post_init__(self) -> None:
         _check_text("prompt", self.prompt, may_be_empty=False)
@@ -59,6 +62,8 @@ class GenerationRequest:
         sampler(self.sampler)
         for use in self.loras:
             use.check_num_steps(self.num_steps)
+        if self.budget is not None:
+            Budget.parse(self.budget)
 
     @property
     def is_picture(self) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
+from muybridge.acceleration.caches.budget import Budget
 from muybridge.core import config
 from muybridge.core.errors import InvalidInput, WeightsError, invalid
 from muybridge.flow.timesteps import default_shift
@@ -72,7 +73,10 @@ class Defaults:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """The choices of one call; None leaves one to the model. seed: one for all (film i gets seed + i) or one each."""
+    """The choices of one call; None leaves one to the model. seed: one for all (film i gets seed + i) or one each.
+
+    quality: such as psnr>=32, against the film without it; speed: such as 2x. Either lets steps be predicted.
+    """
 
     negative: str | None = None
     size: str | None = None
@@ -87,6 +91,8 @@ class Settings:
     sampler: str | None = None
     loras: tuple[LoraUse, ...] | None = None
     steady: float | None = None
+    quality: str | None = None
+    speed: str | None = None
 
     @classmethod
     def recorded(cls, values: Mapping[str, Any]) -> Self:
@@ -99,6 +105,8 @@ class Settings:
         chosen = {field.name: _first(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)}
         if self.aspect is not None:
             chosen["size"] = self.size
+        if self.quality is not None or self.speed is not None:
+            chosen |= {"quality": self.quality, "speed": self.speed}
         return Settings(**chosen)
 
     def requests(self, prompts: Sequence[str], defaults: Defaults) -> list[GenerationRequest]:
@@ -112,6 +120,7 @@ class Settings:
         )
         steps = _first(self.steps, defaults.steps)
         cfg = _first(self.cfg, defaults.cfg)
+        budget = Budget.of(quality=self.quality, speed=self.speed)
         return [
             GenerationRequest(
                 prompt=prompt,
@@ -128,6 +137,7 @@ class Settings:
                 sampler=_first(self.sampler, defaults.sampler),
                 loras=self.loras or (),
                 steady=_first(self.steady, defaults.steady),
+                budget=None if budget is None else str(budget),
             )
             for prompt, seed in zip(prompts, seeds, strict=True)
         ]
@@ -150,6 +160,7 @@ def settings_of(request: GenerationRequest) -> dict[str, Any]:
         "sampler": request.sampler,
         **loras,
         "steady": request.steady,
+        **({} if request.budget is None else Budget.parse(request.budget).options()),
     }
 
 

@@ -40,6 +40,10 @@ class Budget:
     def __str__(self) -> str:
         return f"psnr>={self.value:g}" if self.kind == "psnr" else f"speed={self.value:g}x"
 
+    def options(self) -> dict[str, str]:
+        """The option that asks for it, and its value: what `of` takes back."""
+        return {"quality": str(self)} if self.kind == "psnr" else {"speed": f"{self.value:g}x"}
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """The budget that `str` writes so: `psnr>=32` or `speed=2x`; raises InvalidInput on anything else."""
