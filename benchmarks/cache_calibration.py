@@ -215,9 +215,9 @@ def main() -> int:
     plan = bench.plan
     origin = (
         f"{len(films)} films of {options.num} captions, {plan.num_steps} {plan.sampler} steps, shift {plan.shift:g}, "
-        f"cfg {plan.cfg:g}; {datetime.date.today()}, commit {commit()}; estimates spread by {spread:.1f} dB"
+        f"cfg {plan.cfg:g}; {datetime.date.today()}, commit {commit()}"
     )
-    values = {"channel_gains": gains, "levels": LEVELS, **laws, "origin": origin}
+    values = {"channel_gains": gains, "levels": LEVELS, **laws, "spread_db": round(spread, 2), "origin": origin}
     (FOLDER / f"{options.model}.json").write_text(json.dumps(values, indent=1) + "\n")
     print(json.dumps(values, indent=1))
     print("TeaCache's polynomial:", teacache_polynomial(bench, indices[:TEACACHE_FILMS]))

@@ -7,12 +7,14 @@
 Fifty held-out captions, seeds 0 to 49, the model's own settings; every way starts from the same noise, and its film is
 compared with the one without a cache, as decoded. Calibrate first (cache_calibration.py), on other captions. Rows are
 kept in OUT/rows.jsonl: the same command goes on where it was left. Writes benchmarks/reports/caches_HARDWARE_DATE.md,
-docs/data/caches.csv and docs/pictures/caches.png; one thread, some 40 minutes on a free core.
+docs/data/caches.csv, docs/pictures/caches.png and the table of docs/explanation/step-caches.md; one thread, some 30
+minutes on a free core.
 """
 
 import argparse
 import csv
 import datetime
+import re
 import statistics
 import sys
 from collections.abc import Sequence
@@ -32,6 +34,8 @@ from muybridge.core.files import atomic_path  # noqa: E402
 
 TABLE = ROOT / "docs" / "data" / "caches.csv"
 PICTURE = ROOT / "docs" / "pictures" / "caches.png"
+PAGE = ROOT / "docs" / "explanation" / "step-caches.md"
+BLOCK = re.compile(r"(<!-- begin caches -->\n).*?(<!-- end caches -->)", re.DOTALL)
 NEAR_DB, FAR_DB = 1.5, 3.0  # of the quality asked for: within, and never so far below
 TEACACHE_GALLOP = (14572.9, -2045.22, 89.3614, -0.915168, 0.0488164)  # fitted by cache_calibration.py, 12 films
 
@@ -92,18 +96,34 @@ def report(found: Sequence[Point], *, num_evaluations: int, command: str) -> str
         "counted as one). Processor time of sampling, median; first block counts its one block. The estimate is what "
         "the run says of itself.",
         "",
-        "| way | setting | films | computed | speed | s | PSNR, dB | worst | estimate off by | "
-        f"within {NEAR_DB} dB of asked | over {FAR_DB:.0f} dB below |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
-    ]  # fmt: skip
+    ]
+    return "\n".join(lines) + "\n" + table(found, num_evaluations=num_evaluations) + "\n"
+
+
+def table(found: Sequence[Point], *, num_evaluations: int) -> str:
+    """One line for each way and setting."""
+    head = (
+        "way", "setting", "films", "computed", "speed", "s", "PSNR, dB", "worst", "estimate off by",
+        f"within {NEAR_DB} dB of asked", f"over {FAR_DB:.0f} dB below",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for point in found:
-        lines.append(
-            f"| {point.method} | {point.setting} | {point.num} | {point.computed:.1f} "
-            f"| {num_evaluations / point.computed:.2f}x | {point.seconds:.2f} | {point.psnr_db:.1f} "
-            f"| {point.worst_db:.1f} | {_number(point.estimate_error_db)} | {_share(point.near)} "
-            f"| {'' if point.far_below is None else point.far_below} |"
-        )
-    return "\n".join(lines) + "\n"
+        speed = num_evaluations / point.computed
+        cells = (
+            point.method, point.setting, str(point.num), f"{point.computed:.1f}", f"{speed:.2f}x",
+            f"{point.seconds:.2f}", f"{point.psnr_db:.1f}", f"{point.worst_db:.1f}", _number(point.estimate_error_db),
+            _share(point.near), "" if point.far_below is None else str(point.far_below),
+        )  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def fill(page: Path, text: str) -> None:
+    """Put the table between the markers of the page that explains it."""
+    filled, num = BLOCK.subn(lambda marks: f"{marks[1]}{text}\n{marks[2]}", page.read_text())
+    assert num == 1, "the page has its two markers"
+    with atomic_path(page) as temporary:
+        temporary.write_text(filled)
 
 
 def draw(found: Sequence[Point], path: Path) -> None:
@@ -169,6 +189,8 @@ def main() -> int:
     (ROOT / "benchmarks" / "reports" / name).write_text(text)
     write_table(found, TABLE)
     draw(found, PICTURE)
+    measured = f"Measured on {datetime.date.today()} at commit {commit()}."
+    fill(PAGE, f"{table(found, num_evaluations=num_evaluations)}\n\n{measured}")
     return 0
 
 

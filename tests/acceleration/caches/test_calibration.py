@@ -14,6 +14,7 @@ MADE = Calibration(
     exponent=1.0,
     carries=(0.1, 0.2, 0.4),
     growth=0.5,
+    spread_db=2.0,
     origin="made up",
 )
 

@@ -127,7 +127,8 @@ class _Film:
         if task.budget.kind == "speed":
             return placements.next(index, task.num_allowed() - self.num_computed)
         scale = math.exp(self._log_surprise / (self._num_seen + PRIOR))
-        left = max(mean_square(task.budget.value) - self._error, OVERSPENT * self._error)
+        allowed = mean_square(task.budget.value + task.calibration.spread_db)  # so that five films in six keep it
+        left = max(allowed - self._error, OVERSPENT * self._error)
         return placements.next(index, placements.fewest(index, left / scale))
 
 

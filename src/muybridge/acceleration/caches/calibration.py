@@ -29,7 +29,8 @@ class Calibration:
     levels: falling values of sigma at which the next two are known; between them their logarithms are interpolated.
     roughness: root mean square surprise, in pixels, of a velocity predicted over a distance of 1 in sigma; it goes with
     the power `exponent` of the distance. carries: what a squared correction over a distance of 1 leaves as squared
-    error in the finished film; the amplitude goes with the power `growth` of the distance. origin: what was measured.
+    error in the finished film; the amplitude goes with the power `growth` of the distance. spread_db: standard
+    deviation of the estimated PSNR from the real one, among films. origin: what was measured.
     """
 
     channel_gains: tuple[float, ...]
@@ -38,6 +39,7 @@ class Calibration:
     exponent: float
     carries: tuple[float, ...]
     growth: float
+    spread_db: float
     origin: str
 
     def __post_init__(self) -> None:
