@@ -206,7 +206,9 @@ def capped(gigabytes: float, *, is_streamed: bool) -> Callable[[Place], None]:
         with ExitStack() as stack, torch.inference_mode():
             if is_streamed:
                 stream_blocks(model, host_sources(model, device=device), device=device)
-            moved_without_modulation(model, device)
+                bring(model, device)
+            else:
+                moved_without_modulation(model, device)
             (velocity,), _ = stack.enter_context(evicted_modulation(model, [conditions], [(1, sigma)]))
             forget(place)
             took, _ = timed(lambda: velocity(latents, sigma), place)
@@ -260,6 +262,13 @@ def steps(place: Place, size: Size, *, turns: int, warm_up: Size | None = None) 
     error = float((outputs["ours"].float() - theirs).abs().mean() / theirs.std())
     say(f"\n{tokens} tokens, {flops / 1e15:.3f} PFLOP; ours is {best['diffusers'] / best['ours']:.2f} times as fast; "
         f"mean difference {error:.1e} of the velocity's deviation.")  # fmt: skip
+
+
+def bring(model: torch.nn.Module, device: torch.device) -> None:
+    """What is not streamed, to the device."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if not tensor.is_meta:
+            tensor.data = tensor.data.to(device)
 
 
 def step_row(name: str, took: float, flops: int, memory: str, place: Place) -> str:
