@@ -1,7 +1,7 @@
 """How much memory a piece of code takes, counted operation by operation; also of tensors that exist only as shapes."""
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -23,14 +23,12 @@ class Allocations(TorchDispatchMode):
         self.peak_bytes = 0
         self._known: set[int] = set()
 
-    def __torch_dispatch__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        """The operation's result, its memory counted."""
-        given = dict(kwargs or {})
-        for tensor in _tensors((args, given)):
+    def __torch_dispatch__(self, func: Callable[..., Any], types: Any, *call: Any) -> Any:
+        """The operation's result, its memory counted; `call` is what it is given by position and by name."""
+        by_position, by_name = call[0] if call else (), (call[1] if len(call) > 1 else None) or {}
+        for tensor in _tensors((by_position, by_name)):
             self._see(tensor, is_new=False)
-        result = func(*args, **given)
+        result = func(*by_position, **by_name)
         for tensor in _tensors(result):
             self._see(tensor, is_new=True)
         self.peak_bytes = max(self.peak_bytes, self.live_bytes)
