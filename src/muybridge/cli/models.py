@@ -1,16 +1,15 @@
 """Models as people name them on the command line: a path, a catalogue name, a hub id; and a part of one."""
 
 from pathlib import Path
-from typing import get_args
 
 from rich.console import Console
 
+from muybridge.cli import rooms
 from muybridge.cli.progress import ByteBars
 from muybridge.weights.catalog import locate, resolve
-from muybridge.weights.folders import named_part
-from muybridge.weights.layouts import Kind
+from muybridge.weights.names import KINDS, Kind
 
-PARTS = ", ".join(get_args(Kind))
+PARTS = ", ".join(KINDS)
 
 
 def located(name: str, part: str | None = None) -> tuple[Path, Kind | None]:
@@ -20,4 +19,4 @@ def located(name: str, part: str | None = None) -> tuple[Path, Kind | None]:
     """
     with ByteBars(Console(stderr=True)) as bars:
         place = locate(resolve(name), on_progress=bars.show)
-    return (place, None) if part is None else named_part(place, part)
+    return (place, None) if part is None else rooms.named_part(place, part)

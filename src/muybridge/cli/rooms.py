@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from muybridge.vae import VAEConfig
     from muybridge.vae.tiling import released_tiling
     from muybridge.weights.convert import convert
+    from muybridge.weights.folders import named_part
     from muybridge.weights.lora import convert_lora, describe, is_lora_file
     from muybridge.weights.report import describe_all
     from muybridge.weights.target import DTYPES, Target
@@ -63,6 +64,7 @@ _HOMES = {
     "is_lora_file": "weights.lora",
     "limits_of": "acceleration.machine",
     "materialise": "worlds.materialise",
+    "named_part": "weights.folders",
     "open_encoders": "data.open_encoders",
     "open_source": "data.sources",
     "parse_bytes": "acceleration.memory",
@@ -105,6 +107,7 @@ __all__ = [
     "is_lora_file",
     "limits_of",
     "materialise",
+    "named_part",
     "open_encoders",
     "open_source",
     "parse_bytes",

@@ -1,8 +1,10 @@
-"""The words that say how a checkpoint is to be written, without torch: help texts list them."""
+"""The words for parts of a system and for how a checkpoint is to be written, without torch: help texts list them."""
 
 import typing
 from typing import Literal
 
+Kind = Literal["transformer", "vae", "text-encoder", "pooled-text-encoder"]
+KINDS: tuple[Kind, ...] = typing.get_args(Kind)
 Layout = Literal[
     "official", "diffusers", "comfy", "comfy-scale", "fastvideo",  # of transformers and VAEs
     "causal-lm", "llava", "llava-2025", "clip",  # of text encoders

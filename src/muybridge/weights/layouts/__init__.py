@@ -8,7 +8,6 @@ A new layout of a known network is one more table in its file here; `weights.reg
 from muybridge.weights.layouts.prefixes import INFIXES, PARTS, PREFIXES, kinds, part, stripped
 from muybridge.weights.layouts.table import (
     Entries,
-    Kind,
     Parts,
     Row,
     Table,
@@ -20,7 +19,7 @@ from muybridge.weights.layouts.table import (
     to_official,
 )
 from muybridge.weights.layouts.transformer import TRANSFORMER
-from muybridge.weights.names import Layout
+from muybridge.weights.names import Kind, Layout
 
 __all__ = [
     "INFIXES",

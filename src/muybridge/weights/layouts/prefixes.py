@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from muybridge.core.errors import WeightsError
-from muybridge.weights.layouts.table import Entries, Kind
+from muybridge.weights.layouts.table import Entries
+from muybridge.weights.names import Kind
 from muybridge.weights.stored import StoredTensor
 
 PARTS: Mapping[Kind, tuple[str, ...]] = {  # how ComfyUI keeps a whole system in one file

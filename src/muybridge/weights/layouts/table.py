@@ -11,7 +11,6 @@ from muybridge.weights.accounting import nearest
 from muybridge.weights.names import Layout
 from muybridge.weights.stored import StoredTensor, joined, rows, swapped
 
-Kind = Literal["transformer", "vae", "text-encoder", "pooled-text-encoder"]
 Parts = Literal["whole", "qkv", "qkv_mlp", "swapped", "conv"]
 Entries = Mapping[str, StoredTensor]
 
