@@ -67,10 +67,12 @@ class Gap:
             self._learn(index, velocity)
             return Closed(velocity=velocity, surprise=None, share=0.0)
         share, predicted = self.share(self.start, index), self.predicted(index, end=index)
-        pull = abs(share) * stiffness(self._run[index].sigma) if share else 0.0
-        surprise = (velocity - predicted) / (1 + pull)
-        self._learn(index, predicted + surprise)
-        return Closed(velocity=predicted + surprise, surprise=surprise, share=share)
+        surprise = velocity - predicted
+        if share:
+            surprise = surprise / (1 + abs(share) * stiffness(self._run[index].sigma))
+            velocity = predicted + surprise
+        self._learn(index, velocity)
+        return Closed(velocity=velocity, surprise=surprise, share=share)
 
     def share(self, start: int, end: int) -> float:
         """Of the surprise at `end` in the correction of the gap from `start`: 0 where nothing was skipped."""
