@@ -18,13 +18,13 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch  # noqa: E402
 from children import Usage, measured  # noqa: E402
 from machine import ROOT, commit, hardware, processor  # noqa: E402
-from torch import nn  # noqa: E402
 
 import muybridge  # noqa: E402
 from muybridge.acceleration.estimate import Phases, estimate  # noqa: E402
@@ -139,7 +139,7 @@ def run(case: Case) -> dict[str, float]:
     )
     denoised = time.perf_counter()
     for film in latents.split(1):
-        pixels = vae_modes.decode(vae, film.to(dtype), mode=case.settings.vae_mode).float()
+        pixels = vae_modes.decode(vae, film.to(dtype), mode=cast(vae_modes.Mode, case.settings.vae_mode)).float()
         (pixels.add_(1).mul_(127.5)).to(torch.uint8)
         del pixels
     return {"denoise": denoised - started, "decode": time.perf_counter() - denoised}
@@ -152,16 +152,11 @@ def networks(case: Case, model: Model, dtype: torch.dtype) -> tuple[Transformer,
         return parts.transformer, parts.vae
     with torch.device("meta"):
         built = Transformer(model.transformer), VideoVAE(model.vae)
-    transformer, vae = (filled(network.to(dtype)) for network in built)
-    return transformer, vae
-
-
-def filled(network: nn.Module) -> nn.Module:
-    """Small random weights in place."""
-    network.to_empty(device="cpu").requires_grad_(False)
-    for parameter in network.parameters():
-        parameter.normal_(0, 0.02)
-    return network
+    for network in built:
+        network.to(dtype).to_empty(device="cpu").requires_grad_(False)
+        for parameter in network.parameters():
+            parameter.normal_(0, 0.02)
+    return built
 
 
 def predicted(case: Case) -> Phases:

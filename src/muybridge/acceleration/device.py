@@ -21,7 +21,8 @@ class Device:
     memory_bytes: of the device, all of it. host_bytes: beside it, 0 where the device is the host's own processor.
     matmul, attention, convolution: by dtype; matmul also by scheme of quantisation where that was measured.
     copy_rate: inside the device. host_rate: from the host to it. disk_rate: a file that is not in the cache.
-    call_s: one operation on next to nothing. source: where the numbers are from.
+    call_s: one operation on next to nothing. source: where the numbers are from; is_nominal: not
+    measured; is_elsewhere: not this machine.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Device:
     call_s: float
     source: str
     is_nominal: bool = False
+    is_elsewhere: bool = False
 
 
 def rate_at(rates: Mapping[str, Rate], dtype: str, size: float) -> float:
@@ -56,6 +58,7 @@ _SHEETS: dict[str, tuple[float, float, float, float, str]] = {
     "4090": (165.2, 24, 1008, 32, "NVIDIA Ada GPU architecture paper, GeForce RTX 4090"),
     "3090": (71.0, 24, 936, 32, "NVIDIA Ampere GA102 architecture paper, GeForce RTX 3090"),
 }
+_USUAL_CPU = (1.0, 0, 50, 20, "convention: a desk machine of 8 cores")
 _WITHOUT_FP8 = ("a100", "3090")
 # Shares of the sheet that are reached; convention, after what is published for H100: cuBLAS 700 of 989 tera-operations,
 # FlashAttention-3 at head size 128 about 740 (arXiv 2407.08608), 3D convolutions the least.
@@ -73,28 +76,37 @@ def nominal(words: str) -> Device:
     if match is None or match[1] not in _SHEETS:
         known = ", ".join(["cpu", "cuda", *_SHEETS])
         raise invalid(f"device={words}", f"known are {known}", "use one of them, also as NAME-MEMORY: 4090-16GiB")
-    tera, memory_gb, copy_gb, bus_gb, source = _SHEETS[match[1]]
+    name, memory_gb = match[1], _SHEETS[match[1]][1]
     memory = parse_bytes(match[2]) if match[2] else int(memory_gb * 1e9)
+    found = _of_sheet(name, words.strip().lower(), memory_bytes=memory, host_bytes=_NOMINAL_HOST_BYTES)
+    return replace(found, is_elsewhere=True)
+
+
+def unmeasured(kind: Literal["cpu", "cuda"], *, memory_bytes: int, host_bytes: int) -> Device:
+    """This machine's memory with the rates of a usual one, where nobody has measured it yet."""
+    name = "4090" if kind == "cuda" else "cpu"
+    found = _of_sheet(name, f"this {kind}", memory_bytes=memory_bytes, host_bytes=host_bytes)
+    return replace(found, kind=kind)
+
+
+def _of_sheet(name: str, words: str, *, memory_bytes: int, host_bytes: int) -> Device:
+    tera, _, copy_gb, bus_gb, source = _SHEETS.get(name, _USUAL_CPU)
+    rate = tera * 1e12
     return Device(
-        name=words.strip().lower(),
+        name=words,
         kind="cuda",
-        memory_bytes=memory,
-        host_bytes=_NOMINAL_HOST_BYTES,
-        matmul=_by_dtype(tera * 1e12 * _MATMUL) | _by_scheme(match[1], tera * 1e12 * _MATMUL),
-        attention=_by_dtype(tera * 1e12 * _ATTENTION),
-        convolution=_by_dtype(tera * 1e12 * _CONVOLUTION),
+        memory_bytes=memory_bytes,
+        host_bytes=host_bytes,
+        matmul=_by_dtype(rate * _MATMUL) | _by_scheme(name, rate * _MATMUL),
+        attention=_by_dtype(rate * _ATTENTION),
+        convolution=_by_dtype(rate * _CONVOLUTION),
         copy_rate=copy_gb * 1e9 * _BUS,
         host_rate=bus_gb * 1e9 * _BUS,
         disk_rate=_NOMINAL_DISK_RATE,
         call_s=_NOMINAL_CALL_S,
-        source=f"{source}; nominal: 70 % of its matrix rate, 64 GiB of host memory, a disk of 3 GB/s",
+        source=f"{source}; nominal: 70 % of its matrix rate, a disk of 3 GB/s",
         is_nominal=True,
     )
-
-
-def with_memory(device: Device, memory_bytes: int) -> Device:
-    """The same device with no more memory than that."""
-    return replace(device, memory_bytes=min(device.memory_bytes, memory_bytes))
 
 
 def _by_scheme(name: str, rate: float) -> dict[str, Rate]:

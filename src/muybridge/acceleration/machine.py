@@ -2,8 +2,8 @@
 
 import torch
 
-from muybridge.acceleration.device import Device, nominal
-from muybridge.acceleration.measure import measured
+from muybridge.acceleration.device import Device, nominal, unmeasured
+from muybridge.acceleration.measure import known, measured, total_bytes
 from muybridge.acceleration.memory import available_bytes, held_bytes, parse_bytes
 from muybridge.acceleration.plan import Limits
 from muybridge.core.errors import invalid
@@ -24,6 +24,16 @@ def device_named(words: str | None = None, *, anew: bool = False) -> Device:
     return measured(torch.device("cuda"), anew=anew) if here == "cuda" else nominal(here)
 
 
+def device_here(place: torch.device) -> Device:
+    """This machine's device as it was measured, or with the rates of a usual one where it never was. Takes no time."""
+    found = known(place)
+    if found is not None:
+        return found
+    is_cuda = place.type == "cuda"
+    host = total_bytes(torch.device("cpu")) if is_cuda else 0
+    return unmeasured("cuda" if is_cuda else "cpu", memory_bytes=total_bytes(place), host_bytes=host)
+
+
 def limits_of(device: Device, *, memory: str = AUTO, host_memory: str = AUTO) -> Limits:
     """What may be used: what is free and what this process holds already, or less where an amount says so.
 
@@ -32,7 +42,7 @@ def limits_of(device: Device, *, memory: str = AUTO, host_memory: str = AUTO) ->
     """
     is_cuda = device.kind == "cuda"
     free, host = device.memory_bytes, device.host_bytes
-    if not device.is_nominal:
+    if not device.is_elsewhere:
         free = _usable(torch.device(device.kind))
         host = _usable(torch.device("cpu")) if is_cuda else 0
     return Limits(

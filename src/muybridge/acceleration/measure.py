@@ -36,13 +36,27 @@ DISK_BYTES = 64 * 2**20
 
 def measured(place: torch.device, *, anew: bool = False) -> Device:
     """This machine's device, from the cache where it was measured before with this torch."""
-    file = cache_folder() / "devices" / f"{_identity(place)}.json"
-    if not anew and (known := _read(file)) is not None:
-        return known
+    found = None if anew else known(place)
+    if found is not None:
+        return found
+    file = _file(place)
     device = measure(place, scratch=file.parent)
     with atomic_path(file) as temporary:
         temporary.write_text(json.dumps(to_dict(device), indent=2), encoding="utf-8")
     return device
+
+
+def known(place: torch.device) -> Device | None:
+    """What was measured before; None where nothing was."""
+    return _read(_file(place))
+
+
+def total_bytes(place: torch.device) -> int:
+    """All of a device's memory."""
+    if place.type == "cuda":
+        return torch.cuda.get_device_properties(place).total_memory
+    system = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(available_bytes(place), system)
 
 
 @torch.inference_mode()
@@ -53,8 +67,8 @@ def measure(place: torch.device, *, scratch: Path) -> Device:
     return Device(
         name=_name(place),
         kind="cuda" if place.type == "cuda" else "cpu",
-        memory_bytes=_total_bytes(place),
-        host_bytes=_total_bytes(torch.device("cpu")) if place.type == "cuda" else 0,
+        memory_bytes=total_bytes(place),
+        host_bytes=total_bytes(torch.device("cpu")) if place.type == "cuda" else 0,
         matmul={name: _rates(_matmul, place, dtype) for name, dtype in dtypes.items()} | _scheme_rates(place),
         attention={name: _rates(_attention, place, dtype) for name, dtype in dtypes.items()},
         convolution={name: _rates(_convolution, place, dtype) for name, dtype in dtypes.items()},
@@ -177,16 +191,10 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _total_bytes(place: torch.device) -> int:
-    if place.type == "cuda":
-        return torch.cuda.get_device_properties(place).total_memory
-    system = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(available_bytes(place), system) if system > 0 else available_bytes(place)
-
-
-def _identity(place: torch.device) -> str:
+def _file(place: torch.device) -> Path:
+    """Where the measurement of this machine, with this torch, is kept."""
     words = [VERSION, platform.node(), _name(place), torch.get_num_threads(), torch.__version__]
-    return hashlib.sha256(repr(words).encode()).hexdigest()[:16]
+    return cache_folder() / "devices" / f"{hashlib.sha256(repr(words).encode()).hexdigest()[:16]}.json"
 
 
 def _read(file: Path) -> Device | None:

@@ -2,17 +2,21 @@
 
 import json
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from muybridge.acceleration.memory import GIB, available_bytes
+from muybridge.acceleration.attention import use_attention
+from muybridge.acceleration.compile import compile_blocks
+from muybridge.acceleration.facts import Model
+from muybridge.acceleration.memory import GIB
 from muybridge.acceleration.settings import RunSettings
-from muybridge.core.errors import DoesNotFit, WeightsError, invalid
+from muybridge.core.errors import WeightsError, invalid
 from muybridge.pipelines.components import Components
+from muybridge.pipelines.fitting import RunChoice
 from muybridge.pipelines.identity import identity
+from muybridge.pipelines.planning import model_of
 from muybridge.pipelines.settings import Defaults
 from muybridge.pipelines.text_sources import OnMessage, is_gallop, text_source
 from muybridge.pipelines.text_to_video import Pipeline
@@ -42,7 +46,7 @@ def load(
     transformer: str | Path | None = None,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
-    run: RunSettings | None = None,
+    run: RunSettings | RunChoice | None = None,
     on_message: OnMessage | None = None,
     on_download: OnDownload | None = None,
 ) -> Pipeline:
@@ -50,9 +54,10 @@ def load(
 
     transformer: a file or folder in any known layout to use instead of the model's own, which is then not fetched.
     device: cuda where there is one, else cpu. dtype: what the networks compute in, bfloat16 on cuda and float32 on cpu;
-    sampler state is float32 always. run: where the transformer's blocks wait and whether they are quantised; left out,
-    all of it is on the device. on_message hears of slow steps, such as a text encoder fetched at the first prompt;
-    left out, the log does. on_download hears of every file's name, bytes so far and size.
+    sampler state is float32 always. run: how, exactly so; or what decides it, such as RunChoice(memory="12GiB"); left
+    out, plainly where the model's usual film then fits into what is free, else as the planner says. on_message hears
+    of slow steps, such as a text encoder fetched at the first prompt; left out, the log does. on_download hears of
+    every file's name, bytes so far and size.
     Raises InvalidInput on an unknown name, AssetError where files cannot be fetched or their licence is not accepted,
     WeightsError on damaged or unfit files, DoesNotFit.
     """
@@ -60,8 +65,8 @@ def load(
     if not entry.is_runnable:
         runnable = ", ".join(known for known, each in catalogue().items() if each.is_runnable)
         raise invalid(f"model={name}", "can be inspected and converted, but not run yet", f"use one of {runnable}")
-    settings = run or RunSettings()
-    place, precision = _device(device), _dtype(dtype or settings.dtype, _device(device))
+    place = _device(device)
+    precision = _dtype(dtype or _wanted_dtype(run), place)
     say = on_message or _LOG.info
     replaced = () if transformer is None else ("transformer",)
     folder = _model_folder(locate(entry, without=replaced, on_progress=on_download or _said(say)))
@@ -71,16 +76,19 @@ def load(
     }
     if transformer is not None:
         _check_alike(parts["transformer"], folder)
-    if not settings.is_streamed and settings.quantise is None:
-        _check_fits(str(name), parts, precision, place)
-    network, stream = transformer_from(sources["transformer"], dtype=precision, device=place, run=settings)
-    vae = load_vae(folder, dtype=_vae_dtype(precision, place)).to(place)
-    _check_channels(str(name), network.config.in_channels, vae.config.latent_channels)
+    facts = model_of(str(name), parts, folder)
     defaults = Defaults.of(
         _with_scheduler(entry, folder),
-        has_guidance=network.config.has_guidance,
+        has_guidance=facts.transformer.has_guidance,
         negative="" if is_gallop(folder) else RELEASED_NEGATIVE,
     )
+    settings = _settled(run, facts, defaults, dtype=precision, device=place)
+    network, stream = transformer_from(sources["transformer"], dtype=precision, device=place, run=settings)
+    use_attention(network, settings.attention)
+    if settings.compiles:
+        compile_blocks(network)
+    vae = load_vae(folder, dtype=_vae_dtype(precision, place)).to(place)
+    _check_channels(str(name), network.config.in_channels, vae.config.latent_channels)
     return Pipeline(
         Components(
             name=str(name),
@@ -92,8 +100,23 @@ def load(
             tiling=released_tiling(vae.config),
             transformer_path=None if transformer is None else sources["transformer"].absolute(),
             stream=stream,
+            run=settings,
         )
     )
+
+
+def _wanted_dtype(run: RunSettings | RunChoice | None) -> str | None:
+    return run.wanted.get("dtype") if isinstance(run, RunChoice) else run.dtype if run is not None else None
+
+
+def _settled(
+    run: RunSettings | RunChoice | None, model: Model, defaults: Defaults, *, dtype: torch.dtype, device: torch.device
+) -> RunSettings:
+    """The settings given, or those that are chosen for this model."""
+    name = str(dtype).removeprefix("torch.")
+    if isinstance(run, RunSettings):
+        return replace(run, dtype=name)
+    return (run or RunChoice()).settle(model, defaults, dtype=name, device=device)
 
 
 def _said(say: OnMessage) -> OnDownload:
@@ -160,17 +183,6 @@ def _check_alike(given: Checkpoint, folder: Path) -> None:
         if getattr(theirs, field) != getattr(ours, field):
             rule = f"its {field} is {getattr(theirs, field)}, that of {folder.name} is {getattr(ours, field)}"
             raise invalid(f"transformer {given.path}", rule, "use a transformer made for this model's VAE and text")
-
-
-def _check_fits(name: str, parts: Mapping[Component, Checkpoint], dtype: torch.dtype, device: torch.device) -> None:
-    elements = sum(entry.num_elements for part in parts.values() for entry in part.entries.values())
-    needed, available = elements * dtype.itemsize, available_bytes(device)
-    if needed > available:
-        word = str(dtype).removeprefix("torch.")
-        raise DoesNotFit(
-            f"{name}: its weights in {word} need {needed / GIB:.3g} GiB of memory and {available / GIB:.3g} GiB "
-            "is free; use a machine with more memory, or a smaller dtype."
-        )
 
 
 def _with_scheduler(entry: CatalogueEntry, folder: Path) -> CatalogueEntry:

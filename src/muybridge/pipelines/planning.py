@@ -1,10 +1,16 @@
 """What the planner needs to know of a model by name and of a request; the weights need not be there."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from typing import cast as typed
 
+import torch
+
 from muybridge.acceleration.facts import Model, TextFacts, Work
+from muybridge.acceleration.machine import AUTO, device_here, limits_of
+from muybridge.acceleration.plan import Plan, choose
 from muybridge.core.errors import WeightsError, invalid
 from muybridge.flow.samplers import NUM_EVALUATIONS
 from muybridge.pipelines.request import GenerationRequest
@@ -14,8 +20,8 @@ from muybridge.transformer import TransformerConfig
 from muybridge.transformer.cost import num_parameters
 from muybridge.vae import VAEConfig
 from muybridge.weights.catalog import CatalogueEntry, resolve
-from muybridge.weights.files import Component, open_checkpoint
-from muybridge.weights.recognise import Recognised, recognise
+from muybridge.weights.files import Checkpoint, Component, open_checkpoint
+from muybridge.weights.recognise import recognise
 from muybridge.weights.text_encoders import find_text_encoders
 
 GALLOP_TEXT = TextFacts(num_parameters=134_515_008, value_bytes=4, num_tokens=32)  # SmolLM2; captions have 17 or so
@@ -46,6 +52,25 @@ def work_of(request: GenerationRequest, *, batch_size: int = 1) -> Work:
     )
 
 
+def planned(
+    model: Model,
+    request: GenerationRequest,
+    *,
+    device: torch.device,
+    memory: str = AUTO,
+    batch_size: int = 1,
+    wanted: Mapping[str, Any] | None = None,
+) -> Plan:
+    """How to run a request on a device of this machine; what is loaded already is `wanted`, by names of `RunSettings`.
+
+    memory: "auto" is what is free and what this process holds. Raises DoesNotFit with the nearest that fits, and
+    InvalidInput on another word than "auto" and an amount.
+    """
+    machine = device_here(device)
+    work, limits = work_of(request, batch_size=batch_size), limits_of(machine, memory=memory)
+    return choose(model, work, machine, limits=limits, wanted=wanted)
+
+
 def _released(entry: CatalogueEntry) -> Model:
     """The released networks; raises InvalidInput where the entry is of another size."""
     config = TransformerConfig()
@@ -59,7 +84,15 @@ def _local(name: str, folder: Path) -> Model:
     if not folder.is_dir():
         rule = "is one file; a model is a folder with transformer, vae and text encoder"
         raise WeightsError(f"{folder}: {rule}; give the folder.")
-    transformer, vae = (_recognised(folder, part) for part in ("transformer", "vae"))
+    parts: dict[Component, Checkpoint] = {
+        part: open_checkpoint(folder, component=part) for part in ("transformer", "vae")
+    }
+    return model_of(name, parts, folder)
+
+
+def model_of(name: str, parts: Mapping[Component, Checkpoint], folder: Path) -> Model:
+    """The facts of a transformer and a VAE in their files, beside the text encoder in `folder`. Raises WeightsError."""
+    transformer, vae = (recognise(parts[kind], kind=kind) for kind in ("transformer", "vae"))
     entries = transformer.entries.values()
     return Model(
         name=name,
@@ -68,10 +101,6 @@ def _local(name: str, folder: Path) -> Model:
         text=_local_text(folder),
         stored_bytes=round(sum(each.num_bytes for each in entries) / sum(each.num_elements for each in entries)) or 1,
     )
-
-
-def _recognised(folder: Path, part: Component) -> Recognised:
-    return recognise(open_checkpoint(folder, component=part), kind=part)
 
 
 def _local_text(folder: Path) -> TextFacts:

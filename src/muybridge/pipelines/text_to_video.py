@@ -9,24 +9,24 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from muybridge.acceleration.memory import available_bytes, held_bytes, parse_bytes
+from muybridge.acceleration.machine import AUTO
+from muybridge.acceleration.settings import RunSettings
 from muybridge.core.errors import DoesNotFit, invalid
 from muybridge.core.shapes import latent_shape
 from muybridge.media.frames import to_uint8
 from muybridge.pipelines.components import Components
-from muybridge.pipelines.denoise import Plan, Prompts, denoise
+from muybridge.pipelines.denoise import Means, Plan, Prompts, denoise
+from muybridge.pipelines.fitting import SETTLED, fits, fitted
 from muybridge.pipelines.lora_use import LoraUse
 from muybridge.pipelines.loras import LoraShelf
-from muybridge.pipelines.memory import check_fits
 from muybridge.pipelines.progress import Counter, OnProgress
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.result import Video
 from muybridge.pipelines.settings import Settings, settings_of
 from muybridge.pipelines.step_cache import StepCache
 from muybridge.text.encoder import TextStates, pad_states
-from muybridge.vae import to_vae
+from muybridge.vae import modes, to_vae
 from muybridge.vae.steady import steadied
-from muybridge.vae.tiling import decode_tiled
 
 MAX_BATCH = 16  # convention: beyond it an accelerator is busy anyway
 
@@ -132,7 +132,7 @@ class Pipeline:
             self._check_guidance(request)
             StepCache.of(request, model=self.name)
             self._loras.check(request.loras)
-            self._batch_size(request, memory)
+            self._run(request, memory)
 
     def stream(
         self,
@@ -146,25 +146,27 @@ class Pipeline:
         steps = sum(request.num_steps for request in requests)
         counter = Counter(on_progress, {"text": len(requests), "denoise": steps, "decode": len(requests)})
         texts = self._encode(requests, counter)
-        if memory is not None:
+        if not all(self._run(request, memory).keeps_text for request in requests):
             self.components.text.release()
         for batch in self._batches(requests, memory):
+            run = self._run(batch[0], memory)
             cache = StepCache.of(batch[0], model=self.name)
-            latents = self._denoise(batch, texts, cache=cache, counter=counter)
+            latents = self._denoise(batch, texts, run=run, cache=cache, counter=counter)
             reports = cache.reports() if cache is not None else [None] * len(batch)
             for request, film, report in zip(batch, latents, reports, strict=True):
-                yield self._finish(request, film, report=report, counter=counter)
+                yield self._finish(request, film, run=run, report=report, counter=counter)
 
     @torch.inference_mode()
-    def decode(self, latents: Float[Tensor, "b c t h w"]) -> Float[Tensor, "b 3 f y x"]:
-        """Pixels, nominally in [-1, 1], float32, of latents at the transformer's scale; one film at a time."""
-        vae, tiling = self.components.vae, self.components.tiling
-        weight = next(vae.parameters())
-        films = []
-        for film in to_vae(latents, vae.config).split(1):
-            film = film.to(weight)
-            films.append((vae.decode(film) if tiling is None else decode_tiled(vae, film, tiling)).float())
-        return torch.cat(films)
+    def decode(
+        self, latents: Float[Tensor, "b c t h w"], *, mode: modes.Mode | None = None
+    ) -> Float[Tensor, "b 3 f y x"]:
+        """Pixels, nominally in [-1, 1], float32, of latents at the transformer's scale; one film at a time.
+
+        mode: one of `vae.modes`; left out, the model's.
+        """
+        vae, run = self.components.vae, self.components.run
+        unscaled = to_vae(latents, vae.config).to(next(vae.parameters()))
+        return modes.decode(vae, unscaled, mode=mode or run.vae_mode, tiling=self.components.tiling).float()
 
     def _encode(self, requests: Sequence[GenerationRequest], counter: Counter) -> dict[tuple[str, int], TextStates]:
         """States of every prompt and negative prompt, each encoded alone, once."""
@@ -189,24 +191,27 @@ class Pipeline:
             size = self._batch_size(alike[0], memory)
             yield from (alike[start : start + size] for start in range(0, len(alike), size))
 
+    def _run(self, request: GenerationRequest, memory: str | None) -> RunSettings:
+        """How a request is run with what is loaded; raises DoesNotFit where it cannot be."""
+        facts, plain = self.components.facts, self.components.run
+        return fitted(facts, request, plain, settled=SETTLED, device=self.device, memory=memory or AUTO)
+
     def _batch_size(self, request: GenerationRequest, memory: str | None) -> int:
-        """The largest batch that fits; raises DoesNotFit where not even one film does."""
-        machine = self.components.machine(keeps_text=memory is None)
-        held = min(held_bytes(self.device), machine.weight_bytes + machine.text_bytes)
-        available = available_bytes(self.device) + held
-        if memory is not None:
-            available = min(available, parse_bytes(memory))
-        check_fits(request, machine, available=available)
-        if self.device.type == "cpu":
-            return 1
-        sizes = range(MAX_BATCH, 1, -1)
-        return next((n for n in sizes if machine.needs(request, batch_size=n).total_bytes <= available), 1)
+        """The largest batch of films that are run as one would be; 1 on a CPU."""
+        facts, run = self.components.facts, self._run(request, memory)
+        sizes = range(1 if self.device.type == "cpu" else MAX_BATCH, 1, -1)
+
+        def fit(size: int) -> bool:
+            return fits(facts, request, run, batch_size=size, device=self.device, memory=memory or AUTO)
+
+        return next(filter(fit, sizes), 1)
 
     def _denoise(
         self,
         batch: Sequence[GenerationRequest],
         texts: dict[tuple[str, int], TextStates],
         *,
+        run: RunSettings,
         cache: StepCache | None,
         counter: Counter,
     ) -> Float[Tensor, "b c t h w"]:
@@ -217,6 +222,7 @@ class Pipeline:
         negative = _together([texts[request.negative_prompt, frames] for request in batch]) if has_negative else None
         channels = self.components.transformer.config.in_channels
         counter.advance("denoise", 0)
+        self.components.transformer.chunk_tokens = run.chunk_tokens
         with self._loras.active(first.loras) as at_step:
             try:
                 return denoise(
@@ -225,8 +231,7 @@ class Pipeline:
                     plan=Plan.of(first),
                     seeds=[request.seed for request in batch],
                     shape=latent_shape(first.num_frames, first.height, first.width, channels=channels),
-                    at_step=at_step,
-                    cache=cache,
+                    means=Means(evicts_modulation=run.evicts_modulation, at_step=at_step, cache=cache),
                     on_step=lambda: counter.advance("denoise", len(batch)),
                 )
             except torch.OutOfMemoryError as error:
@@ -239,12 +244,13 @@ class Pipeline:
         request: GenerationRequest,
         latents: Float[Tensor, "c t h w"],
         *,
+        run: RunSettings,
         report: Mapping[str, Any] | None,
         counter: Counter,
     ) -> Video:
         counter.advance("decode", 0)
         try:
-            pixels = to_uint8(steadied(self.decode(latents[None]), request.steady)[0])
+            pixels = to_uint8(steadied(self.decode(latents[None], mode=run.vae_mode), request.steady)[0])
         except torch.OutOfMemoryError as error:
             raise _too_large(request, error) from None
         counter.advance("decode")
