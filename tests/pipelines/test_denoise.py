@@ -7,7 +7,7 @@ import torch
 
 from muybridge.flow.held import hold_frames
 from muybridge.flow.samplers import SAMPLERS
-from muybridge.pipelines.denoise import Plan, Prompts, denoise, guided_velocity, network_velocity
+from muybridge.pipelines.denoise import Means, Plan, Prompts, denoise, guided_velocity, network_velocity
 from muybridge.pipelines.text_to_video import _together
 from muybridge.text.encoder import HashEncoder, TextStates
 from muybridge.transformer import Conditions
@@ -71,7 +71,7 @@ def test_putting_modulation_away_changes_no_bit(sampler):
     model, plan = network(), replace(PLAN, sampler=sampler, num_steps=3)
     prompts = Prompts(positive=text("a horse"), negative=text("a red cow in the rain"))
     films = [
-        denoise(model, prompts, plan=plan, seeds=[1], shape=(4, 2, 4, 4), evicts_modulation=evicts)
+        denoise(model, prompts, plan=plan, seeds=[1], shape=(4, 2, 4, 4), means=Means(evicts_modulation=evicts))
         for evicts in (True, False)
     ]
     assert torch.equal(*films)
@@ -82,7 +82,8 @@ def test_every_step_is_told_before_it_begins(evicts):
     model, steps = network(), []
     prompts = Prompts(positive=text("a horse"), negative=None)
     denoise(
-        model, prompts, plan=PLAN, seeds=[1], shape=(4, 2, 4, 4), evicts_modulation=evicts, at_step=steps.append
+        model, prompts, plan=PLAN, seeds=[1], shape=(4, 2, 4, 4),
+        means=Means(evicts_modulation=evicts, at_step=steps.append),
     )  # fmt: skip
     assert steps[-2:] == [2, 3] and max(steps) == 3
 
@@ -101,4 +102,6 @@ def test_no_step_waits_for_the_device():
 def test_no_run_waits_for_the_device(evicts):
     model = network().to("meta")
     prompts = Prompts(positive=text("a"), negative=text("a red horse"))
-    assert denoise(model, prompts, plan=PLAN, seeds=[1], shape=(4, 2, 4, 4), evicts_modulation=evicts).is_meta
+    assert denoise(
+        model, prompts, plan=PLAN, seeds=[1], shape=(4, 2, 4, 4), means=Means(evicts_modulation=evicts)
+    ).is_meta

@@ -56,6 +56,19 @@ class Prompts:
         return [self.positive] if self.negative is None else [self.positive, self.negative]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Means:
+    """What acts on the transformer from outside while it denoises.
+
+    evicts_modulation: as `acceleration.modulation`; it changes no bit on a CPU. at_step: makes the transformer that of
+    a sampler step, from 1, where steps differ. cache: predicts steps within its budget, and reports what it came to.
+    """
+
+    evicts_modulation: bool = True
+    at_step: AtStep | None = None
+    cache: StepCache | None = None
+
+
 def conditions_of(transformer: Transformer, text: TextStates, *, guidance: float | None) -> Conditions:
     """What the transformer is told, where and in the dtype that it computes; the mask stays on the host.
 
@@ -93,22 +106,22 @@ def denoise(
     plan: Plan,
     seeds: Sequence[int],
     shape: tuple[int, int, int, int],
-    evicts_modulation: bool = True,
-    at_step: AtStep | None = None,
-    cache: StepCache | None = None,
+    means: Means | None = None,
     on_step: OnStep | None = None,
 ) -> Float[Tensor, "b c t h w"]:
     """Latents (b, *shape), float32 on the transformer's device, at the scale the transformer is trained on.
 
-    Noise comes from each film's own seed, on the CPU in float32 (DESIGN law 4). evicts_modulation: as
-    `acceleration.modulation`; it changes no bit on a CPU. at_step: makes the transformer that of a step, from 1, where
-    steps differ. cache: predicts steps within its budget, and reports what it came to.
+    Noise comes from each film's own seed, on the CPU in float32 (DESIGN law 4).
     """
+    means = means or Means()
     solve, sigmas = sampler(plan.sampler), inference_sigmas(plan.num_steps, shift=plan.shift)
     conditions = [conditions_of(transformer, text, guidance=plan.guidance) for text in prompts.texts()]
     asked = [(step, torch.full((len(seeds),), sigma)) for step, sigma in evaluations(solve, sigmas)]
-    prepared = evicted_modulation(transformer, conditions, asked, at_step=at_step) if evicts_modulation else None
-    with prepared or _plain(transformer, conditions, at_step) as (velocities, to_step):
+    if means.evicts_modulation:
+        prepared = evicted_modulation(transformer, conditions, asked, at_step=means.at_step)
+    else:
+        prepared = _plain(transformer, conditions, means.at_step)
+    with prepared as (velocities, to_step):
 
         def report(index: int, _total: int, _x: Tensor) -> None:
             to_step(index + 2)
@@ -116,8 +129,8 @@ def denoise(
                 on_step()
 
         velocity = _guided(velocities, plan)
-        if cache is not None:
-            velocity = cache.around(velocity, solve, sigmas=sigmas)
+        if means.cache is not None:
+            velocity = means.cache.around(velocity, solve, sigmas=sigmas)
         return solve(velocity, noise(seeds, shape).to(transformer.device), sigmas, report)
 
 
