@@ -17,7 +17,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -27,14 +27,32 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from machine import ROOT, commit, hardware, processor  # noqa: E402
 
 import muybridge  # noqa: E402
-from muybridge.acceleration.quantise import SCHEMES, quantise  # noqa: E402
-from muybridge.acceleration.quantise.apply import linear_places  # noqa: E402
+from muybridge.acceleration.quantise import SCHEMES  # noqa: E402
+from muybridge.acceleration.quantise.apply import Model, linear_places  # noqa: E402
+from muybridge.acceleration.quantise.schemes import Scheme, decoded  # noqa: E402
 from muybridge.ops.pieces import CHUNK_TOKENS  # noqa: E402
 from muybridge.ops.rope import rope_table  # noqa: E402
 from muybridge.transformer.blocks import DoubleBlock, SingleBlock  # noqa: E402
 from muybridge.transformer.conditions import Signals  # noqa: E402
 from muybridge.transformer.config import TransformerConfig  # noqa: E402
+from muybridge.weights.storage.ggml import GgmlType, ggml_types  # noqa: E402
 
+
+def kept(kind: GgmlType) -> Scheme:
+    """A type of GGUF, decoded at each call."""
+
+    def decode(parts: Mapping[str, Tensor], dtype: torch.dtype) -> Tensor:
+        return kind.decode(parts["weight"], dtype)
+
+    return Scheme(
+        title="GGUF, kept as the file holds it",
+        bits_per_value=kind.block_bytes * 8 / kind.block,
+        swap=decoded(lambda weight: {"weight": kind.encode(weight)}, decode),
+    )
+
+
+GGUF = ("Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0")
+WAYS = SCHEMES | {kind.name: kept(kind) for kind in ggml_types().values() if kind.name in GGUF}
 SHAPES = ((3072, 9216), (3072, 12288), (12288, 3072), (3072, 21504), (15360, 3072))  # columns, rows
 FASTER, CLOSE_DB = 1.5, 35.0
 TEXT_TOKENS = 64
@@ -65,7 +83,7 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--schemes", nargs="+", choices=SCHEMES, default=list(SCHEMES))
+    parser.add_argument("--schemes", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--tokens", nargs="+", type=int, default=[512, 2048, 4096], help="of layers and blocks")
     parser.add_argument("--repeats", type=int, default=4, help="turns of each; the least time counts")
     parser.add_argument("--num", type=int, default=8, help="films of each scheme")
@@ -106,15 +124,26 @@ def layers_and_blocks() -> Mapping[str, Callable[[int], Callable[[str | None], C
 
 
 class Holder(nn.Module):
-    """As much of a transformer as `quantise` asks for."""
+    """As much of a transformer as quantisation asks for."""
 
     def __init__(self, block: nn.Module) -> None:
         super().__init__()
         self.block = block
 
-    def blocks(self):
+    def blocks(self) -> Iterator[nn.Module]:
         """One."""
         yield self.block
+
+
+def swap_all(model: Model, name: str) -> int:
+    """Every linear layer of the blocks kept in this way; the bytes of their weights."""
+    num_bytes = 0
+    for parent, child in list(linear_places(model)):
+        layer = getattr(parent, child)
+        small = WAYS[name].swap(layer.weight.detach(), layer.bias, name)
+        setattr(parent, child, small)
+        num_bytes += small.num_bytes
+    return num_bytes
 
 
 def layer_run(columns: int, rows: int, num_tokens: int) -> Callable[[str | None], Callable[[], object]]:
@@ -122,7 +151,7 @@ def layer_run(columns: int, rows: int, num_tokens: int) -> Callable[[str | None]
     linear, x = random_layer(columns, rows), torch.randn(num_tokens, columns).bfloat16()
 
     def run(scheme: str | None) -> Callable[[], object]:
-        used = linear if scheme is None else SCHEMES[scheme].swap(linear.weight, linear.bias, scheme)
+        used = linear if scheme is None else WAYS[scheme].swap(linear.weight, linear.bias, scheme)
         return lambda: used(x)
 
     return run
@@ -143,7 +172,7 @@ def block_run(kind: type[nn.Module], num_tokens: int) -> Callable[[str | None], 
         torch.manual_seed(0)
         holder = Holder(kind(width, config.num_heads, config.mlp_dim).bfloat16().requires_grad_(False))
         if scheme is not None:
-            quantise(holder, scheme)
+            swap_all(holder, scheme)
         return lambda: holder.block(*inputs, signals=signals)
 
     return run
@@ -173,10 +202,10 @@ def errors(options: argparse.Namespace) -> tuple[list[str], bool]:
             linear, x = random_layer(*shape, is_heavy=is_heavy), random_tokens(shape[0], is_heavy=is_heavy)
             exact = nn.functional.linear(x.double(), linear.weight.double())
             for name, cells in rows.items():
-                used = linear if name == "bfloat16" else SCHEMES[name].swap(linear.weight, None, name)
+                used = linear if name == "bfloat16" else WAYS[name].swap(linear.weight, None, name)
                 cells.append(f"{float((used(x).double() - exact).norm() / exact.norm()):.2%}")
     for name, cells in rows.items():
-        bits = 16.0 if name == "bfloat16" else SCHEMES[name].bits_per_value
+        bits = 16.0 if name == "bfloat16" else WAYS[name].bits_per_value
         lines.append(f"| {name} | {bits} | {' | '.join(cells)} |")
         print(lines[-1], flush=True)
     return lines, True
@@ -222,7 +251,7 @@ def films(options: argparse.Namespace) -> tuple[list[str], bool]:
         found, num_bytes = make_films(name, options)
         decibels = [psnr(film, base) for film, base in zip(found, wanted, strict=True)]
         means[name] = sum(decibels) / len(decibels)
-        bits = 32.0 if name == "float32" else SCHEMES[name].bits_per_value
+        bits = 32.0 if name == "float32" else WAYS[name].bits_per_value
         row = f"| {name} | {bits} | {means[name]:.1f} | {min(decibels):.1f} | {num_bytes / 2**20:.1f} |"
         lines.append(row)
         print(lines[-1], flush=True)
@@ -235,8 +264,8 @@ def make_films(name: str | None, options: argparse.Namespace) -> tuple[list[Tens
     """The films of a scheme, of bfloat16 (None) or of float32, and the bytes of the layers."""
     pipe = muybridge.load("gallop", dtype="float32" if name == "float32" else "bfloat16")
     network = pipe.components.transformer
-    if name in SCHEMES:
-        num_bytes = quantise(network, name).bytes_after
+    if name in WAYS:
+        num_bytes = swap_all(network, name)
     else:
         num_bytes = sum(getattr(parent, child).weight.nbytes for parent, child in linear_places(network))
     prompts = [PROMPTS[index % len(PROMPTS)] for index in range(options.num)]
@@ -252,7 +281,7 @@ def psnr(film: Tensor, base: Tensor) -> float:
 
 
 def report(parts: Sequence[Sequence[str]], options: argparse.Namespace) -> str:
-    titles = [f"- {name}: {SCHEMES[name].title}." for name in options.schemes]
+    titles = [f"- {name}: {WAYS[name].title}." for name in options.schemes]
     lines = [
         "# Weights smaller than bfloat16",
         "",

@@ -24,7 +24,7 @@ from tests.transformer.networks import TINY, conditions, latents, network
 WIDE = replace(TINY, hidden_size=64, rope_axes_dim=(8, 12, 12))
 SIGMA = torch.tensor([0.7, 0.4])
 ERRORS = {  # RMS over the layer's own, of normal weights and tokens (measured, with a tenth to spare)
-    "int8": 0.0135, "int8-weights": 0.0095, "fp8": 0.042, "fp8-weights": 0.03, "int4": 0.1, "nf4": 0.102,
+    "int8": 0.0135, "int8-weights": 0.0075, "fp8": 0.042, "fp8-weights": 0.03, "int4": 0.1, "nf4": 0.102,
 }  # fmt: skip
 
 

@@ -1,11 +1,12 @@
-"""Whole numbers from -127 to 127 with a scale per row, and their product on the processors that have one.
+"""Whole numbers from -127 to 127 under scales, and their product on the processors that have one.
 
-Tokens are rounded symmetrically, each by its own largest value; weights by row. The product is exact in int32. Before
-rounding, both are rotated in runs of 128 columns (Hadamard, as in QuaRot, arXiv 2404.00456), which changes no product
+For the product, tokens are rounded by their own largest value and weights by row; it is exact in int32. Before that,
+both are rotated in runs of 128 columns (Hadamard, as in QuaRot, arXiv 2404.00456), which changes no product
 and spreads what stands out: measured with heavy tails and strong columns, the error falls from 7.6 % to 1.3 %.
 """
 
 import functools
+import math
 from collections.abc import Mapping
 
 import torch
@@ -16,27 +17,30 @@ from muybridge.ops.codes import widened
 
 LARGEST = 127
 ZERO = 128  # as a byte without sign: what VNNI multiplies is unsigned by signed
+GROUP = 64  # columns under one scale where weights are decoded
 ROTATED = 128  # columns at most: 2 % of the arithmetic of 3072 rows; runs of 64 leave 1.5 % of error, of 256 1.2 %
 TOKENS_AT_A_TIME = 1024  # rounded on the CPU: what lies between stays small
 CUDA_ROWS = 32  # cuBLAS wants more than 16 rows
 
 
 def encode(weight: Float[Tensor, "o i"]) -> dict[str, Tensor]:
-    """Codes (o, i), and scales (o,) that bfloat16 holds, so that decoding in it rounds once."""
-    scale = _scale(weight.abs().amax(1))
-    codes = (weight.float() / scale[:, None]).round_().clamp_(-LARGEST, LARGEST)
-    return {"weight": codes.to(torch.int8), "scale": scale}
-
-
-def encode_columns(weight: Float[Tensor, "o i"]) -> dict[str, Tensor]:
-    """The same of the rotated weight, with the codes as `product` reads them, (i, o)."""
-    parts = encode(rotated(weight.float(), 1 / 16))
-    return parts | {"weight": parts["weight"].t().contiguous()}
+    """Codes (o, i), and of each group of columns a scale (o, i / GROUP) in bfloat16, for weights that are decoded."""
+    groups = weight.float().unflatten(1, (-1, math.gcd(weight.shape[1], GROUP)))
+    scale = _scale(groups.abs().amax(2))
+    return {"weight": _rounded(groups, scale[..., None]).flatten(1), "scale": scale.bfloat16()}
 
 
 def decode(parts: Mapping[str, Tensor], dtype: torch.dtype) -> Float[Tensor, "o i"]:
     """The weight in `dtype`."""
-    return widened(parts["weight"], dtype).mul_(parts["scale"].to(dtype)[:, None])
+    scale = parts["scale"].to(dtype)[..., None]
+    return widened(parts["weight"], dtype).unflatten(1, (scale.shape[1], -1)).mul_(scale).flatten(1)
+
+
+def encode_columns(weight: Float[Tensor, "o i"]) -> dict[str, Tensor]:
+    """Codes of the rotated weight as `product` reads them, (i, o), and a scale for each row, (o,) float32."""
+    turned = rotated(weight.float(), 1 / 16)
+    scale = _scale(turned.abs().amax(1))
+    return {"weight": _rounded(turned, scale[:, None]).t().contiguous(), "scale": scale}
 
 
 def product(x: Float[Tensor, "n i"], weight: Int8[Tensor, "i o"], scale: Float[Tensor, " o"]) -> Float[Tensor, "n o"]:
@@ -60,6 +64,10 @@ def rounded(x: Float[Tensor, "n i"]) -> tuple[UInt8[Tensor, "n i"], Float[Tensor
         codes[start : start + step] = (some * (1 / scale)).add_(ZERO + 0.5).to(torch.uint8)  # cut off: rounded
         scales[start : start + step] = scale
     return codes, scales
+
+
+def _rounded(x: Tensor, scale: Tensor) -> Int8[Tensor, "..."]:
+    return (x / scale).round_().clamp_(-LARGEST, LARGEST).to(torch.int8)
 
 
 def _scale(largest: Tensor) -> Tensor:

@@ -62,8 +62,8 @@ SCHEMES: dict[str, Scheme] = {
         fast_on=("cpu", "cuda"),
     ),
     "int8-weights": Scheme(
-        title="weights in int8 by row, decoded at each call; the most faithful in eight bits",
-        bits_per_value=8.01,
+        title="weights in int8 by 64, decoded at each call; the most faithful",
+        bits_per_value=8.25,
         swap=decoded(int8.encode, int8.decode),
     ),
     "fp8": Scheme(
