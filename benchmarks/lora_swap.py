@@ -125,9 +125,9 @@ def report(times: dict[str, dict[str, float]], *, rank: int) -> str:
         rows.append(f"| {step} | {1e3 * double:.1f} | {1e3 * single:.1f} | {whole:.2f} |")
     return (
         f"# LoRA swap, rank {rank}\n\n"
-        f"{date.today()}, {processor()}, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}, commit {commit()}, torch "
-        f"{torch.__version__}. Width 3072, bfloat16, the linear layers of the blocks; least of {TRIES} tries. The last "
-        "column is no measurement: 20 times the double block's and 40 times the single block's.\n\n"
+        f"{date.today()}, {processor()}, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}, commit "
+        f"{commit()}, torch {torch.__version__}. Width 3072, bfloat16, the linear layers of the blocks; least of {TRIES} "
+        "tries. The last column is no measurement: 20 times the double block's and 40 times the single block's.\n\n"
         "| | one double block, ms | one single block, ms | 20 + 40 blocks, s |\n|--|--|--|--|\n"
         + "\n".join(rows)
         + "\n"
