@@ -19,6 +19,7 @@ FACTORS = {
     "Hadamard, thin": lambda: Hadamard(draw(12, 2), draw(2, 8), draw(12, 2), draw(2, 8)),
     "Hadamard, wide": lambda: Hadamard(draw(12, 5), draw(5, 8), draw(12, 5), draw(5, 8)),
     "Dense": lambda: Dense(draw(12, 8)),
+    "Kronecker, strided": lambda: Kronecker(Dense(draw(2, 4).T), Dense(draw(4, 3).T)),
     "Kronecker": lambda: Kronecker(Dense(draw(4, 2)), LowRank(draw(2, 4), draw(3, 2))),
 }
 

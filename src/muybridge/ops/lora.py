@@ -166,7 +166,7 @@ class Kronecker(Factors):
 
     def matrix(self) -> Float[Tensor, "o i"]:
         """Written out."""
-        return torch.kron(self.left.matrix(), self.right.matrix())
+        return torch.kron(self.left.matrix().contiguous(), self.right.matrix().contiguous())
 
     def forward(self, x: Float[Tensor, "*rows i"]) -> Float[Tensor, "*rows o"]:
         """Two small products: the right side along the inner index, the left along the outer."""
