@@ -127,7 +127,7 @@ def report(times: dict[str, dict[str, float]], *, rank: int) -> str:
         f"# LoRA swap, rank {rank}\n\n"
         f"{date.today()}, {processor()}, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}, commit "
         f"{commit()}, torch {torch.__version__}. Width 3072, bfloat16, the linear layers of the blocks; least of "
-        f"{TRIES} tries. The last column is no measurement: 20 times the double block's, 40 times the single block's.\n\n"
+        f"{TRIES} tries. The last column is 20 times the double block's and 40 times the single's, not measured.\n\n"
         "| | one double block, ms | one single block, ms | 20 + 40 blocks, s |\n|--|--|--|--|\n"
         + "\n".join(rows)
         + "\n"
