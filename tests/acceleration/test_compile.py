@@ -8,6 +8,7 @@ import torch
 
 from muybridge.acceleration.attention import use_attention
 from muybridge.acceleration.compile import compile_blocks
+from muybridge.acceleration.modulation import evicted_modulation
 from muybridge.core.errors import InvalidInput, RunFailed
 from muybridge.ops.adapted import Adapted, Dial
 from muybridge.ops.lora import Delta, LowRank
@@ -59,6 +60,19 @@ def test_another_attention_compiles_nothing_more(counted):
         use_attention(model, name)
         use_attention(twin, name)
         check(model, twin, latents(1), SIGMA[:1], conditions((7,)))
+    assert counter.num_graphs == NUM_GRAPHS
+
+
+def test_pieces_and_tables_of_modulation_compile_nothing_more(counted):
+    model, twin, counter = counted
+    given = latents(1), SIGMA[:1], conditions((7,))
+    check(model, twin, *given)
+    model.chunk_tokens = 7  # 18 visual tokens and the text: several pieces of both
+    check(model, twin, *given)
+    with torch.inference_mode():
+        expected = twin(*given)
+        with evicted_modulation(model, [given[2]], [(1, given[1])]) as ((velocity,), _):
+            torch.testing.assert_close(velocity(*given[:2]), expected, rtol=0, atol=2e-5)
     assert counter.num_graphs == NUM_GRAPHS
 
 

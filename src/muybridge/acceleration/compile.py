@@ -53,15 +53,21 @@ class CompiledHalf:
         if torch.is_grad_enabled():
             return self._plain(*given)
         try:
-            return self._compiled(*map(_real, given))
+            return self._compiled(*map(_plain_layout, given))
         except torch._dynamo.exc.BackendCompilerFailed as error:  # type: ignore[attr-defined]
             cause = str(error.inner_exception).strip().splitlines() or [type(error.inner_exception).__name__]
             raise RunFailed(f"compile: {cause[0]}; run without it, or mend the compiler.") from error
 
 
-def _real(given: Any) -> Any:
-    """Complex tensors as their parts: inductor has no code for the others."""
-    return torch.view_as_real(given) if isinstance(given, Tensor) and given.is_complex() else given
+def _plain_layout(given: Any) -> Any:
+    """A tensor as the compiler likes it: complex ones as their parts, which have code, and of the strides of its shape.
+
+    Pieces of a sequence have others, which would be a graph of their own; of a single sample nothing is copied.
+    """
+    if not isinstance(given, Tensor):
+        return given
+    parts = torch.view_as_real(given) if given.is_complex() else given
+    return parts.contiguous().flatten().view(parts.shape)
 
 
 def _check_compiler(device: torch.device) -> None:
