@@ -17,6 +17,7 @@ import datetime
 import re
 import statistics
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,13 @@ def points(rows: Sequence[Row]) -> list[Point]:
         _point([row for row in rows if (row.method, row.setting) == key])
         for key in dict.fromkeys((row.method, row.setting) for row in rows)
     ]  # fmt: skip
+
+
+def complete(rows: Sequence[Row], *, num_ways: int) -> list[Row]:
+    """Those of the prompts that every way has made: ways are compared on the same films."""
+    num_rows = Counter(row.index for row in rows)
+    kept = [row for row in rows if num_rows[row.index] == num_ways]
+    return sorted(kept, key=lambda row: (row.method, row.setting))
 
 
 def _point(rows: Sequence[Row]) -> Point:
@@ -180,7 +188,8 @@ def main() -> int:
         bench = Bench(muybridge.load(options.model), options.out)
         num_evaluations = bench.plan.num_steps
         rows = bench.rows(compared, range(options.num), file=file)
-    found = points(sorted((row for row in rows if row.index < options.num), key=lambda row: row.method))
+    chosen = [row for row in rows if row.index < options.num]
+    found = points(complete(chosen, num_ways=len(compared)))
     text = report(
         found, num_evaluations=num_evaluations, command=f"python {' '.join(['benchmarks/caches.py', *sys.argv[1:]])}"
     )
