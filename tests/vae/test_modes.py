@@ -28,7 +28,7 @@ CONFIGS = {
 SIZES = [(1, 2, 3), (2, 3, 2), (4, 5, 3)]  # of latents
 
 
-@pytest.fixture(params=CONFIGS.values(), ids=CONFIGS.keys(), scope="module")
+@pytest.fixture(params=list(CONFIGS.values()), ids=list(CONFIGS), scope="module")
 def vae(request: pytest.FixtureRequest) -> VideoVAE:
     return small_vae(request.param).double()
 
