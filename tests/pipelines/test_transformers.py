@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 import muybridge
+from muybridge.acceleration.modulation import modulations
 from muybridge.acceleration.quantise.layers import QuantisedLinear
 from muybridge.acceleration.settings import RunSettings
 from muybridge.core.errors import InvalidInput
@@ -99,3 +100,11 @@ def test_a_pipeline_runs_from_the_disk_and_records_the_same_film(tmp_path):
     plain, streamed = (pipe("a red ball", seed=1, cfg=2.0, **SMALL) for pipe in films)
     assert torch.equal(plain.latents, streamed.latents) and plain.settings == streamed.settings
     assert films[1].components.transformer.single_blocks[1].linear2.weight.is_meta
+
+
+def test_modulation_that_is_put_away_never_comes_to_the_device(tmp_path):
+    path = written(tmp_path, "official")
+    run = RunSettings(evicts_modulation=True)
+    net, _ = transformer_from(path, dtype=torch.bfloat16, device=torch.device("meta"), run=run)
+    away = {name.rsplit(".", 2)[0] for name, parameter in net.named_parameters() if not parameter.is_meta}
+    assert net.device.type == "meta" and away == set(modulations(net))

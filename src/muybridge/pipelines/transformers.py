@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from muybridge.acceleration.modulation import moved_without_modulation
 from muybridge.acceleration.quantise import keep_packed, quantise
 from muybridge.acceleration.settings import RunSettings
 from muybridge.acceleration.stream import BlockStream, host_sources, stream_blocks, streamed
@@ -38,7 +39,7 @@ def transformer_from(
     away = streamed(model, tensors) if run.weights == "disk" else {}
     _assign(model, {name: tensor for name, tensor in tensors.items() if name not in away})
     if not _waits(run, device):
-        return model.to(device), None
+        return moved_without_modulation(model, device) if run.evicts_modulation else model.to(device), None
     stream = stream_blocks(model, away.items() or host_sources(model, device=device), device=device)
     _move(model, device)
     return model, stream
