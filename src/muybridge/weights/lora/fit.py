@@ -68,8 +68,8 @@ def _replacements(lora: Lora, name: str, layer: nn.Module) -> Iterator[Delta | S
 
 
 def _values(layer: nn.Module, own: Tensor) -> Tensor:
-    """A parameter of a layer, at least float32; a weight that is away is found through the layer."""
-    return dense_weight(layer, own[0].numel()).reshape(own.shape) if own.is_meta else exact(own)
+    """A parameter of a layer, at least float32; a matrix that is away is found through the layer."""
+    return dense_weight(layer, own[0].numel()).reshape(own.shape) if own.is_meta and own.ndim > 1 else exact(own)
 
 
 def _check_shift(lora: Lora, name: str, layer: nn.Module) -> None:
