@@ -10,7 +10,6 @@
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import tee
 from typing import Literal, get_args
 
@@ -171,13 +170,11 @@ def drift_of(frozen: Statistics, found: Statistics) -> float:
     return max((float(drift(frozen[index], real)) for index, real in found.items()), default=0.0)
 
 
-@dataclass(kw_only=True, slots=True)
 class _Work:
-    """Operations that are done."""
+    """Operations that are done, said as a share."""
 
-    total_flops: int
-    on_progress: OnProgress | None
-    done_flops: int = 0
+    def __init__(self, *, total_flops: int, on_progress: OnProgress | None) -> None:
+        self.total_flops, self.on_progress, self.done_flops = total_flops, on_progress, 0
 
     def add(self, flops: int) -> None:
         self.done_flops += flops
