@@ -1,6 +1,6 @@
 """What is measured of a model once, so that surprises on the way tell of errors in the finished film.
 
-`python benchmarks/caches.py --calibrate` measures it and writes the file that is read here.
+`python benchmarks/cache_calibration.py` measures it and writes the file that is read here.
 """
 
 import json
