@@ -5,6 +5,7 @@ number of tokens alone, which stays open. Attention between them is a kernel alr
 a row for each frame, from its layer or from a table. So one graph serves every block of a kind and stream: six for the
 network, and as many again for the first batch, the first held frames and the first LoRA. Another size, prompt,
 attention or strength, and a LoRA beside the same layers, compile nothing; one of another rank compiles once more.
+Layers that are quantised or streamed break the graphs: the result is right, but sizes compile anew.
 """
 
 import importlib.util
@@ -32,7 +33,7 @@ def compile_blocks(network: HasBlocks, *, backend: Backend = "inductor") -> None
     """
     blocks = list(network.blocks())
     if backend == "inductor":
-        _check_compiler(next(blocks[0].parameters()).device)
+        _check_compiler(next(weight.device for weight in blocks[0].parameters() if not weight.is_meta))
     for block in blocks:
         for name in HALVES:
             half = getattr(block, name)
