@@ -21,6 +21,7 @@ __all__ = [
 
 Grid = tuple[int, int, int]  # frames, rows, columns
 KERNEL_VOLUME = 27
+CHUNKED = ("exact", "spill", "stream")  # modes
 PATCH_PIXELS = TEMPORAL_RATIO * SPATIAL_RATIO**2
 
 
@@ -40,10 +41,15 @@ def encode_flops(config: VAEConfig, *, num_frames: int, height_px: int, width_px
     return total_flops(_encoder(config, grid)) + _mid_attention_flops(config, latent_grid(grid))
 
 
-def decode_flops(config: VAEConfig, *, num_frames: int, height_px: int, width_px: int) -> int:
-    """Operations of decoding one clip of this many pixels."""
+def decode_flops(config: VAEConfig, *, num_frames: int, height_px: int, width_px: int, mode: str = "whole") -> int:
+    """Operations of decoding one clip of this many pixels; of `vae.modes`, those in chunks fold enlargements.
+
+    What they save on a clip's first frame is not taken off. Tiles are counted as the whole.
+    """
     grid = (num_frames, height_px, width_px)
-    return total_flops(_decoder(config, grid)) + _mid_attention_flops(config.decoder_side(), latent_grid(grid))
+    return total_flops(_decoder(config, grid, is_folded=mode in CHUNKED)) + _mid_attention_flops(
+        config.decoder_side(), latent_grid(grid)
+    )
 
 
 def convolution_flops(config: VAEConfig, *, pixels: Grid, is_encoder: bool) -> int:
@@ -75,8 +81,8 @@ def _encoder(config: VAEConfig, pixels: Grid) -> Iterator[Layer]:
         yield _conv(3, config.latent_channels, grid, volume=PATCH_PIXELS)
 
 
-def _decoder(config: VAEConfig, pixels: Grid) -> Iterator[Layer]:
-    """Every layer between latents and pixels."""
+def _decoder(config: VAEConfig, pixels: Grid, *, is_folded: bool = False) -> Iterator[Layer]:
+    """Every layer between latents and pixels; folded, enlargements leave two taps of three (`vae.chunked.kernels`)."""
     config = config.decoder_side()
     channels, grid = config.block_channels[::-1], latent_grid(pixels)
     yield _conv(config.latent_channels, config.latent_channels, grid, volume=1)
@@ -89,7 +95,8 @@ def _decoder(config: VAEConfig, pixels: Grid) -> Iterator[Layer]:
         yield from _resnets([width] + [out_channels] * (config.layers_per_block + 1), grid)
         if factor:
             grid = (1 + (grid[0] - 1) * factor[0], grid[1] * factor[1], grid[2] * factor[2])
-            yield _conv(out_channels, out_channels, grid)
+            folded = math.prod(3 if side == 1 else 2 for side in factor)
+            yield _conv(out_channels, out_channels, grid, volume=folded if is_folded else KERNEL_VOLUME)
         width = out_channels
     yield _conv(width, 3 * math.prod(config.stem_patch), grid)
 
