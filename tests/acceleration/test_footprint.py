@@ -99,7 +99,7 @@ def test_longer_films_take_more_to_decode(mode):
         sum(footprint.decode(MODEL, replace(FILM, num_frames=n, height=720, width=1280), settings).values())
         for n in (17, 129)
     )
-    assert short < long
+    assert short < long or (mode == "spill" and short == long)  # what waits elsewhere does not count
 
 
 def test_the_vae_is_counted_once():
