@@ -25,7 +25,10 @@ from children import Usage, measured  # noqa: E402
 from machine import ROOT, commit, hardware, processor  # noqa: E402
 
 import muybridge  # noqa: E402
+from muybridge.acceleration.estimate import estimate  # noqa: E402
+from muybridge.acceleration.machine import device_here  # noqa: E402
 from muybridge.pipelines.denoise import Plan, Prompts, denoise  # noqa: E402
+from muybridge.pipelines.planning import work_of  # noqa: E402
 from muybridge.text.encoder import TextStates  # noqa: E402
 
 PROMPT = "a brown horse gallops to the right over green grass"
@@ -99,7 +102,9 @@ def inside(options: argparse.Namespace) -> list[str]:
     pipe = muybridge.load(options.model, device="cpu")
     chosen = muybridge.Settings(size=options.size, frames=options.frames, steps=2, seed=0)
     [request] = pipe.requests([PROMPT], chosen)
-    predicted = pipe.components.machine(keeps_text=True).needs(request).total_bytes
+    run = pipe.components.run
+    phases = estimate(pipe.components.facts, work_of(request), run, device_here(pipe.device))
+    predicted = phases.peak_bytes
     text = pipe.components.text.encode([PROMPT], num_frames=request.num_frames)
     shape = (pipe.components.transformer.config.in_channels, *_latent_grid(request))
     plan = Plan.of(request)
@@ -117,7 +122,7 @@ def inside(options: argparse.Namespace) -> list[str]:
     alone = min(BATCH * seconds(1) for _ in range(3))
     together = min(seconds(BATCH) for _ in range(3))
     return [
-        f"| memory that the pipeline predicts, beside its libraries | {predicted / 2**30:.2f} GiB | |",
+        f"| memory that the pipeline predicts | {predicted / 2**30:.2f} GiB | |",
         f"| two steps of {BATCH} films, each alone | {alone:.2f} s | |",
         f"| the same in one batch | {together:.2f} s | |",
     ]

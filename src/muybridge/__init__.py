@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 from muybridge.core.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from muybridge.acceleration.settings import RunSettings
     from muybridge.media.sidecar import read_settings
     from muybridge.pipelines.assemble import load
+    from muybridge.pipelines.fitting import RunChoice
     from muybridge.pipelines.lora_use import LoraUse
     from muybridge.pipelines.progress import Progress
     from muybridge.pipelines.request import GenerationRequest
@@ -21,6 +23,8 @@ _HOMES = {
     "LoraUse": "pipelines.lora_use",
     "Pipeline": "pipelines.text_to_video",
     "Progress": "pipelines.progress",
+    "RunChoice": "pipelines.fitting",
+    "RunSettings": "acceleration.settings",
     "Settings": "pipelines.settings",
     "Video": "pipelines.result",
     "check_destination": "pipelines.result",
@@ -32,6 +36,8 @@ __all__ = [
     "LoraUse",
     "Pipeline",
     "Progress",
+    "RunChoice",
+    "RunSettings",
     "Settings",
     "Video",
     "__version__",

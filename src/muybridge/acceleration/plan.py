@@ -77,10 +77,14 @@ def axes(device: Device, wanted: Mapping[str, Any]) -> dict[str, tuple[Any, ...]
         "chunk_tokens": (CHUNK_TOKENS, CHUNK_TOKENS // 4),
         "vae_mode": ("whole", "exact", "spill", "stream", "tiled"),
     }
-    if wanted.get("quantise") not in tried["quantise"]:
-        rule = f"known are {', '.join(SCHEMES)}"
-        raise invalid(f"quantise={wanted['quantise']}", rule, "use one of them, or leave it out")
-    return tried | {name: (value,) for name, value in wanted.items() if value is not None}
+    check_scheme(wanted.get("quantise"))
+    return tried | {name: (value,) for name, value in wanted.items()}
+
+
+def check_scheme(name: str | None) -> None:
+    """Raises InvalidInput on an unknown scheme of quantisation."""
+    if name is not None and name not in SCHEMES:
+        raise invalid(f"quantise={name}", f"known are {', '.join(SCHEMES)}", "use one of them, or leave it out")
 
 
 def candidates(model: Model, work: Work, device: Device, *, wanted: Mapping[str, Any]) -> Iterator[Candidate]:
@@ -115,8 +119,8 @@ def choose(
 ) -> Plan:
     """The fastest exact candidate that fits, else the fastest that fits.
 
-    wanted: settings that are not to be chosen, by the names of `RunSettings`; what they change was asked for. Raises
-    DoesNotFit with the nearest length and size that fit.
+    wanted: settings that are not to be chosen, by the names of `RunSettings`; what they change was asked for, and None
+    is a value too. Raises DoesNotFit with the nearest length and size that fit.
     """
     found = tuple(candidates(model, work, device, wanted=wanted or {}))
     fitting = [each for each in found if each.fits(limits)]

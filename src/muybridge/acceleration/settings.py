@@ -1,6 +1,7 @@
 """How a model is run: where its weights wait, what is put away, in which pieces it works."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from muybridge.core.errors import invalid
 from muybridge.ops.pieces import CHUNK_TOKENS
@@ -8,7 +9,7 @@ from muybridge.ops.pieces import CHUNK_TOKENS
 PLACES = ("device", "host", "disk")
 TEXT_PLACES = ("device", "host")
 DTYPES = ("float32", "bfloat16", "float16")
-VAE_MODES = ("whole", "exact", "spill", "stream", "tiled")
+VaeMode = Literal["whole", "exact", "spill", "stream", "tiled"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +34,7 @@ class RunSettings:
     quantise: str | None = None
     evicts_modulation: bool = False
     chunk_tokens: int | None = CHUNK_TOKENS
-    vae_mode: str = "exact"
+    vae_mode: VaeMode = "exact"
     text_weights: str = "device"
     keeps_text: bool = True
     attention: str = "auto"
@@ -42,7 +43,7 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         _check_one_of("weights", self.weights, PLACES)
-        _check_one_of("vae_mode", self.vae_mode, VAE_MODES)
+        _check_one_of("vae_mode", self.vae_mode, get_args(VaeMode))
         _check_one_of("text_weights", self.text_weights, TEXT_PLACES)
         if self.dtype is not None:
             _check_one_of("dtype", self.dtype, DTYPES)

@@ -28,12 +28,13 @@ import typer
 from rich.console import Console
 
 import muybridge
+from muybridge.cli import rooms
 from muybridge.cli.outputs import check_writable, output_paths
 from muybridge.cli.progress import ByteBars, StageBars
 from muybridge.core.errors import InvalidInput, invalid
 
 if TYPE_CHECKING:
-    from muybridge import GenerationRequest, LoraUse, Pipeline, Video
+    from muybridge import GenerationRequest, LoraUse, Pipeline, RunChoice, Video
 
 DEFAULT_MODEL = "gallop"
 
@@ -106,7 +107,20 @@ def command(
     ] = False,
     device: Annotated[Device | None, typer.Option(help="Default: cuda where there is one.")] = None,
     dtype: Annotated[Precision | None, typer.Option(help="Default: float32 on cpu, bfloat16 on cuda.")] = None,
-    memory: Annotated[str | None, typer.Option(metavar="AMOUNT", help="The most memory to use, such as 12GiB.")] = None,
+    memory: Annotated[
+        str, typer.Option(metavar="auto|AMOUNT", help="The most memory to use, such as 12GiB; auto: what is free.")
+    ] = "auto",
+    quantise: Annotated[
+        str | None, typer.Option(metavar="SCHEME", help="Smaller weights: int8 (fast on CPUs), fp8, int4, nf4.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Where the blocks wait: device, host or disk. Default: chosen.")
+    ] = None,
+    vae_mode: Annotated[
+        str | None, typer.Option(help="whole, exact, spill, stream, or tiled as released. Default: chosen.")
+    ] = None,
+    attention: Annotated[str | None, typer.Option(metavar="NAME", help="A kernel or a sparse pattern.")] = None,
+    compiles: Annotated[bool, typer.Option("--compile", help="Compile the blocks once; pays from minutes on.")] = False,
     is_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Check everything, then make and save one film after the other."""
@@ -132,8 +146,17 @@ def command(
         speed=speed,
     )
     console = Console(stderr=True)
-    pipe = _load(model, record, transformer=transformer, device=device, dtype=dtype, console=console)
-    requests = pipe.requests(words, chosen.over(muybridge.Settings.recorded(record)))
+    choices = chosen.over(muybridge.Settings.recorded(record))
+    wanted = {
+        "quantise": quantise or record.get("quantise"),
+        "attention": attention or record.get("attention"),
+        "weights": weights,
+        "vae_mode": vae_mode,
+        "compiles": compiles,
+    }
+    run = muybridge.RunChoice(films=choices, memory=memory, wanted=wanted)
+    pipe = _load(model, record, transformer=transformer, device=device, dtype=dtype, run=run, console=console)
+    requests = pipe.requests(words, choices)
     paths = _checked_paths(output, requests)
     pipe.check(requests, memory=memory)
     films = _generate(pipe, requests, paths=paths, memory=memory, console=console)
@@ -147,6 +170,7 @@ def _load(
     transformer: Path | None,
     device: Device | None,
     dtype: Precision | None,
+    run: "RunChoice",
     console: Console,
 ) -> "Pipeline":
     """The model chosen, else the recorded one, whose weights must then be the same but for those named here."""
@@ -159,9 +183,12 @@ def _load(
             transformer=transformer or recorded,
             device=device,
             dtype=precision,
+            run=run,
             on_message=console.print,
             on_download=bars.show,
         )
+    if chosen := rooms.unusual(pipe.components.run, device=pipe.device):
+        console.print(f"{name}: {', '.join(chosen)}", style="dim")
     if record and model is None:
         pipe.check_same_weights(record, without=() if transformer is None else ("transformer",))
     return pipe

@@ -26,7 +26,7 @@ from muybridge.core.shapes import latent_frames
 from muybridge.weights.catalog import CatalogueEntry, catalogue
 
 if TYPE_CHECKING:
-    from muybridge.pipelines.memory import Machine
+    from muybridge.acceleration.facts import Model
     from muybridge.pipelines.request import GenerationRequest
     from muybridge.transformer import TransformerConfig
     from muybridge.weights.report import CheckpointReport
@@ -109,8 +109,9 @@ def _needs(report: "CheckpointReport") -> dict[str, str] | None:
                                       num_frames=entry.defaults["frames"])  # fmt: skip
     place = f"at {request.width}x{request.height}, {request.num_frames} frames, bfloat16"
     config = from_dict(rooms.TransformerConfig, report.config)
-    work = _machine(config).needs(request).work_bytes
-    needs["work needs"] = f"about {amount(work)} beside the weights {place}, tiled decoding included"
+    run = rooms.RunSettings(dtype="bfloat16", evicts_modulation=True, vae_mode="spill")
+    work = rooms.work_bytes(_model(config), request, run)
+    needs["work needs"] = f"about {amount(work)} beside the weights {place}; `muybridge plan` says more"
     needs["one step"] = f"{_flops(config, request) / 1e15:.2f} PFLOP {place}"
     needs["text needs"] = "the released text encoders (text_encoder, text_encoder_2), not at the same time"
     return needs
@@ -121,18 +122,9 @@ def _known(report: "CheckpointReport") -> CatalogueEntry | None:
     return next((entry for entry in catalogue().values() if entry.num_parameters == report.num_parameters), None)
 
 
-def _machine(config: "TransformerConfig") -> "Machine":
-    vae = rooms.VAEConfig()
-    return rooms.Machine(
-        transformer=config,
-        vae=vae,
-        tiling=rooms.released_tiling(vae),
-        transformer_value_bytes=2,
-        vae_value_bytes=2,
-        weight_bytes=0,
-        text_bytes=0,
-        keeps_text=False,
-    )
+def _model(config: "TransformerConfig") -> "Model":
+    """With the released VAE beside it."""
+    return rooms.Model(name="", transformer=config, vae=rooms.VAEConfig(), text=rooms.TextFacts(num_parameters=0))
 
 
 def _flops(config: "TransformerConfig", request: "GenerationRequest") -> int:

@@ -65,7 +65,7 @@ def command(
         rooms.work_of(request, batch_size=batch),
         machine,
         limits=rooms.limits_of(machine, memory=memory, host_memory=host_memory),
-        wanted=wanted,
+        wanted={name: value for name, value in wanted.items() if value is not None},
     )
     if is_json:
         print(json.dumps(rooms.as_dict(plan), indent=2))

@@ -6,22 +6,23 @@ from muybridge.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from muybridge.acceleration.explain import as_dict, tables
+    from muybridge.acceleration.facts import Model, TextFacts
     from muybridge.acceleration.machine import device_named, limits_of
     from muybridge.acceleration.memory import parse_bytes
     from muybridge.acceleration.plan import choose
+    from muybridge.acceleration.settings import RunSettings
     from muybridge.data.buckets import BucketsConfig
     from muybridge.data.encode import EncodeConfig, encode, set_path
     from muybridge.data.open_encoders import open_encoders
     from muybridge.data.planning import DataConfig, plan
     from muybridge.data.probes import PROBES_FILE, ProbeCache
     from muybridge.data.sources import open_source
-    from muybridge.pipelines.memory import Machine
+    from muybridge.pipelines.fitting import RunChoice, unusual, work_bytes
     from muybridge.pipelines.planning import described, work_of
     from muybridge.pipelines.request import SIZE_MULTIPLE_PX, GenerationRequest
     from muybridge.transformer import TransformerConfig
     from muybridge.transformer.cost import forward_flops
     from muybridge.vae import VAEConfig
-    from muybridge.vae.tiling import released_tiling
     from muybridge.weights.convert import convert
     from muybridge.weights.folders import named_part
     from muybridge.weights.lora import convert_lora, describe, is_lora_file
@@ -40,7 +41,12 @@ _HOMES = {
     "DataConfig": "data.planning",
     "EncodeConfig": "data.encode",
     "GenerationRequest": "pipelines.request",
-    "Machine": "pipelines.memory",
+    "Model": "acceleration.facts",
+    "RunChoice": "pipelines.fitting",
+    "RunSettings": "acceleration.settings",
+    "TextFacts": "acceleration.facts",
+    "unusual": "pipelines.fitting",
+    "work_bytes": "pipelines.fitting",
     "MaterialiseConfig": "worlds.materialise",
     "PhysicsConfig": "worlds.physics",
     "PhysicsWorld": "worlds.physics",
@@ -69,7 +75,6 @@ _HOMES = {
     "open_source": "data.sources",
     "parse_bytes": "acceleration.memory",
     "plan": "data.planning",
-    "released_tiling": "vae.tiling",
     "set_path": "data.encode",
     "tables": "acceleration.explain",
     "work_of": "pipelines.planning",
@@ -83,7 +88,12 @@ __all__ = [
     "DataConfig",
     "EncodeConfig",
     "GenerationRequest",
-    "Machine",
+    "Model",
+    "RunChoice",
+    "RunSettings",
+    "TextFacts",
+    "unusual",
+    "work_bytes",
     "MaterialiseConfig",
     "PhysicsConfig",
     "PhysicsWorld",
@@ -112,7 +122,6 @@ __all__ = [
     "open_source",
     "parse_bytes",
     "plan",
-    "released_tiling",
     "set_path",
     "tables",
     "work_of",

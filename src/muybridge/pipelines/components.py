@@ -6,8 +6,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from muybridge.acceleration.facts import Model, TextFacts
+from muybridge.acceleration.settings import RunSettings
 from muybridge.acceleration.stream import BlockStream
-from muybridge.pipelines.memory import Machine, weight_bytes
 from muybridge.pipelines.settings import Defaults
 from muybridge.text.encoder import TextEncoder, TextStates
 from muybridge.transformer import Transformer
@@ -48,10 +49,11 @@ class TextSource:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Components:
-    """One model. `weights` names the files and what identifies their content; `tiling` None decodes films whole.
+    """One model. `weights` names the files and what identifies their content; tiling: of films decoded in tiles.
 
-    transformer_path: where the transformer is from, if not from the model itself. stream: what brings its blocks, where
-    they wait elsewhere; its `release` gives their memory back until the next forward.
+    run: how films are made where nothing else is said. transformer_path: where the transformer is from, if not from the
+    model itself. stream: what brings its blocks, where they wait elsewhere; its `release` gives their memory back until
+    the next forward.
     """
 
     name: str
@@ -63,18 +65,17 @@ class Components:
     tiling: Tiling | None = None
     transformer_path: Path | None = None
     stream: BlockStream | None = None
+    run: RunSettings = RunSettings()
 
-    def machine(self, *, keeps_text: bool) -> Machine:
-        """The numbers that memory depends on."""
-        return Machine(
+    @property
+    def facts(self) -> Model:
+        """What memory and time depend on."""
+        return Model(
+            name=self.name,
             transformer=self.transformer.config,
             vae=self.vae.config,
-            tiling=self.tiling,
-            transformer_value_bytes=self.transformer.dtype.itemsize,
-            vae_value_bytes=next(self.vae.parameters()).dtype.itemsize,
-            weight_bytes=weight_bytes(self.transformer, self.vae) + (self.stream.num_bytes if self.stream else 0),
-            text_bytes=self.text.num_bytes,
-            keeps_text=keeps_text,
+            text=TextFacts(num_parameters=self.text.num_bytes, value_bytes=1),
+            stored_bytes=self.transformer.dtype.itemsize,
         )
 
     def rest(self) -> None:
@@ -90,5 +91,15 @@ class Components:
             "weights": dict(self.weights),
             "device": self.transformer.device.type,
             "dtype": str(self.transformer.dtype).removeprefix("torch."),
+            **self._unusual(),
             "versions": {name: metadata.version(name) for name in RECORDED_PACKAGES},
+        }
+
+    def _unusual(self) -> dict[str, Any]:
+        """Of the run what may change a result beyond rounding, where it is not as usual."""
+        usual = RunSettings()
+        return {
+            name: getattr(self.run, name)
+            for name in ("quantise", "attention")
+            if getattr(self.run, name) != getattr(usual, name)
         }
