@@ -37,7 +37,8 @@ def transformer_from(
     if run.quantise is not None:
         tensors = _quantised(model, tensors, run.quantise)
     away = streamed(model, tensors) if run.weights == "disk" else {}
-    _assign(model, {name: tensor for name, tensor in tensors.items() if name not in away})
+    here = {name: tensor for name, tensor in tensors.items() if name not in away}
+    _assign(model, here, is_mapped=run.weights != "disk")
     if not _waits(run, device):
         return moved_without_modulation(model, device) if run.evicts_modulation else model.to(device), None
     stream = stream_blocks(model, away.items() or host_sources(model, device=device), device=device)
@@ -86,9 +87,10 @@ class _OneBlock:
         return self._block.get_submodule(target)
 
 
-def _assign(model: nn.Module, tensors: Tensors) -> None:
-    """Read them into the model; mapped where that is possible."""
-    model.load_state_dict({name: tensor.read() for name, tensor in tensors.items()}, strict=False, assign=True)
+def _assign(model: nn.Module, tensors: Tensors, *, is_mapped: bool = True) -> None:
+    """Read them into the model; mapped where that is possible, unless its file is to be read by position anyway."""
+    state = {name: tensor.read() if is_mapped else tensor.loaded() for name, tensor in tensors.items()}
+    model.load_state_dict(state, strict=False, assign=True)
 
 
 def _move(model: nn.Module, device: torch.device) -> None:
