@@ -39,7 +39,7 @@ def test_what_does_not_fit_is_run_another_way_that_does():
 
 
 def test_what_was_settled_stays():
-    with pytest.raises(DoesNotFit, match="the nearest that fits is"):
+    with pytest.raises(DoesNotFit, match="use a machine with more memory"):
         fitted(RELEASED, FILM, PLAIN, settled=SETTLED, device=CPU, memory="24GiB")
 
 
