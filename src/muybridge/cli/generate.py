@@ -20,7 +20,6 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +27,7 @@ import typer
 from rich.console import Console
 
 import muybridge
-from muybridge.cli import rooms
+from muybridge.cli import options, rooms
 from muybridge.cli.outputs import check_writable, output_paths
 from muybridge.cli.progress import ByteBars, StageBars
 from muybridge.core.errors import InvalidInput, invalid
@@ -37,21 +36,6 @@ if TYPE_CHECKING:
     from muybridge import GenerationRequest, LoraUse, Pipeline, RunChoice, Video
 
 DEFAULT_MODEL = "gallop"
-
-
-class Device(StrEnum):
-    """Where to compute."""
-
-    cpu = "cpu"
-    cuda = "cuda"
-
-
-class Precision(StrEnum):
-    """What to compute in."""
-
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-    float16 = "float16"
 
 
 def command(
@@ -75,53 +59,32 @@ def command(
     model: Annotated[
         str | None, typer.Option(help=f"A name of the catalogue, or a folder. Default: {DEFAULT_MODEL}.")
     ] = None,
-    transformer: Annotated[Path | None, typer.Option(metavar="FILE", help="Other weights, in any layout.")] = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="WIDTHxHEIGHT", help="In px, multiples of 16; or 540p, 720p.")
-    ] = None,
-    aspect: Annotated[str | None, typer.Option(metavar="W:H", help="Such as 16:9, instead of a size in px.")] = None,
-    frames: Annotated[int | None, typer.Option(help="4n+1; 1 makes a picture.")] = None,
-    fps: Annotated[int | None, typer.Option(help="Frames a second.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Sampler steps.")] = None,
-    shift: Annotated[float | None, typer.Option(help="Bend of the noise levels.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="Embedded guidance, for weights that have it.")] = None,
-    cfg: Annotated[float | None, typer.Option(help="True classifier-free guidance; 1 is off.")] = None,
-    negative: Annotated[str | None, typer.Option(metavar="TEXT", help="What to avoid; needs --cfg above 1.")] = None,
-    seed: Annotated[
-        list[int] | None, typer.Option(help="Film i gets SEED + i; or give it once per prompt. Default: random.")
-    ] = None,
-    sampler: Annotated[str | None, typer.Option(help="euler, heun, ab2 or abm2.")] = None,
-    steady: Annotated[float | None, typer.Option(help="Averaging along the motion, against flicker; 0 is off.")] = None,
-    quality: Annotated[
-        str | None, typer.Option(metavar="psnr>=DB", help="Predict steps, but stay so close to the film of all steps.")
-    ] = None,
-    speed: Annotated[
-        str | None, typer.Option(metavar="NUMBERx", help="Predict steps: so many times fewer network evaluations.")
-    ] = None,
-    loras: Annotated[
-        list[str] | None,
-        typer.Option("--lora", metavar="FILE[:WEIGHT][@BLOCKS][#STEPS]", help="Change the model; may be repeated."),
-    ] = None,
-    ignores_lora_text: Annotated[
-        bool, typer.Option("--ignore-lora-text", help="Use a LoRA without its changes of a text encoder.")
-    ] = False,
-    device: Annotated[Device | None, typer.Option(help="Default: cuda where there is one.")] = None,
-    dtype: Annotated[Precision | None, typer.Option(help="Default: float32 on cpu, bfloat16 on cuda.")] = None,
-    memory: Annotated[
-        str, typer.Option(metavar="auto|AMOUNT", help="The most memory to use, such as 12GiB; auto: what is free.")
-    ] = "auto",
-    quantise: Annotated[
-        str | None, typer.Option(metavar="SCHEME", help="Smaller weights: int8 (fast on CPUs), fp8, int4, nf4.")
-    ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="Where the blocks wait: device, host or disk. Default: chosen.")
-    ] = None,
-    vae_mode: Annotated[
-        str | None, typer.Option(help="whole, exact, spill, stream, or tiled as released. Default: chosen.")
-    ] = None,
-    attention: Annotated[str | None, typer.Option(metavar="NAME", help="A kernel or a sparse pattern.")] = None,
-    compiles: Annotated[bool, typer.Option("--compile", help="Compile the blocks once; pays from minutes on.")] = False,
-    is_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    transformer: options.Transformer = None,
+    size: options.Size = None,
+    aspect: options.Aspect = None,
+    frames: options.Frames = None,
+    fps: options.Fps = None,
+    steps: options.Steps = None,
+    shift: options.Shift = None,
+    guidance: options.Guidance = None,
+    cfg: options.Cfg = None,
+    negative: options.Negative = None,
+    seed: options.Seed = None,
+    sampler: options.Sampler = None,
+    steady: options.Steady = None,
+    quality: options.Quality = None,
+    speed: options.Speed = None,
+    loras: options.Loras = None,
+    ignores_lora_text: options.IgnoresLoraText = False,
+    device: options.ComputeDevice = None,
+    dtype: options.Dtype = None,
+    memory: options.Memory = "auto",
+    quantise: options.Quantise = None,
+    weights: options.Weights = None,
+    vae_mode: options.VaeMode = None,
+    attention: options.Attention = None,
+    compiles: options.Compiles = False,
+    is_json: options.IsJson = False,
 ) -> None:
     """Check everything, then make and save one film after the other."""
     if output is not None and output.strip() == "":
@@ -168,8 +131,8 @@ def _load(
     record: dict[str, Any],
     *,
     transformer: Path | None,
-    device: Device | None,
-    dtype: Precision | None,
+    device: options.Device | None,
+    dtype: options.Precision | None,
     run: "RunChoice",
     console: Console,
 ) -> "Pipeline":

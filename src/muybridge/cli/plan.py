@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 
 import muybridge
-from muybridge.cli import rooms
+from muybridge.cli import options, rooms
 
 DEFAULT_MODEL = "gallop"
 MAX_WIDTH = 160  # columns; more are not read
@@ -27,18 +27,14 @@ MAX_WIDTH = 160  # columns; more are not read
 def command(
     *,
     model: Annotated[str, typer.Option(help="A name of the catalogue, or a folder.")] = DEFAULT_MODEL,
-    size: Annotated[
-        str | None, typer.Option(metavar="WIDTHxHEIGHT", help="In px, multiples of 16; or 540p, 720p.")
-    ] = None,
-    aspect: Annotated[str | None, typer.Option(metavar="W:H", help="Such as 16:9, instead of a size in px.")] = None,
-    frames: Annotated[int | None, typer.Option(help="4n+1; 1 makes a picture.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Sampler steps.")] = None,
-    cfg: Annotated[float | None, typer.Option(help="True classifier-free guidance; 1 is off.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="euler, heun, ab2 or abm2.")] = None,
+    size: options.Size = None,
+    aspect: options.Aspect = None,
+    frames: options.Frames = None,
+    steps: options.Steps = None,
+    cfg: options.Cfg = None,
+    sampler: options.Sampler = None,
     batch: Annotated[int, typer.Option(help="Films denoised together.", min=1, max=64)] = 1,
-    memory: Annotated[
-        str, typer.Option(metavar="auto|AMOUNT", help="The most memory to use, such as 12GiB; auto: what is free.")
-    ] = "auto",
+    memory: options.Memory = "auto",
     host_memory: Annotated[
         str, typer.Option(metavar="auto|AMOUNT", help="The same of the host, beside an accelerator.")
     ] = "auto",
@@ -46,11 +42,11 @@ def command(
         str | None, typer.Option(metavar="NAME", help="cpu, cuda, or one from a data sheet: h200, 4090, 4090-16GiB.")
     ] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16. Default: chosen.")] = None,
-    quantise: Annotated[str | None, typer.Option(help="A scheme for the blocks' weights. Default: none.")] = None,
-    weights: Annotated[str | None, typer.Option(help="device, host or disk. Default: chosen.")] = None,
-    vae_mode: Annotated[str | None, typer.Option(help="whole, exact, spill, stream or tiled. Default: chosen.")] = None,
+    quantise: options.Quantise = None,
+    weights: options.Weights = None,
+    vae_mode: options.VaeMode = None,
     measures_anew: Annotated[bool, typer.Option("--measure", help="Measure this machine again.")] = False,
-    is_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    is_json: options.IsJson = False,
 ) -> None:
     """Plan one film and print it."""
     asked = muybridge.Settings(size=size, aspect=aspect, frames=frames, steps=steps, cfg=cfg, sampler=sampler, seed=0)

@@ -1,0 +1,78 @@
+"""Options that more than one verb takes, or that are long to say: what of, how written, what they do."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# What to make.
+Size = Annotated[str | None, typer.Option(metavar="WIDTHxHEIGHT", help="In px, multiples of 16; or 540p, 720p.")]
+Aspect = Annotated[str | None, typer.Option(metavar="W:H", help="Such as 16:9, instead of a size in px.")]
+Frames = Annotated[int | None, typer.Option(help="4n+1; 1 makes a picture.")]
+Fps = Annotated[int | None, typer.Option(help="Frames a second.")]
+Steps = Annotated[int | None, typer.Option(help="Sampler steps.")]
+Shift = Annotated[float | None, typer.Option(help="Bend of the noise levels.")]
+Guidance = Annotated[float | None, typer.Option(help="Embedded guidance, for weights that have it.")]
+Cfg = Annotated[float | None, typer.Option(help="True classifier-free guidance; 1 is off.")]
+Negative = Annotated[str | None, typer.Option(metavar="TEXT", help="What to avoid; needs --cfg above 1.")]
+Seed = Annotated[
+    list[int] | None, typer.Option(help="Film i gets SEED + i; or give it once per prompt. Default: random.")
+]
+Sampler = Annotated[str | None, typer.Option(help="euler, heun, ab2 or abm2.")]
+Steady = Annotated[float | None, typer.Option(help="Averaging along the motion, against flicker; 0 is off.")]
+Quality = Annotated[
+    str | None, typer.Option(metavar="psnr>=DB", help="Predict steps, but stay so close to the film of all steps.")
+]
+Speed = Annotated[
+    str | None, typer.Option(metavar="NUMBERx", help="Predict steps: so many times fewer network evaluations.")
+]
+Loras = Annotated[
+    list[str] | None,
+    typer.Option("--lora", metavar="FILE[:WEIGHT][@BLOCKS][#STEPS]", help="Change the model; may be repeated."),
+]
+IgnoresLoraText = Annotated[
+    bool, typer.Option("--ignore-lora-text", help="Use a LoRA without its changes of a text encoder.")
+]
+
+# How to run it.
+Memory = Annotated[
+    str, typer.Option(metavar="auto|AMOUNT", help="The most memory to use, such as 12GiB; auto: what is free.")
+]
+Quantise = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SCHEME", help="Smaller weights for the blocks: int8, int8-weights, fp8, fp8-weights, int4 or nf4."
+    ),
+]
+Weights = Annotated[str | None, typer.Option(help="Where the blocks wait: device, host or disk. Default: chosen.")]
+VaeMode = Annotated[
+    str | None, typer.Option(help="whole, exact, spill, stream, or tiled as released. Default: chosen.")
+]
+Attention = Annotated[
+    str | None, typer.Option(metavar="NAME", help="A kernel, or a sparse pattern such as radial:0.5. Default: exact.")
+]
+Compiles = Annotated[bool, typer.Option("--compile", help="Compile the blocks first; pays from minutes on.")]
+
+# What to read and write.
+Transformer = Annotated[Path | None, typer.Option(metavar="FILE", help="Other weights, in any layout.")]
+IsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+class Device(StrEnum):
+    """Where to compute."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Precision(StrEnum):
+    """What to compute in."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
+ComputeDevice = Annotated[Device | None, typer.Option(help="Default: cuda where there is one.")]
+Dtype = Annotated[Precision | None, typer.Option(help="Default: float32 on cpu, bfloat16 on cuda.")]
