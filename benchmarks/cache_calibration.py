@@ -29,10 +29,10 @@ from torch import Tensor  # noqa: E402
 import muybridge  # noqa: E402
 from benchmarks.cache_runs import NUM_CALIBRATION, NUM_TEST, Bench  # noqa: E402
 from benchmarks.machine import commit  # noqa: E402
-from muybridge.acceleration.caches.evaluations import Evaluation, evaluations  # noqa: E402
 from muybridge.acceleration.caches.gaps import Gap  # noqa: E402
 from muybridge.acceleration.caches.relative import relative_change  # noqa: E402
 from muybridge.acceleration.caches.teacache import modulated_input  # noqa: E402
+from muybridge.flow.evaluations import Evaluation, evaluations  # noqa: E402
 from muybridge.flow.samplers import sampler  # noqa: E402
 from muybridge.flow.timesteps import inference_sigmas  # noqa: E402
 

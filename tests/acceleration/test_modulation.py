@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from muybridge.acceleration.modulation import evicted_modulation, modulations, moved_without_modulation
 from muybridge.acceleration.quantise import quantise
 from muybridge.acceleration.stream import host_sources, stream_blocks
+from muybridge.flow.evaluations import evaluations
 from muybridge.flow.held import hold_frames
-from muybridge.flow.samplers import SAMPLERS, evaluations, sampler
+from muybridge.flow.samplers import SAMPLERS, sampler
 from muybridge.flow.timesteps import inference_sigmas
 from muybridge.ops.adapted import Adapted, Dial
 from muybridge.ops.lora import Delta, LowRank
@@ -98,9 +99,9 @@ def test_every_sampler_asks_for_what_it_said(name, held):
     model, given, mask = network(), conditions((7,)), torch.tensor(held)
     sigmas, solve = inference_sigmas(3, shift=5.0), sampler(name)
     asked: list[tuple[int, Tensor]] = []
-    for step, level in evaluations(solve, sigmas):
-        hold_frames(lambda x, sigma, step=step: asked.append((step, sigma)) or x, mask)(
-            torch.zeros(1, 1, 3, 1, 1), torch.tensor([level])
+    for each in evaluations(solve, sigmas):
+        hold_frames(lambda x, sigma, step=each.step: asked.append((step, sigma)) or x, mask)(
+            torch.zeros(1, 1, 3, 1, 1), torch.tensor([each.sigma])
         )
     expected = solve(hold_frames(lambda x, sigma: model(x, sigma, given), mask), latents(1), sigmas)
     with evicted_modulation(model, [given], asked) as (velocities, _):

@@ -111,23 +111,6 @@ def sampler(name: str) -> Sampler:
     raise invalid(f"sampler={name}", f"the samplers are {', '.join(SAMPLERS)}", f"use {close[0] if close else 'euler'}")
 
 
-def evaluations(solve: Sampler, sigmas: Float[Tensor, "n"]) -> list[tuple[int, float]]:
-    """The step (from 1) and the sigma of each velocity that a sampler will ask for over this grid, in order."""
-    asked: list[tuple[int, float]] = []
-    step = 1
-
-    def still(x: Tensor, sigma: Tensor) -> Tensor:
-        asked.append((step, float(sigma[0])))
-        return torch.zeros_like(x)
-
-    def next_step(index: int, _total: int, _x: Tensor) -> None:
-        nonlocal step
-        step = index + 2
-
-    solve(still, torch.zeros(1), sigmas, next_step)
-    return asked
-
-
 def _state(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))  # 50 bf16 additions would lose the last steps
 

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from muybridge.acceleration.modulation import AtStep, evicted_modulation
 from muybridge.core.seeding import noise
+from muybridge.flow.evaluations import evaluations
 from muybridge.flow.guidance import classifier_free
-from muybridge.flow.samplers import Velocity, evaluations, sampler
+from muybridge.flow.samplers import Velocity, sampler
 from muybridge.flow.timesteps import inference_sigmas
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.step_cache import StepCache
@@ -116,7 +117,7 @@ def denoise(
     means = means or Means()
     solve, sigmas = sampler(plan.sampler), inference_sigmas(plan.num_steps, shift=plan.shift)
     conditions = [conditions_of(transformer, text, guidance=plan.guidance) for text in prompts.texts()]
-    asked = [(step, torch.full((len(seeds),), sigma)) for step, sigma in evaluations(solve, sigmas)]
+    asked = [(each.step, torch.full((len(seeds),), each.sigma)) for each in evaluations(solve, sigmas)]
     if means.evicts_modulation:
         prepared = evicted_modulation(transformer, conditions, asked, at_step=means.at_step)
     else:

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from muybridge.acceleration.caches.calibration import Calibration, calibration_of, mean_square, psnr_db
-from muybridge.acceleration.caches.evaluations import Evaluation
 from muybridge.core.errors import WeightsError
+from muybridge.flow.evaluations import Evaluation
 
 MADE = Calibration(
     channel_gains=(0.5, 0.25),
@@ -20,7 +20,7 @@ MADE = Calibration(
 
 
 def _at(sigma: float) -> Evaluation:
-    return Evaluation(sigma=sigma, weight=-0.1)
+    return Evaluation(step=1, sigma=sigma, weight=-0.1)
 
 
 def test_gains_weigh_channels():

@@ -1,8 +1,8 @@
 import torch
 
 from muybridge.acceleration.caches import gaps
-from muybridge.acceleration.caches.evaluations import evaluations
 from muybridge.acceleration.caches.gaps import Gap
+from muybridge.flow.evaluations import evaluations
 from muybridge.flow.samplers import euler
 from muybridge.flow.timesteps import inference_sigmas
 

@@ -13,6 +13,7 @@ surprised so far, tells which evaluations to compute (`plan`). Nothing is drawn 
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -21,10 +22,10 @@ from torch import Tensor
 
 from muybridge.acceleration.caches.budget import Budget
 from muybridge.acceleration.caches.calibration import Calibration, calibration_of, mean_square, psnr_db
-from muybridge.acceleration.caches.evaluations import Evaluation, evaluations
 from muybridge.acceleration.caches.gaps import Gap
 from muybridge.acceleration.caches.plan import Placements
 from muybridge.core.errors import invalid
+from muybridge.flow.evaluations import Evaluation, evaluations
 from muybridge.flow.samplers import Sampler, Velocity
 
 MIN_EVALUATIONS = 12  # below, steps are so far apart that a prediction is a guess; distilled models take 4 to 8
@@ -196,7 +197,7 @@ def within_budget(
         raise invalid(f"{budget} with {model}", "its errors have not been calibrated", "ask for a speed, such as 2x")
     placed = calibration or calibration_of(PLACED_LIKE)
     assert placed is not None
-    starts = _evaluations_at(changes, run, sigmas)
+    starts = _evaluations_at(changes, run)
     return Budgeted(
         velocity,
         _Task(
@@ -210,10 +211,10 @@ def within_budget(
     )
 
 
-def _evaluations_at(steps: Collection[int], run: Sequence[Evaluation], sigmas: Tensor) -> frozenset[int]:
-    """The first evaluation of each of these steps: samplers with two evaluations a step have as many more."""
-    per_step = len(run) // (len(sigmas) - 1)
-    return frozenset(step * per_step for step in steps if 0 < step < len(sigmas) - 1)
+def _evaluations_at(steps: Collection[int], run: Sequence[Evaluation]) -> frozenset[int]:
+    """The first evaluation of each of these steps, counted from 0; the run's own first is none."""
+    pairs = enumerate(pairwise(run), start=1)
+    return frozenset(index for index, (before, own) in pairs if before.step < own.step and own.step - 1 in steps)
 
 
 def _placements(run: Sequence[Evaluation], calibration: Calibration, *, starts: Collection[int]) -> Placements:

@@ -13,9 +13,9 @@ from typing import Self
 from jaxtyping import Float
 from torch import Tensor
 
-from muybridge.acceleration.caches.evaluations import Evaluation
 from muybridge.core import config
 from muybridge.core.errors import WeightsError
+from muybridge.flow.evaluations import Evaluation
 
 _FOLDER = Path(__file__).parent / "calibrations"
 PEAK_TO_PEAK = 2.0  # of pixels in [-1, 1]

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from muybridge.acceleration.caches.evaluations import Evaluation
+from muybridge.flow.evaluations import Evaluation
 
 TRUST = 1.5  # least squares on gallop: one to six evaluations before and after, at all levels, within 0.1 of the best
 

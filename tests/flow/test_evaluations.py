@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from muybridge.acceleration.caches.evaluations import evaluations
-from muybridge.flow.samplers import SAMPLERS, euler
+from muybridge.flow.evaluations import evaluations
+from muybridge.flow.samplers import NUM_EVALUATIONS, SAMPLERS, euler
 from muybridge.flow.timesteps import inference_sigmas
 
 SIGMAS = inference_sigmas(13, shift=3.0).double()
@@ -33,3 +33,9 @@ def test_a_run_is_the_weighted_sum_of_its_velocities(name):
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_the_weights_span_the_run(name):
     assert sum(each.weight for each in evaluations(SAMPLERS[name], SIGMAS)) == pytest.approx(-1.0)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_step_asks_as_often_as_the_sampler_says(name):
+    steps = [each.step for each in evaluations(SAMPLERS[name], SIGMAS)]
+    assert steps == [step for step in range(1, len(SIGMAS)) for _ in range(NUM_EVALUATIONS[name])]
