@@ -56,11 +56,9 @@ def forward(model: Model, work: Work, settings: RunSettings, device: Device) -> 
     """One forward with everything in place."""
     config, dtype = model.transformer, settings.dtype or "float32"
     tokens = work.num_tokens(model) + model.text.num_tokens
-    linear, attention = _operations(model, work)
-    if settings.evicts_modulation:
-        linear -= 2 * weights_of(config).modulation * max(FEW_ROWS, work.batch_size)
+    linear, attention = operations(model, work, settings)
     blocks = config.num_double_blocks + config.num_single_blocks
-    products = linear / rate_at(device.matmul, _scheme(settings, device), config.hidden_size)
+    products = linear / rate_at(device.matmul, multiplied_as(settings, device), config.hidden_size)
     if is_decoded(settings):
         products += 2 * weights_of(config).blocks * VALUE_BYTES[dtype] / device.copy_rate  # written and read again
     attending = attention / rate_at(device.attention, dtype, tokens)
@@ -79,16 +77,23 @@ def decode(model: Model, work: Work, settings: RunSettings, device: Device) -> f
     return work.batch_size * flops / rate_at(device.convolution, dtype, 8 * channels)
 
 
-def _scheme(settings: RunSettings, device: Device) -> str:
+def multiplied_as(settings: RunSettings, device: Device) -> str:
     """What products of the blocks are measured as: the scheme where it multiplies small numbers, else the dtype."""
     scheme = settings.quantise
     is_measured = scheme is not None and scheme in device.matmul and not is_decoded(settings)
     return scheme if is_measured and scheme else settings.dtype or "float32"
 
 
-@cache
-def _operations(model: Model, work: Work) -> tuple[int, int]:
+def operations(model: Model, work: Work, settings: RunSettings) -> tuple[int, int]:
     """Of one forward: in linear layers, in attention."""
+    linear, attention = _all_operations(model, work)
+    if settings.evicts_modulation:
+        linear -= 2 * weights_of(model.transformer).modulation * max(FEW_ROWS, work.batch_size)
+    return linear, attention
+
+
+@cache
+def _all_operations(model: Model, work: Work) -> tuple[int, int]:
     config, tokens, text_tokens = model.transformer, work.num_tokens(model), model.text.num_tokens
     total = forward_flops(config, num_visual_tokens=tokens, num_text_tokens=text_tokens, batch_size=work.batch_size)
     blocks = config.num_double_blocks + config.num_single_blocks
