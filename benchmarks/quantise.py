@@ -27,8 +27,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from machine import ROOT, commit, hardware, processor  # noqa: E402
 
 import muybridge  # noqa: E402
-from muybridge.acceleration.quantise import SCHEMES  # noqa: E402
+from muybridge.acceleration.quantise import SCHEMES, settle  # noqa: E402
 from muybridge.acceleration.quantise.apply import Model, linear_places  # noqa: E402
+from muybridge.acceleration.quantise.layers import ProductLinear  # noqa: E402
 from muybridge.acceleration.quantise.schemes import Scheme, decoded  # noqa: E402
 from muybridge.ops.pieces import CHUNK_TOKENS  # noqa: E402
 from muybridge.ops.rope import rope_table  # noqa: E402
@@ -151,8 +152,12 @@ def layer_run(columns: int, rows: int, num_tokens: int) -> Callable[[str | None]
     linear, x = random_layer(columns, rows), torch.randn(num_tokens, columns).bfloat16()
 
     def run(scheme: str | None) -> Callable[[], object]:
-        used = linear if scheme is None else WAYS[scheme].swap(linear.weight, linear.bias, scheme)
-        return lambda: used(x)
+        if scheme is None:
+            return lambda: linear(x)
+        small = WAYS[scheme].swap(linear.weight, linear.bias, scheme)
+        if isinstance(small, ProductLinear):
+            small.settle()
+        return lambda: small(x)
 
     return run
 
@@ -173,6 +178,7 @@ def block_run(kind: type[nn.Module], num_tokens: int) -> Callable[[str | None], 
         holder = Holder(kind(width, config.num_heads, config.mlp_dim).bfloat16().requires_grad_(False))
         if scheme is not None:
             swap_all(holder, scheme)
+            settle(holder)
         return lambda: holder.block(*inputs, signals=signals)
 
     return run

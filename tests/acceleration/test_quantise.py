@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from muybridge.acceleration.quantise import SCHEMES, keep_packed, quantise
+from muybridge.acceleration.quantise import SCHEMES, keep_packed, quantise, settle
 from muybridge.acceleration.quantise import int8 as whole_numbers
 from muybridge.acceleration.quantise.layers import QuantisedLinear
 from muybridge.acceleration.stream import host_sources, stream_blocks
@@ -101,7 +101,7 @@ def test_the_two_products_of_bytes_agree():
 def test_tokens_do_not_see_each_other(scheme, monkeypatch):
     made, x = small(layer(), scheme), tokens(1, 70, 256)
     whole = made(x)
-    monkeypatch.setattr("muybridge.acceleration.quantise.int8.TOKENS_AT_A_TIME", 32)
+    monkeypatch.setattr("muybridge.acceleration.quantise.int8.VALUES_AT_A_TIME", 32 * 256)
     torch.testing.assert_close(made(x), whole, rtol=0, atol=1e-6)
     torch.testing.assert_close(made(x[:, 5:6]), whole[:, 5:6], rtol=0, atol=1e-6)
 
@@ -181,6 +181,21 @@ def test_quantised_blocks_can_be_streamed(scheme):
     cpu = torch.device("cpu")
     stream_blocks(model, host_sources(model, device=cpu), device=cpu)
     assert torch.equal(velocity(model), before)
+
+
+@torch.no_grad()
+def test_settled_weights_give_the_same_and_some_outputs_too():
+    model = network(WIDE)
+    quantise(model, "int8")
+    before = velocity(model)
+    settle(model)
+    settle(model)
+    assert torch.equal(velocity(model), before)
+    swapped, x = small(layer(64, 48), "int8"), tokens(2, 5, 64)
+    whole = swapped(x)
+    swapped.settle(24)
+    assert torch.equal(swapped(x), whole)
+    assert torch.equal(outputs(swapped, x, first=8, num=32), whole[..., 8:40])
 
 
 def test_what_a_file_holds_quantised_stays_so(tmp_path):

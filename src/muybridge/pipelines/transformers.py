@@ -3,16 +3,16 @@
 Whatever the way, no weight is in memory twice, but for the one at hand.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from muybridge.acceleration.modulation import moved_without_modulation
-from muybridge.acceleration.quantise import keep_packed, quantise
+from muybridge.acceleration.network import WithBlocks
+from muybridge.acceleration.quantise import keep_packed, quantise, settle
 from muybridge.acceleration.settings import RunSettings
-from muybridge.acceleration.stream import BlockStream, host_sources, stream_blocks, streamed
+from muybridge.acceleration.stream import BlockStream, host_sources, move_present, stream_blocks, streamed
 from muybridge.core.errors import invalid
 from muybridge.transformer import Transformer
 from muybridge.weights.load import open_transformer
@@ -40,10 +40,17 @@ def transformer_from(
     here = {name: tensor for name, tensor in tensors.items() if name not in away}
     _assign(model, here, is_mapped=run.weights != "disk")
     if not _waits(run, device):
-        return moved_without_modulation(model, device) if run.evicts_modulation else model.to(device), None
+        return _in_place(model, device, run), None
     stream = stream_blocks(model, away.items() or host_sources(model, device=device), device=device)
-    _move(model, device)
+    move_present(model, device)
     return model, stream
+
+
+def _in_place(model: Transformer, device: torch.device, run: RunSettings) -> Transformer:
+    """All of it where it computes, but for modulation that is put away for a run."""
+    moved = moved_without_modulation(model, device) if run.evicts_modulation else model.to(device)
+    settle(moved)
+    return moved
 
 
 def _waits(run: RunSettings, device: torch.device) -> bool:
@@ -68,33 +75,11 @@ def _quantised(model: Transformer, tensors: Tensors, scheme: str) -> Tensors:
     for path, block in [(path, module) for path, module in model.named_modules() if module in set(model.blocks())]:
         own = {name: left.pop(name) for name in tensors if name.startswith(f"{path}.")}
         _assign(model, own)
-        quantise(_OneBlock(block), scheme)
+        quantise(WithBlocks(block, [block]), scheme)
     return left
-
-
-class _OneBlock:
-    """A block as a model of its own."""
-
-    def __init__(self, block: nn.Module) -> None:
-        self._block = block
-
-    def blocks(self) -> Iterator[nn.Module]:
-        """Itself."""
-        yield self._block
-
-    def get_submodule(self, target: str) -> nn.Module:
-        """A part of it."""
-        return self._block.get_submodule(target)
 
 
 def _assign(model: nn.Module, tensors: Tensors, *, is_mapped: bool = True) -> None:
     """Read them into the model; mapped where that is possible, unless its file is to be read by position anyway."""
     state = {name: tensor.read() if is_mapped else tensor.loaded() for name, tensor in tensors.items()}
     model.load_state_dict(state, strict=False, assign=True)
-
-
-def _move(model: nn.Module, device: torch.device) -> None:
-    """Bring to the device what is not away."""
-    for tensor in (*model.parameters(), *model.buffers()):
-        if not tensor.is_meta:
-            tensor.data = tensor.data.to(device)

@@ -19,7 +19,7 @@ LARGEST = 127
 ZERO = 128  # as a byte without sign: what VNNI multiplies is unsigned by signed
 GROUP = 64  # columns under one scale where weights are decoded
 ROTATED = 128  # columns at most: 2 % of the arithmetic of 3072 rows; runs of 64 leave 1.5 % of error, of 256 1.2 %
-TOKENS_AT_A_TIME = 1024  # rounded on the CPU: what lies between stays small
+VALUES_AT_A_TIME = 2**19  # rounded on the CPU: what lies between stays in the cache (measured: a third of the time)
 CUDA_ROWS = 32  # cuBLAS wants more than 16 rows
 
 
@@ -43,8 +43,21 @@ def encode_columns(weight: Float[Tensor, "o i"]) -> dict[str, Tensor]:
     return {"weight": _rounded(turned, scale[:, None]).t().contiguous(), "scale": scale}
 
 
-def product(x: Float[Tensor, "n i"], weight: Int8[Tensor, "i o"], scale: Float[Tensor, " o"]) -> Float[Tensor, "n o"]:
-    """Tokens rotated and rounded to int8, times the weight, in the dtype of `x`, without a bias."""
+def laid_out(weight: Int8[Tensor, "i o"]) -> Tensor:
+    """The weight in the order in which the processor multiplies it, for `product`; a plain tensor no more.
+
+    The same where that is not known. Saves a fifth of the product's time (measured, 2,048 tokens).
+    """
+    if weight.device.type != "cpu" or not has_vnni():
+        return weight
+    return torch.ops.onednn.qlinear_prepack(weight.t().contiguous(), None)
+
+
+def product(x: Float[Tensor, "n i"], weight: Tensor, scale: Float[Tensor, " o"]) -> Float[Tensor, "n o"]:
+    """Tokens rotated and rounded to int8, times the weight (i, o), in the dtype of `x`, without a bias.
+
+    weight: as `encode_columns` or `laid_out` gives it.
+    """
     codes, token_scale = rounded(x)
     if x.device.type == "cpu" and has_vnni():
         dtype = x.dtype if x.dtype == torch.bfloat16 else torch.float32  # sums are too large for float16
@@ -57,7 +70,7 @@ def rounded(x: Float[Tensor, "n i"]) -> tuple[UInt8[Tensor, "n i"], Float[Tensor
     """Rotated tokens as bytes around `ZERO`, some at a time, and their scales, which bfloat16 holds."""
     codes = torch.empty(x.shape, dtype=torch.uint8, device=x.device)
     scales = torch.empty(len(x), 1, device=x.device)
-    step = TOKENS_AT_A_TIME if x.device.type == "cpu" else max(1, len(x))
+    step = max(1, VALUES_AT_A_TIME // x.shape[1] if x.device.type == "cpu" else len(x))
     for start in range(0, len(x), step):
         some = rotated(x[start : start + step], 1 / 8)
         scale = _scale(some.abs().amax(1, keepdim=True))
@@ -104,7 +117,7 @@ def has_vnni() -> bool:
 def _vnni(codes: Tensor, weight: Tensor, scale: Tensor, *, dtype: torch.dtype) -> Tensor:
     """oneDNN's product of unsigned by signed bytes, scaled by row; measured 1.8 times bfloat16, `_int_mm` 1.5."""
     zeros = torch.zeros(1, dtype=torch.int32)
-    opaque = weight.to_mkldnn()  # a copy of the bytes, 1 % of the product of a thousand tokens
+    opaque = weight if weight.is_mkldnn else weight.to_mkldnn()
     return torch.ops.onednn.qlinear_pointwise(
         codes, 1.0, ZERO, opaque, scale, zeros, None, 1.0, 0, dtype, "none", [], ""
     )

@@ -1,5 +1,6 @@
 """Linear layers whose weight is stored small. They are called as the plain ones, and their parts are plain buffers."""
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Self
@@ -14,6 +15,7 @@ from muybridge.core.errors import invalid
 Parts = Mapping[str, Tensor]
 Decode = Callable[[Parts, torch.dtype], Tensor]  # from the parts to the weight (o, i) in a dtype
 Product = Callable[[Tensor, Tensor, Tensor], Tensor]
+LayOut = Callable[[Tensor], Tensor]
 
 
 class QuantisedLinear(nn.Module, ABC):
@@ -89,17 +91,39 @@ class PackedLinear(QuantisedLinear):
 class ProductLinear(QuantisedLinear):
     """Tokens are rounded too, each with a scale of its own, and the product is computed with the small numbers.
 
-    product: tokens (n, i), the parts `weight` and `scale` -> (n, o), without the bias. It has no gradient.
+    product: tokens (n, i), the parts `weight` and `scale` -> (n, o), without the bias. It has no gradient. lay_out:
+    gives a weight the order in which the device multiplies it, where it has one.
     """
 
     weight: Tensor
     scale: Tensor
 
     def __init__(
-        self, parts: Parts, bias: Tensor | None, *, shape: tuple[int, int], scheme: str, product: Product
+        self,
+        parts: Parts,
+        bias: Tensor | None,
+        *,
+        shape: tuple[int, int],
+        scheme: str,
+        product: Product,
+        lay_out: LayOut | None = None,
     ) -> None:
         super().__init__(parts, bias, shape=shape, scheme=scheme)
         self.product = product
+        self.lay_out = lay_out
+        self._settled: dict[range, Tensor] = {}  # weights that have been laid out, by their outputs
+
+    def settle(self, *cuts: int) -> None:
+        """Lay the weight out for where it is; from then on it neither moves nor streams.
+
+        cuts: where it is divided because outputs are asked for by parts. Does nothing where no order is known.
+        """
+        if self.lay_out is None or self._settled:
+            return
+        edges = (0, *cuts, self.out_features)
+        for first, end in itertools.pairwise(edges):
+            self._settled[range(first, end)] = self.lay_out(self._rows(first, end - first))
+        self.weight = self.weight.new_empty(0)
 
     def forward(self, x: Float[Tensor, "*rows i"]) -> Float[Tensor, "*rows o"]:
         """The rounded product. Raises InvalidInput where a gradient is asked for."""
@@ -110,13 +134,30 @@ class ProductLinear(QuantisedLinear):
         if x.requires_grad and torch.is_grad_enabled():
             rule = "a product of rounded tokens has no gradient"
             raise invalid(f"{self.scheme} in training", rule, f"use {self.scheme}-weights")
-        weight, scale = self.weight, self.scale
-        if num < self.out_features:
-            if self.out_features == self.in_features:  # which way the weight lies cannot be seen
-                return self(x).narrow(-1, first, num)
-            across = 0 if self.weight.shape == (self.out_features, self.in_features) else 1
-            weight, scale = weight.narrow(across, first, num).contiguous(), scale[first : first + num]
-        out = self.product(x.flatten(0, -2), weight, scale)
+        if num < self.out_features and self.out_features == self.in_features:  # its way cannot be seen
+            return self(x).narrow(-1, first, num)
+        tokens = x.flatten(0, -2)
+        if self._settled:
+            out = self._by_runs(tokens, first, num)
+        else:
+            out = self.product(tokens, self._rows(first, num), self.scale[first : first + num])
         if self.bias is not None:
             out.add_(self.bias[first : first + num].to(x.dtype))
         return out.unflatten(0, x.shape[:-1])
+
+    def _rows(self, first: int, num: int) -> Tensor:
+        """The part of the weight that makes these outputs, whichever way it lies."""
+        if num == self.out_features:
+            return self.weight
+        across = 0 if self.weight.shape == (self.out_features, self.in_features) else 1
+        return self.weight.narrow(across, first, num).contiguous()
+
+    def _by_runs(self, tokens: Tensor, first: int, num: int) -> Tensor:
+        """Outputs of weights that were laid out: those of the runs that they lie in, cut to what is asked for."""
+        end, made = first + num, []
+        for run, weight in self._settled.items():
+            start, stop = max(first, run.start), min(end, run.stop)
+            if start < stop:
+                outputs = self.product(tokens, weight, self.scale[run.start : run.stop])
+                made.append(outputs[:, start - run.start : stop - run.start])
+        return made[0] if len(made) == 1 else torch.cat(made, -1)

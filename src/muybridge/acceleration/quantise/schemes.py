@@ -8,6 +8,7 @@ from torch import Tensor
 from muybridge.acceleration.quantise import four_bit, fp8, int8
 from muybridge.acceleration.quantise.layers import (
     Decode,
+    LayOut,
     PackedLinear,
     Parts,
     Product,
@@ -44,11 +45,12 @@ def decoded(encode: Encode, decode: Decode) -> Swap:
     return swap
 
 
-def multiplied(encode: Encode, product: Product) -> Swap:
-    """Weights multiplied as they are stored."""
+def multiplied(encode: Encode, product: Product, *, lay_out: LayOut | None = None) -> Swap:
+    """Weights multiplied as they are stored, or as they are laid out where they stay."""
 
     def swap(weight: Tensor, bias: Tensor | None, scheme: str) -> QuantisedLinear:
-        return ProductLinear(encode(weight), bias, shape=(len(weight), weight.shape[1]), scheme=scheme, product=product)
+        shape = len(weight), weight.shape[1]
+        return ProductLinear(encode(weight), bias, shape=shape, scheme=scheme, product=product, lay_out=lay_out)
 
     return swap
 
@@ -57,7 +59,7 @@ SCHEMES: dict[str, Scheme] = {
     "int8": Scheme(
         title="bytes times bytes, outliers spread beforehand; the fastest on processors with AVX512-VNNI",
         bits_per_value=8.01,
-        swap=multiplied(int8.encode_columns, int8.product),
+        swap=multiplied(int8.encode_columns, int8.product, lay_out=int8.laid_out),
         quantises_tokens=True,
         fast_on=("cpu", "cuda"),
     ),
