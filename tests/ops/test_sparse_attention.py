@@ -76,6 +76,14 @@ def test_gradients_are_those_of_the_masked_reference():
         torch.testing.assert_close(own.grad, their.grad)
 
 
+def test_a_plan_made_while_drawing_serves_training():
+    attention, (q, k, v) = SparseAttention(PATTERNS[0]), qkv()
+    with torch.inference_mode():
+        attention(q, k, v, grid=GRID)
+    attention(q.requires_grad_(), k, v, grid=GRID).sum().backward()
+    assert q.grad is not None and q.grad.any()
+
+
 def test_a_window_as_large_as_the_grid_is_full_attention():
     q, k, v = qkv(dtype=torch.bfloat16)
     assert torch.equal(SparseAttention(SlidingTile())(q, k, v, grid=GRID), attend(q, k, v))

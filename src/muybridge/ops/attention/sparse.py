@@ -1,6 +1,6 @@
 """Attention by a pattern: what it leaves out is not computed."""
 
-from collections import OrderedDict
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class SparseAttention:
 
     def __init__(self, pattern: Pattern) -> None:
         self.pattern = pattern
-        self._plans: OrderedDict[tuple[Grid, int, torch.device], FlexPlan | list[Gathering] | None] = OrderedDict()
+        self._plan = functools.lru_cache(maxsize=MAX_PLANS)(self._planned)
 
     def __call__(
         self,
@@ -64,16 +64,15 @@ class SparseAttention:
             return flex_attend(query, key, value, plan=plan)
         return gathered(query, key, value, plan=plan, num_visual=grid[0] * grid[1] * grid[2])
 
-    def _plan(self, grid: Grid, num_tokens: int, device: torch.device) -> FlexPlan | list[Gathering] | None:
-        """What the pattern is on this grid; None where it leaves nothing out. The last ones are remembered."""
-        place = (grid, num_tokens, device)
-        if place not in self._plans:
+    def _planned(self, grid: Grid, num_tokens: int, device: torch.device) -> FlexPlan | list[Gathering] | None:
+        """What the pattern is on this grid; None where it leaves nothing out."""
+        with torch.inference_mode(False):  # a plan made while drawing serves training
             cells = self.pattern.cells(grid)
-            self._plans[place] = None if cells.sees_all else _planned(cells, num_tokens, device)
-            if len(self._plans) > MAX_PLANS:
-                self._plans.popitem(last=False)
-        self._plans.move_to_end(place)
-        return self._plans[place]
+            if cells.sees_all:
+                return None
+            if device.type == "cuda":
+                return FlexPlan.of(cells, num_tokens, device=device)
+            return gatherings(cells, device)
 
 
 def gathered(
@@ -97,20 +96,14 @@ def gathered(
     return out
 
 
-def gatherings(cells: Cells) -> list[Gathering]:
+def gatherings(cells: Cells, device: torch.device) -> list[Gathering]:
     """The queries of cells that see the same cells, together: at a grid's borders windows coincide."""
     windows, group = cells.allowed.unique(dim=0, return_inverse=True)
     group_of_token = group[cells.of]
     return [
         Gathering(
-            queries=(group_of_token == i).nonzero().flatten(),
-            keys=window[cells.of].nonzero().flatten(),
+            queries=(group_of_token == i).nonzero().flatten().to(device),
+            keys=window[cells.of].nonzero().flatten().to(device),
         )
         for i, window in enumerate(windows)
     ]
-
-
-def _planned(cells: Cells, num_tokens: int, device: torch.device) -> FlexPlan | list[Gathering]:
-    if device.type == "cuda":
-        return FlexPlan.of(cells, num_tokens, device=device)
-    return [Gathering(queries=group.queries.to(device), keys=group.keys.to(device)) for group in gatherings(cells)]
