@@ -42,19 +42,19 @@ class RopeTables:
 
     def __init__(self, axes_dim: Sequence[int], *, theta: float) -> None:
         self._axes_dim, self._theta = axes_dim, theta
-        self._key: tuple[object, ...] = ()
-        self._table: Tensor = torch.empty(0)
+        self._kept: tuple[tuple[object, ...], Tensor] = (), torch.empty(0)  # one value: threads never see half of it
 
     def __call__(self, grid: Sequence[int], *, num_plain: int, device: torch.device) -> Complex[Tensor, "s half"]:
         """As `rope_table`; a view of one that may be longer."""
         key, num_tokens = (tuple(grid), device), math.prod(grid) + num_plain
-        if key != self._key or len(self._table) < num_tokens:
+        kept_key, table = self._kept
+        if key != kept_key or len(table) < num_tokens:
             with torch.inference_mode(False):  # a table made while drawing serves the next step of training
-                self._table = rope_table(
+                table = rope_table(
                     grid, self._axes_dim, theta=self._theta, num_plain=max(num_plain, MIN_PLAIN), device=device
                 )
-            self._key = key
-        return self._table[:num_tokens]
+            self._kept = key, table
+        return table[:num_tokens]
 
 
 def rotate(
