@@ -19,7 +19,7 @@ from muybridge.transformer.cost import activation_bytes as transformer_bytes
 from muybridge.vae import VAEConfig
 from muybridge.vae.peak import decode_bytes
 
-# Measured: Python, torch, transformers and what their kernels keep (benchmarks/plan.py); a CUDA context.
+# Python, torch, transformers and what their kernels keep, measured (benchmarks/plan.py); with CUDA: convention.
 LIBRARY_BYTES = {"cpu": 500 * 2**20, "cuda": 550 * 2**20}
 LATENT_COPIES = 6  # float32: the sampler's state, velocities and noise
 COLOUR_BYTES = 9  # of a pixel's colour once decoded: float32, the same clamped, and as a byte
@@ -38,7 +38,7 @@ def always(model: Model, settings: RunSettings, device: Device) -> Parts:
 
 
 def resident_bytes(model: Model, settings: RunSettings, *, kind: str) -> int:
-    """Weights of the transformer on the device: all, or what is not streamed and two blocks.
+    """Weights of the transformer that stay on the device: all, or what is not streamed.
 
     Modulation that is evicted on a CPU leaves memory only where it is mapped from its file, as it is there.
     """
@@ -47,9 +47,18 @@ def resident_bytes(model: Model, settings: RunSettings, *, kind: str) -> int:
     final = 0 if is_gone else weights.final_modulation
     plain = (weights.others + final) * value_bytes
     if settings.is_streamed:
-        inside = 0 if settings.evicts_modulation else weights.largest_modulation
-        return plain + BLOCKS_AT_A_TIME * (_packed(weights.largest_block, settings) + inside * value_bytes)
+        return plain
     return plain + _packed(weights.blocks, settings) + (0 if is_gone else weights.modulation * value_bytes)
+
+
+def lane_bytes(model: Model, settings: RunSettings) -> int:
+    """What streamed blocks take while a forward computes: two of them. Between runs they are gone."""
+    if not settings.is_streamed:
+        return 0
+    weights = weights_of(model.transformer)
+    inside = 0 if settings.evicts_modulation else weights.largest_modulation
+    block = _packed(weights.largest_block, settings) + inside * VALUE_BYTES[settings.dtype or "float32"]
+    return BLOCKS_AT_A_TIME * block
 
 
 def read_bytes(model: Model, settings: RunSettings) -> int:
@@ -72,7 +81,26 @@ def _packed(num_parameters: int, settings: RunSettings) -> int:
 
 def text_bytes(model: Model, settings: RunSettings) -> int:
     """The text encoder, wherever it is."""
-    return model.text.num_parameters * (model.text.value_bytes or VALUE_BYTES[settings.dtype or "float32"])
+    return model.text.num_parameters * _text_value_bytes(model, settings)
+
+
+def text_resident_bytes(model: Model, settings: RunSettings, *, kind: str) -> int:
+    """What of the text encoder stays on the device once it is loaded; a processor is its own host."""
+    if settings.text_weights == "host" and kind != "cpu":
+        return 0
+    layers = model.text.num_layers * model.text.layer_parameters if settings.text_weights == "disk" else 0
+    return (model.text.num_parameters - layers) * _text_value_bytes(model, settings)
+
+
+def text_lane_bytes(model: Model, settings: RunSettings) -> int:
+    """What streamed layers take while a prompt is encoded: two of them. Afterwards they are gone."""
+    if settings.text_weights != "disk":
+        return 0
+    return BLOCKS_AT_A_TIME * model.text.layer_parameters * _text_value_bytes(model, settings)
+
+
+def _text_value_bytes(model: Model, settings: RunSettings) -> int:
+    return model.text.value_bytes or VALUE_BYTES[settings.dtype or "float32"]
 
 
 def denoise(model: Model, work: Work, settings: RunSettings) -> Parts:
@@ -131,7 +159,9 @@ def host(model: Model, work: Work, settings: RunSettings, device: Device) -> int
         return 0
     waiting = coming_bytes(model, settings) if settings.weights == "host" else 0
     text = text_bytes(model, settings) if settings.text_weights == "host" else 0
+    lanes = text_lane_bytes(model, settings), lane_bytes(model, settings) if settings.weights == "disk" else 0
+    pinned = max(lanes) // BLOCKS_AT_A_TIME  # what comes from a file passes through the host one by one
     if settings.evicts_modulation:
         weights = weights_of(model.transformer)
         waiting += (weights.modulation + weights.final_modulation) * VALUE_BYTES[settings.dtype or "float32"]
-    return LIBRARY_BYTES["cpu"] + waiting + text + 3 * COLOUR_BYTES * work.num_pixels
+    return LIBRARY_BYTES["cpu"] + waiting + text + pinned + 3 * COLOUR_BYTES * work.num_pixels

@@ -36,7 +36,7 @@ Mode = Literal["whole", "exact", "spill", "stream", "tiled"]
 OnProgress = Callable[[float], None]
 Coder = Callable[[Tensor], Tensor]
 
-STATISTICS_FRAMES = 5  # latent frames, evenly spread, that stand for a clip: measured, docs/explanation/vae-modes.md
+STATISTICS_FRAMES = 5  # latent frames, evenly spread, that stand for a clip: convention; `drift_of` says how well
 
 
 @torch.no_grad()

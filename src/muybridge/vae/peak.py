@@ -14,7 +14,7 @@ from muybridge.vae.config import VAEConfig
 
 Grid = tuple[int, int, int]  # frames, rows, columns
 ONE: Grid = (1, 1, 1)
-CHUNK_BYTES = 64 * 2**20  # of features in one kernel at a time, by default
+CHUNK_BYTES = 64 * 2**20  # of features in one kernel at a time: convention
 CHUNK_COPIES = 5  # of a chunk's window: itself, normalised, cut out, the kernel's input and output (measured 4.6)
 TILE_PX, TILE_FRAMES = 256, 65  # released
 FILM_COPIES = 3  # of the pixels while tiles, or chunks, are put together
