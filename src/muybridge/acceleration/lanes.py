@@ -165,7 +165,10 @@ Carrier = HostCarrier | CudaCarrier
 
 def carrier_to(device: torch.device) -> Carrier:
     """What brings tensors to this device."""
-    return CudaCarrier(device) if device.type == "cuda" else HostCarrier()
+    if device.type != "cuda":
+        return HostCarrier()
+    index = torch.cuda.current_device() if device.index is None else device.index  # each thread has its own current one
+    return CudaCarrier(torch.device("cuda", index))
 
 
 def _recorded(stream: torch.cuda.Stream) -> torch.cuda.Event:

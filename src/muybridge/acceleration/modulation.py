@@ -131,7 +131,7 @@ def evicted_modulation(
     for name, module in modules.items():
         is_streamed = any(tensor.is_meta for tensor in module.parameters())
         tables[name] = Table(_made(module, rows, at_step), module.num_signals)
-        if not is_streamed:
+        if not is_streamed:  # else it is away again as soon as another module is called
             _put_away(module)
     if at_step is not None:
         at_step(1)
@@ -219,8 +219,6 @@ def _called(module: Modulation, vectors: Float[Tensor, "1 r d"]) -> tuple[Tensor
 
 def _put_away(module: Modulation) -> None:
     tensors = [*module.parameters(), *module.buffers()]
-    if any(tensor.is_meta for tensor in tensors):
-        return  # streamed: away already
     if all(tensor.device.type == "cpu" for tensor in tensors):
         for tensor in tensors:
             give_back(tensor)
