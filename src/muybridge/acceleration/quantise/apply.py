@@ -1,6 +1,6 @@
 """Quantised layers put in the place of the blocks' linear layers, and a checkpoint's own kept as they are."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -12,8 +12,6 @@ from muybridge.acceleration.quantise.layers import Decode, PackedLinear, Product
 from muybridge.acceleration.quantise.schemes import SCHEMES
 from muybridge.core.errors import invalid
 from muybridge.transformer.blocks import Modulation, SingleBlock
-
-LINEAR = (nn.Linear, QuantisedLinear)
 
 OnBytes = Callable[[int, int], None]  # bytes of the plain weights done, and in all
 
@@ -49,6 +47,11 @@ class PackedWeight(Protocol[Part]):
     @property
     def decode(self) -> Decode:
         """From the parts read to the weight in a dtype, on the device of the parts."""
+        ...
+
+    @property
+    def row_parts(self) -> Collection[str]:
+        """Parts with a row for each of the weight's, of which `decode` takes any; none where that cannot be."""
         ...
 
 
@@ -126,7 +129,14 @@ def keep_packed(model: nn.Module, weights: Mapping[str, PackedWeight[Part]]) -> 
             raise invalid(name, "is not the weight of a plain linear layer", "read it decoded")
         empty = {role: torch.empty(part.shape, dtype=part.dtype, device="meta") for role, part in packed.parts.items()}
         shape = (layer.out_features, layer.in_features)
-        small = PackedLinear(empty, _plain(layer.bias), shape=shape, scheme=packed.scheme, decode=packed.decode)
+        small = PackedLinear(
+            empty,
+            _plain(layer.bias),
+            shape=shape,
+            scheme=packed.scheme,
+            decode=packed.decode,
+            row_parts=packed.row_parts,
+        )
         setattr(parent, child, small)
         parts |= {f"{path}.{role}": part for role, part in packed.parts.items()}
     return parts

@@ -2,7 +2,7 @@
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Self
 
 import torch
@@ -66,26 +66,36 @@ class QuantisedLinear(nn.Module, ABC):
 class PackedLinear(QuantisedLinear):
     """Decoded to the dtype of `x` at each call, then multiplied: less memory, no less work.
 
-    decode: of parts with any number of rows; not kept in the state dict, so a packed layer is rebuilt, not unpickled.
+    decode: not kept in the state dict, so a packed layer is rebuilt, not unpickled. row_parts: the parts with a row for
+    each output, of which `decode` takes any; empty where some outputs cannot be decoded alone.
     """
 
     def __init__(
-        self, parts: Parts, bias: Tensor | None, *, shape: tuple[int, int], scheme: str, decode: Decode
+        self,
+        parts: Parts,
+        bias: Tensor | None,
+        *,
+        shape: tuple[int, int],
+        scheme: str,
+        decode: Decode,
+        row_parts: Collection[str],
     ) -> None:
         super().__init__(parts, bias, shape=shape, scheme=scheme)
         self.decode = decode
+        self.row_parts = frozenset(row_parts)
 
     def forward(self, x: Float[Tensor, "*rows i"]) -> Float[Tensor, "*rows o"]:
         """The weight decoded for this call."""
         return self.outputs(x, first=0, num=self.out_features)
 
     def outputs(self, x: Float[Tensor, "*rows i"], *, first: int, num: int) -> Float[Tensor, "*rows o"]:
-        """Of parts that have a row for each output, the rows of these are decoded alone."""
+        """Where rows can be decoded alone, these are."""
         rows = slice(first, first + num)
         bias = None if self.bias is None else self.bias[rows].to(x.dtype)
-        if all(part.ndim > 0 and len(part) == self.out_features for part in self.parts.values()):
-            return F.linear(x, self.decode({name: part[rows] for name, part in self.parts.items()}, x.dtype), bias)
-        return F.linear(x, self.decode(self.parts, x.dtype)[rows], bias)
+        if not self.row_parts:
+            return F.linear(x, self.decode(self.parts, x.dtype)[rows], bias)
+        parts = {name: part[rows] if name in self.row_parts else part for name, part in self.parts.items()}
+        return F.linear(x, self.decode(parts, x.dtype), bias)
 
 
 class ProductLinear(QuantisedLinear):

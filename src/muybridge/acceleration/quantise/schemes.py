@@ -37,10 +37,11 @@ class Scheme:
 
 
 def decoded(encode: Encode, decode: Decode) -> Swap:
-    """Weights decoded at each call."""
+    """Weights decoded at each call; every part of theirs has a row for each output."""
 
     def swap(weight: Tensor, bias: Tensor | None, scheme: str) -> QuantisedLinear:
-        return PackedLinear(encode(weight), bias, shape=(len(weight), weight.shape[1]), scheme=scheme, decode=decode)
+        parts, shape = encode(weight), (len(weight), weight.shape[1])
+        return PackedLinear(parts, bias, shape=shape, scheme=scheme, decode=decode, row_parts=parts)
 
     return swap
 
