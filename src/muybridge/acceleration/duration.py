@@ -25,7 +25,7 @@ def load(model: Model, settings: RunSettings, device: Device) -> float:
 
 
 def text(model: Model, settings: RunSettings, device: Device) -> float:
-    """Reading the text encoder, and one prompt through it."""
+    """Reading the text encoder, and one prompt through it; layers that wait on the disk are read as late."""
     facts, num_bytes = model.text, footprint.text_bytes(model, settings)
     dtype = "float32" if facts.value_bytes == VALUE_BYTES["float32"] else settings.dtype or "float32"
     rate = rate_at(device.matmul, dtype, model.transformer.text_dim)
@@ -34,13 +34,13 @@ def text(model: Model, settings: RunSettings, device: Device) -> float:
 
 
 def denoise(model: Model, work: Work, settings: RunSettings, device: Device) -> float:
-    """Every forward of a run; an accelerator computes while the next block comes."""
+    """Every forward of a run that is computed; an accelerator computes while the next block comes."""
     computing = forward(model, work, settings, device)
     if settings.is_streamed:
         coming = _coming(model, settings, device)
         computing = max(computing, coming) if device.kind == "cuda" else computing + coming  # a CPU's cores do both
     evicting = weights_of(model.transformer).modulation * model.stored_bytes / device.disk_rate
-    return work.num_steps * work.passes * computing + (evicting if settings.evicts_modulation else 0)
+    return work.num_forwards * computing + (evicting if settings.evicts_modulation else 0)
 
 
 def _coming(model: Model, settings: RunSettings, device: Device) -> float:

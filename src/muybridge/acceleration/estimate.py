@@ -48,14 +48,15 @@ class Phases:
 def estimate(model: Model, work: Work, settings: RunSettings, device: Device) -> Phases:
     """Every phase of the request under these settings, whose `dtype` must be given."""
     always = footprint.always(model, settings, device)
-    text = footprint.text_bytes(model, settings) if settings.text_weights == "device" else 0
-    encoder = {"text encoder": text}
+    encoder = {"text encoder": footprint.text_resident_bytes(model, settings, kind=device.kind)}
+    layers = {"layers on their way": footprint.text_lane_bytes(model, settings)}
+    blocks = {"blocks on their way": footprint.lane_bytes(model, settings)}
     beside = always | encoder if settings.keeps_text else always
     phases = {
         "load": (always, duration.load(model, settings, device)),
-        "text": (always | encoder, duration.text(model, settings, device)),
+        "text": (always | encoder | layers, duration.text(model, settings, device)),
         "denoise": (
-            beside | footprint.denoise(model, work, settings),
+            beside | blocks | footprint.denoise(model, work, settings),
             duration.denoise(model, work, settings, device),
         ),
         "decode": (

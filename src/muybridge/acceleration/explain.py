@@ -24,7 +24,11 @@ _WORDS: dict[str, dict[Any, str]] = {
         "host": "blocks wait on the host and come one by one",
         "disk": "blocks wait on the disk and come one by one",
     },
-    "text_weights": {"device": "prompts encoded on the device", "host": "prompts encoded by the host's processor"},
+    "text_weights": {
+        "device": "prompts encoded on the device",
+        "host": "prompts encoded by the host's processor",
+        "disk": "the text encoder's layers wait on the disk and come one by one",
+    },
     "keeps_text": {True: "the text encoder stays", False: "the text encoder is released before the first step"},
     "evicts_modulation": {True: "modulation weights become a table", False: "modulation weights stay"},
     "chunk_tokens": {None: "all tokens at once"},
@@ -123,7 +127,8 @@ def _difference(ours: RunSettings, theirs: RunSettings) -> tuple[str, Any]:
 
 def _heading(plan: Plan) -> Text:
     work, phases = plan.work, plan.chosen.phases
-    shape = f"{work.width}x{work.height}, {work.num_frames} frames, {work.num_steps} steps"
+    budget = "" if work.budget is None else f", {work.budget}"
+    shape = f"{work.width}x{work.height}, {work.num_frames} frames, {work.num_steps} steps{budget}"
     nominal = " (nominal, not measured)" if plan.device.is_nominal else ""
     return Text(
         f"{plan.model.name} at {shape} on {plan.device.name}{nominal}\n"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cache
 
+from muybridge.acceleration.caches.budget import Budget
 from muybridge.acceleration.quantise import SCHEMES
 from muybridge.acceleration.settings import RunSettings
 from muybridge.core.shapes import latent_shape, token_grid
@@ -17,11 +18,21 @@ BLOCKS_AT_A_TIME = 2  # of a stream: one computes while the next one comes
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextFacts:
-    """The text encoder. value_bytes: of a parameter, None where it follows the transformer's dtype."""
+    """The text encoder. value_bytes: of a parameter, None where it follows the transformer's dtype.
+
+    num_layers, layer_parameters: of the language model, where its layers' matrices can wait on the disk.
+    """
 
     num_parameters: int
     value_bytes: int | None = None
     num_tokens: int = 256  # released: the longest prompt
+    num_layers: int = 0
+    layer_parameters: int = 0
+
+    @property
+    def can_stream(self) -> bool:
+        """Whether the encoder has layers that can wait on the disk."""
+        return self.num_layers > 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +48,10 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
-    """What is asked for. passes: forwards of a step, by its sampler and by classifier-free guidance."""
+    """What is asked for. passes: forwards of a step, by its sampler and by classifier-free guidance.
+
+    budget: of a step cache, such as speed=2x or psnr>=32; None computes every forward.
+    """
 
     width: int
     height: int
@@ -45,6 +59,13 @@ class Work:
     num_steps: int
     passes: int = 1
     batch_size: int = 1
+    budget: str | None = None
+
+    @property
+    def num_forwards(self) -> float:
+        """Of a film. A budget of speed says how many are computed; one of quality may ask for all of them."""
+        budget = None if self.budget is None else Budget.parse(self.budget)
+        return self.num_steps * self.passes / (budget.value if budget is not None and budget.kind == "speed" else 1)
 
     @property
     def num_pixels(self) -> int:

@@ -72,7 +72,7 @@ def axes(device: Device, wanted: Mapping[str, Any]) -> dict[str, tuple[Any, ...]
         "quantise": (None, *SCHEMES),
         "weights": ("device", "host", "disk") if has_host else ("device", "disk"),
         "evicts_modulation": (False, True),
-        "text_weights": ("device", "host") if has_host else ("device",),
+        "text_weights": ("device", "host", "disk") if has_host else ("device", "disk"),
         "keeps_text": (True, False),
         "chunk_tokens": (CHUNK_TOKENS, CHUNK_TOKENS // 4),
         "vae_mode": ("whole", "exact", "spill", "stream", "tiled"),
@@ -88,19 +88,24 @@ def check_scheme(name: str | None) -> None:
 
 
 def candidates(model: Model, work: Work, device: Device, *, wanted: Mapping[str, Any]) -> Iterator[Candidate]:
-    """Every combination of the axes, estimated."""
+    """Every combination of the axes that there is, estimated."""
     values = axes(device, wanted)
     usual = wanted.get("dtype") or DTYPES[device.kind][0]
     for chosen in product(*values.values()):
         settings = RunSettings(**dict(zip(values, chosen, strict=True)))
-        if settings.weights == "disk" and settings.quantise is not None:
-            continue  # what waits on the disk is as its file has it
-        phases = estimate(model, work, settings, device)
-        changed = tuple(changes(model, settings, usual_dtype=usual))
-        yield Candidate(settings=settings, phases=phases, changes=changed)
+        if is_possible(model, settings):
+            phases = estimate(model, work, settings, device)
+            changed = tuple(changes(model, work, settings=settings, usual_dtype=usual))
+            yield Candidate(settings=settings, phases=phases, changes=changed)
 
 
-def changes(model: Model, settings: RunSettings, *, usual_dtype: str) -> Iterator[str]:
+def is_possible(model: Model, settings: RunSettings) -> bool:
+    """Whether a model can be run so: what waits on the disk is as its file has it, and some text is not in layers."""
+    is_quantised_on_the_way = settings.weights == "disk" and settings.quantise is not None
+    return not is_quantised_on_the_way and (settings.text_weights != "disk" or model.text.can_stream)
+
+
+def changes(model: Model, work: Work, *, settings: RunSettings, usual_dtype: str) -> Iterator[str]:
     """What differs from the plain results, in words; nothing where they are exact."""
     if settings.dtype != usual_dtype:
         yield f"computes in {settings.dtype} instead of {usual_dtype}"
@@ -110,8 +115,8 @@ def changes(model: Model, settings: RunSettings, *, usual_dtype: str) -> Iterato
         yield "films are decoded in tiles, whose seams and norms differ"
     if settings.vae_mode == "stream" and model.vae.decoder_side().norm == "clip":
         yield "films are decoded with the norms of their beginning"
-    if settings.budget is not None:
-        yield f"steps are predicted, {settings.budget}"
+    if work.budget is not None:
+        yield f"steps are predicted, {work.budget}"
 
 
 def choose(
@@ -120,9 +125,13 @@ def choose(
     """The fastest exact candidate that fits, else the fastest that fits.
 
     wanted: settings that are not to be chosen, by the names of `RunSettings`; what they change was asked for, and None
-    is a value too. Raises DoesNotFit with the nearest length and size that fit.
+    is a value too. Raises DoesNotFit with the nearest length and size that fit, and InvalidInput where what is wanted
+    does not go together.
     """
     found = tuple(candidates(model, work, device, wanted=wanted or {}))
+    if not found:
+        given = ", ".join(f"{name}={value}" for name, value in (wanted or {}).items())
+        raise invalid(given, f"{model.name} cannot be run so", "leave one of them out")
     fitting = [each for each in found if each.fits(limits)]
     if not fitting:
         raise DoesNotFit(_too_much(model, work, device, limits=limits, found=found))

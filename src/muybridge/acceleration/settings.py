@@ -7,7 +7,6 @@ from muybridge.core.errors import invalid
 from muybridge.ops.pieces import CHUNK_TOKENS
 
 PLACES = ("device", "host", "disk")
-TEXT_PLACES = ("device", "host")
 DTYPES = ("float32", "bfloat16", "float16")
 VaeMode = Literal["whole", "exact", "spill", "stream", "tiled"]
 
@@ -23,10 +22,11 @@ class RunSettings:
     chunk_tokens: tokens that the layers of a block take at a time, as `Transformer.chunk_tokens`; None takes all.
     vae_mode: how films are decoded. "whole", "exact" and "spill" agree; "stream" agrees with them for norms of single
     frames; "tiled" is the released compromise, which differs.
-    text_weights: "device", or "host": the host's processor encodes the prompts, beside an accelerator.
+    text_weights: "device", or "host": the host's processor encodes the prompts, beside an accelerator; or "disk": the
+    language model's layers wait in their files, and two of them are on the device at a time.
     keeps_text: the text encoder stays beside the transformer; otherwise it is gone before the first step.
     attention: a backend by name; "auto" leaves the choice to the tensors.
-    compiles: blocks run as one compiled graph. budget: a step cache's, such as "psnr>=32" or "speed=2x"; None is none.
+    compiles: blocks run as one compiled graph.
     """
 
     dtype: str | None = None
@@ -39,21 +39,19 @@ class RunSettings:
     keeps_text: bool = True
     attention: str = "auto"
     compiles: bool = False
-    budget: str | None = None
 
     def __post_init__(self) -> None:
         _check_one_of("weights", self.weights, PLACES)
         _check_one_of("vae_mode", self.vae_mode, get_args(VaeMode))
-        _check_one_of("text_weights", self.text_weights, TEXT_PLACES)
+        _check_one_of("text_weights", self.text_weights, PLACES)
         if self.dtype is not None:
             _check_one_of("dtype", self.dtype, DTYPES)
         for name in ("evicts_modulation", "keeps_text", "compiles"):
             if not isinstance(getattr(self, name), bool):
                 raise invalid(f"{name}={getattr(self, name)!r}", "is true or false", "use one of them")
         _check_chunk(self.chunk_tokens)
-        for name in ("quantise", "budget"):
-            if getattr(self, name) is not None:
-                _check_word(name, getattr(self, name))
+        if self.quantise is not None:
+            _check_word("quantise", self.quantise)
         _check_word("attention", self.attention)
 
     @property

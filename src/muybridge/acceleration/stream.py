@@ -11,33 +11,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from muybridge.acceleration.lanes import Lane, OnHost, Source, carrier_to, room_bytes
+from muybridge.acceleration.network import Network
 from muybridge.acceleration.slots import Load, Slot
 from muybridge.core.errors import RunFailed
 from muybridge.ops.adapted import Adapted
 
 S = TypeVar("S", bound=Source)
-
-
-class Network(Protocol):
-    """A module that says what its blocks are, in the order in which they compute."""
-
-    def blocks(self) -> Iterator[nn.Module]:
-        """Its blocks."""
-        ...
-
-    def get_submodule(self, target: str) -> nn.Module:
-        """As every module."""
-        ...
-
-    def named_modules(self) -> Iterator[tuple[str, nn.Module]]:
-        """As every module."""
-        ...
 
 
 def is_streamed(tensor: Source | Tensor) -> bool:
@@ -78,6 +63,13 @@ def host_sources(model: Network, *, device: torch.device) -> Iterator[tuple[str,
             if is_streamed(tensor):
                 waiting = tensor.detach().cpu()
                 yield f"{path}.{name}", OnHost(waiting.pin_memory() if device.type == "cuda" else waiting)
+
+
+def move_present(model: nn.Module, device: torch.device) -> None:
+    """Bring to the device what is not away."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if not tensor.is_meta:
+            tensor.data = tensor.data.to(device)
 
 
 class BlockStream:
@@ -211,7 +203,7 @@ class _Turn:
         with self._lock:
             before = self._owner
             if before not in (None, own) and before.is_alive():
-                raise RunFailed("a streamed transformer: another thread computes with it; let one request end first.")
+                raise RunFailed("a streamed network: another thread computes with it; let one request end first.")
             self._owner = own
         return before is not own
 

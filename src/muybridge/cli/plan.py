@@ -5,7 +5,7 @@ Examples:
   muybridge plan --model gallop
   muybridge plan --model hunyuanvideo --size 1280x720 --frames 129 --memory 12GiB
   muybridge plan --model hunyuanvideo --device 4090 --size 540p
-  muybridge plan --model hunyuanvideo --device h200 --json
+  muybridge plan --model hunyuanvideo --device h200 --speed 2x --json
   muybridge plan --model path/to/folder --steps 6 --quantise int8
 
 A device that is not here, such as h200 or 4090-16GiB, is taken from its data sheet; this machine is measured, once.
@@ -33,6 +33,8 @@ def command(
     steps: options.Steps = None,
     cfg: options.Cfg = None,
     sampler: options.Sampler = None,
+    quality: options.Quality = None,
+    speed: options.Speed = None,
     batch: Annotated[int, typer.Option(help="Films denoised together.", min=1, max=64)] = 1,
     memory: options.Memory = "auto",
     host_memory: Annotated[
@@ -49,7 +51,17 @@ def command(
     is_json: options.IsJson = False,
 ) -> None:
     """Plan one film and print it."""
-    asked = muybridge.Settings(size=size, aspect=aspect, frames=frames, steps=steps, cfg=cfg, sampler=sampler, seed=0)
+    asked = muybridge.Settings(
+        size=size,
+        aspect=aspect,
+        frames=frames,
+        steps=steps,
+        cfg=cfg,
+        sampler=sampler,
+        quality=quality,
+        speed=speed,
+        seed=0,
+    )
     facts, defaults = rooms.described(model)
     [request] = asked.requests(["any"], defaults)
     console = Console(stderr=True)

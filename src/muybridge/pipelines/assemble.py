@@ -94,7 +94,9 @@ def load(
             name=str(name),
             transformer=network,
             vae=vae,
-            text=text_source(folder, dtype=precision, device=place, on_message=say),
+            text=text_source(
+                folder, facts=facts.text, dtype=precision, device=place, weights=settings.text_weights, on_message=say
+            ),
             defaults=defaults,
             weights={part: identity(checkpoint) for part, checkpoint in parts.items()},
             tiling=released_tiling(vae.config),

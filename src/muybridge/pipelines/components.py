@@ -1,5 +1,6 @@
 """The networks of one model together, and what is known of them."""
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -16,18 +17,19 @@ from muybridge.vae import VideoVAE
 from muybridge.vae.tiling import Tiling
 
 KEPT_STATES = 16  # of prompts, 2 MB each in the released model; a negative prompt is the same in every call
+NO_TEXT = TextFacts(num_parameters=0)
 RECORDED_PACKAGES = ("muybridge", "torch", "transformers", "tokenizers")  # what the numbers depend on
 
 
 class TextSource:
     """A text encoder that is loaded when the first prompt comes and can be given up again; the last states are kept."""
 
-    def __init__(self, load: Callable[[], TextEncoder], *, num_bytes: int = 0) -> None:
-        """`num_bytes`: the memory that the loaded encoder takes."""
+    def __init__(self, load: Callable[[], TextEncoder], *, facts: TextFacts = NO_TEXT) -> None:
+        """`facts`: what the memory and time of the loaded encoder depend on."""
         self._load = load
         self._encoder: TextEncoder | None = None
         self._states: dict[tuple[tuple[str, ...], int], TextStates] = {}  # the latest last
-        self.num_bytes = num_bytes
+        self.facts = facts
 
     def encode(self, prompts: Sequence[str], *, num_frames: int) -> TextStates:
         """As `TextEncoder.encode`; the first call loads the encoder, and what was asked lately needs none."""
@@ -45,6 +47,7 @@ class TextSource:
     def release(self) -> None:
         """Free the encoder's memory; the next new prompt loads it again."""
         self._encoder = None
+        gc.collect()  # layers that are streamed and their stream hold each other
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +77,7 @@ class Components:
             name=self.name,
             transformer=self.transformer.config,
             vae=self.vae.config,
-            text=TextFacts(num_parameters=self.text.num_bytes, value_bytes=1),
+            text=self.text.facts,
             stored_bytes=self.transformer.dtype.itemsize,
         )
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from typing import cast as typed
@@ -16,6 +17,7 @@ from muybridge.flow.samplers import NUM_EVALUATIONS
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.settings import Defaults
 from muybridge.text.config import LanguageConfig, PooledConfig
+from muybridge.text.llm import SKIP_LAYERS
 from muybridge.transformer import TransformerConfig
 from muybridge.transformer.cost import num_parameters
 from muybridge.vae import VAEConfig
@@ -49,6 +51,7 @@ def work_of(request: GenerationRequest, *, batch_size: int = 1) -> Work:
         num_steps=request.num_steps,
         passes=NUM_EVALUATIONS[request.sampler] * (1 if request.cfg == 1 else 2),
         batch_size=batch_size,
+        budget=request.budget,
     )
 
 
@@ -106,9 +109,16 @@ def model_of(name: str, parts: Mapping[Component, Checkpoint], folder: Path) -> 
 def _local_text(folder: Path) -> TextFacts:
     if (folder / "text.safetensors").is_file():
         return GALLOP_TEXT
-    return TextFacts(num_parameters=find_text_encoders(folder).num_parameters())
+    return _text(*find_text_encoders(folder).configs())
 
 
 def _text(language: LanguageConfig, pooled: PooledConfig) -> TextFacts:
-    shapes = [*language.shapes().values(), *pooled.shapes().values()]
-    return TextFacts(num_parameters=sum(map(math.prod, shapes)))
+    """Of the layers that compute."""
+    used = replace(language, num_layers=language.num_layers - SKIP_LAYERS)
+    shapes = used.shapes()
+    layer = [shape for name, shape in shapes.items() if name.startswith("layers.0.") and len(shape) > 1]
+    return TextFacts(
+        num_parameters=sum(map(math.prod, (*shapes.values(), *pooled.shapes().values()))),
+        num_layers=used.num_layers,
+        layer_parameters=sum(map(math.prod, layer)),
+    )

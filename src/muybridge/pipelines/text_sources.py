@@ -4,24 +4,43 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import nn
 
+from muybridge.acceleration.facts import TextFacts
+from muybridge.acceleration.network import WithBlocks
+from muybridge.acceleration.stream import move_present, stream_blocks, streamed
+from muybridge.core.errors import invalid
 from muybridge.pipelines.components import TextSource
 from muybridge.text.encoder import TextEncoder
 from muybridge.text.gallop import GallopEncoder, TextStatistics
 from muybridge.weights.assets import ensure
-from muybridge.weights.text_encoders import find_text_encoders, load_released_text
+from muybridge.weights.text_encoders import TextPlaces, find_text_encoders, open_released_text
 
 GALLOP_TEXT_ASSET = "smollm2-135m-instruct"
-GALLOP_TEXT_BYTES = 540 * 2**20  # 134,515,008 parameters in float32
 STATISTICS = "text.safetensors"
 
 OnMessage = Callable[[str], None]
 
 
-def text_source(folder: Path, *, dtype: torch.dtype, device: torch.device, on_message: OnMessage) -> TextSource:
-    """The encoder of the model in `folder`: our own where its statistics are there, else the released pair."""
-    return _gallop_text(folder, on_message) if is_gallop(folder) else _released_text(folder, dtype, device)
+def text_source(
+    folder: Path,
+    *,
+    facts: TextFacts,
+    dtype: torch.dtype,
+    device: torch.device,
+    weights: str = "device",
+    on_message: OnMessage,
+) -> TextSource:
+    """The encoder of the model in `folder`: our own where its statistics are there, else the released pair.
+
+    weights: where they are, as `RunSettings.text_weights`. Our own is small and computes on the host always; raises
+    InvalidInput where its layers are to wait on the disk.
+    """
+    if not is_gallop(folder):
+        return _released_text(folder, facts, dtype=dtype, device=device, weights=weights)
+    if weights == "disk":
+        rule = f"the text encoder of {folder.name} is small and is read whole"
+        raise invalid("text_weights=disk", rule, "leave it out")
+    return _gallop_text(folder, facts, on_message)
 
 
 def is_gallop(folder: Path) -> bool:
@@ -29,24 +48,40 @@ def is_gallop(folder: Path) -> bool:
     return (folder / STATISTICS).is_file()
 
 
-def _gallop_text(folder: Path, say: OnMessage) -> TextSource:
+def _gallop_text(folder: Path, facts: TextFacts, say: OnMessage) -> TextSource:
     """SmolLM2 from the cache, fetched and converted when the first prompt comes."""
     statistics = TextStatistics.load(folder / STATISTICS)
 
     def encoder() -> TextEncoder:
         return GallopEncoder(ensure(GALLOP_TEXT_ASSET, on_progress=say), statistics)
 
-    return TextSource(encoder, num_bytes=GALLOP_TEXT_BYTES)
+    return TextSource(encoder, facts=facts)
 
 
-def _released_text(folder: Path, dtype: torch.dtype, device: torch.device) -> TextSource:
+def _released_text(
+    folder: Path, facts: TextFacts, *, dtype: torch.dtype, device: torch.device, weights: str
+) -> TextSource:
     """Llama and CLIP from the folders or single files beside the networks, loaded when the first prompt comes."""
     places = find_text_encoders(folder)
+    place = torch.device("cpu") if weights == "host" else device
 
     def encoder() -> TextEncoder:
-        found = load_released_text(places, dtype=dtype)
-        for model in (found.language.model, found.clip.model):
-            nn.Module.to(model, device)
-        return found
+        return _loaded(places, dtype=dtype, device=place, is_streamed=weights == "disk")
 
-    return TextSource(encoder, num_bytes=places.num_parameters() * dtype.itemsize)
+    return TextSource(encoder, facts=facts)
+
+
+def _loaded(places: TextPlaces, *, dtype: torch.dtype, device: torch.device, is_streamed: bool) -> TextEncoder:
+    """Both encoders on the device; or of the language model what is not in its layers, which come in turn."""
+    encoder, entries = open_released_text(places, dtype=dtype)
+    language = encoder.language.model
+    network = WithBlocks(language, list(language.get_submodule("layers").children()))
+    away = streamed(network, entries) if is_streamed else {}
+    here = {name: entry.read() for name, entry in entries.items() if name not in away}
+    language.load_state_dict(here, strict=False, assign=True)
+    if away:
+        stream = stream_blocks(network, away.items(), device=device)
+        language.register_forward_hook(lambda *_: stream.release(), always_call=True)  # others need that memory
+    for model in (language, encoder.clip.model):
+        move_present(model, device)
+    return encoder

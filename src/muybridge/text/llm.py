@@ -12,6 +12,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from muybridge.core.errors import invalid
 from muybridge.text.templates import Template
 
+SKIP_LAYERS = 2  # released: the states below the two topmost layers
 PROBE = "a"  # any prompt that starts with a letter
 
 
@@ -28,7 +29,7 @@ class LanguageStates:
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
         *,
-        skip_layers: int = 2,
+        skip_layers: int = SKIP_LAYERS,
         has_final_norm: bool = False,
     ) -> None:
         """`model` has `layers` and `norm` (Llama, Mistral, Qwen...); it is not changed, its weights are shared."""

@@ -1,7 +1,7 @@
 """The released system's text encoders from whatever people have: folders, LLaVA, ComfyUI's single files."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast as typed
@@ -24,7 +24,7 @@ from muybridge.weights.layouts import Kind, part, stripped
 from muybridge.weights.recognise import Recognised, recognise
 from muybridge.weights.registry import detect
 from muybridge.weights.storage import plain
-from muybridge.weights.stored import cast
+from muybridge.weights.stored import StoredTensor, cast
 
 _FOLDERS = ("text_encoder", "text_encoder_2", "text_encoder_i2v")  # of diffusers and of the release
 _FILES = "text_encoders"  # ComfyUI's folder of single files
@@ -38,10 +38,10 @@ class TextPlaces:
     language: Path
     pooled: Path
 
-    def num_parameters(self) -> int:
-        """Of both, from the headers alone."""
-        checkpoints = (plain(open_checkpoint(place))[0] for place in (self.language, self.pooled))
-        return sum(entry.num_elements for checkpoint in checkpoints for entry in checkpoint.entries.values())
+    def configs(self) -> tuple[LanguageConfig, PooledConfig]:
+        """Of both, from the headers alone. Raises WeightsError as loading them would."""
+        language, pooled = _recognised(self.language, "text-encoder"), _recognised(self.pooled, "pooled-text-encoder")
+        return typed(LanguageConfig, language.config), typed(PooledConfig, pooled.config)
 
     def files(self) -> list[Path]:
         """The files with the weights."""
@@ -73,14 +73,27 @@ def find_text_encoders(folder: Path) -> TextPlaces:
 def load_released_text(places: TextPlaces, *, dtype: torch.dtype) -> ReleasedEncoder:
     """Both encoders with the tokenizers inside their folders or beside them (`tokenizer`, `tokenizer_2`).
 
-    Raises WeightsError where weights or a tokenizer are missing, damaged, or of another model.
+    Layers above the one whose states are the result are not read. Raises WeightsError where weights or a tokenizer are
+    missing, damaged, or of another model.
     """
-    return ReleasedEncoder(
-        load_language_model(places.language, dtype=dtype),
+    encoder, entries = open_released_text(places, dtype=dtype)
+    encoder.language.model.load_state_dict(_read(entries), strict=True, assign=True)
+    return encoder
+
+
+def open_released_text(places: TextPlaces, *, dtype: torch.dtype) -> tuple[ReleasedEncoder, Mapping[str, StoredTensor]]:
+    """As `load_released_text`, with the language model on the meta device: for what brings its weights otherwise.
+
+    And what to read into `language.model`, by the names of its state dict.
+    """
+    model, entries = _open_language_model(places.language, dtype=dtype)
+    encoder = ReleasedEncoder(
+        model,
         load_tokenizer(places.language, "text-encoder"),
         clip=load_pooled_model(places.pooled, dtype=dtype),
         clip_tokenizer=load_tokenizer(places.pooled, "pooled-text-encoder"),
     )
+    return encoder, {name: entries[name] for name in encoder.language.model.state_dict()}
 
 
 def load_language_model(path: Path, *, dtype: torch.dtype) -> LlamaModel:
@@ -88,7 +101,14 @@ def load_language_model(path: Path, *, dtype: torch.dtype) -> LlamaModel:
 
     Raises WeightsError on damaged, missing or misshapen tensors, and where heads cannot be known.
     """
-    found = recognise(open_checkpoint(path, verify=True), kind="text-encoder")
+    model, entries = _open_language_model(path, dtype=dtype)
+    model.load_state_dict(_read(entries), strict=True, assign=True)
+    return model
+
+
+def _open_language_model(path: Path, *, dtype: torch.dtype) -> tuple[LlamaModel, dict[str, StoredTensor]]:
+    """The decoder on the meta device, and what to read into it by the names of its state dict."""
+    found = _recognised(path, "text-encoder", verify=True)
     config = typed(LanguageConfig, found.config)
     theirs = LlamaConfig(
         vocab_size=config.vocab_size,
@@ -105,13 +125,12 @@ def load_language_model(path: Path, *, dtype: torch.dtype) -> LlamaModel:
     with torch.device("meta"):
         model = LlamaModel(theirs)
     model.rotary_emb = LlamaRotaryEmbedding(theirs)  # its tables are computed, not stored
-    model.load_state_dict(_state(found, dtype), strict=True, assign=True)
-    return model.requires_grad_(False).eval()
+    return model.requires_grad_(False).eval(), _entries(found, dtype)
 
 
 def load_pooled_model(path: Path, *, dtype: torch.dtype) -> CLIPTextModel:
     """The CLIP text model in a file or folder, also inside a whole CLIP; otherwise as `load_language_model`."""
-    found = recognise(open_checkpoint(path, verify=True), kind="pooled-text-encoder")
+    found = _recognised(path, "pooled-text-encoder", verify=True)
     config = typed(PooledConfig, found.config)
     theirs = CLIPTextConfig(
         vocab_size=config.vocab_size,
@@ -127,7 +146,7 @@ def load_pooled_model(path: Path, *, dtype: torch.dtype) -> CLIPTextModel:
     )
     with torch.device("meta"):
         model = CLIPTextModel(theirs)
-    model.load_state_dict(_state(found, dtype), strict=True, assign=True)
+    model.load_state_dict(_read(_entries(found, dtype)), strict=True, assign=True)
     for module in model.modules():
         if "position_ids" in module._buffers:  # counted, not stored
             module.register_buffer("position_ids", torch.arange(config.max_tokens)[None], persistent=False)
@@ -160,9 +179,17 @@ def _kind(place: Path) -> Kind | None:
     return found[0].kind if found and found[0].kind in _TOKENIZERS else None
 
 
-def _state(found: Recognised, dtype: torch.dtype) -> dict[str, Tensor]:
+def _recognised(path: Path, kind: Kind, *, verify: bool = False) -> Recognised:
+    return recognise(open_checkpoint(path, verify=verify), kind=kind)
+
+
+def _entries(found: Recognised, dtype: torch.dtype) -> dict[str, StoredTensor]:
     """What the network itself needs; what else the file carries stays there."""
-    return {key: cast(found.entries[key], dtype).read() for key in found.network.shapes(found.config)}
+    return {key: cast(found.entries[key], dtype) for key in found.network.shapes(found.config)}
+
+
+def _read(entries: Mapping[str, StoredTensor]) -> dict[str, Tensor]:
+    return {key: entry.read() for key, entry in entries.items()}
 
 
 def _opened_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
