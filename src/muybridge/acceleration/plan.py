@@ -77,14 +77,20 @@ def axes(device: Device, wanted: Mapping[str, Any]) -> dict[str, tuple[Any, ...]
         "chunk_tokens": (CHUNK_TOKENS, CHUNK_TOKENS // 4),
         "vae_mode": ("whole", "exact", "spill", "stream", "tiled"),
     }
-    check_scheme(wanted.get("quantise"))
+    check_quantised(RunSettings(**wanted))
     return tried | {name: (value,) for name, value in wanted.items()}
 
 
-def check_scheme(name: str | None) -> None:
-    """Raises InvalidInput on an unknown scheme of quantisation."""
-    if name is not None and name not in SCHEMES:
-        raise invalid(f"quantise={name}", f"known are {', '.join(SCHEMES)}", "use one of them, or leave it out")
+def check_quantised(run: RunSettings) -> None:
+    """Raises InvalidInput on an unknown scheme of quantisation, and on any for blocks that wait on the disk."""
+    if run.quantise is None:
+        return
+    if run.quantise not in SCHEMES:
+        raise invalid(f"quantise={run.quantise}", f"known are {', '.join(SCHEMES)}", "use one of them, or leave it out")
+    if run.weights == "disk":
+        rule = "blocks that wait on the disk are read as their file has them"
+        remedy = "write a quantised file with `muybridge convert --quantise` and load that, or leave one out"
+        raise invalid(f"quantise={run.quantise} with weights=disk", rule, remedy)
 
 
 def candidates(model: Model, work: Work, device: Device, *, wanted: Mapping[str, Any]) -> Iterator[Candidate]:

@@ -10,10 +10,10 @@ from torch import nn
 
 from muybridge.acceleration.modulation import moved_without_modulation
 from muybridge.acceleration.network import WithBlocks
+from muybridge.acceleration.plan import check_quantised
 from muybridge.acceleration.quantise import keep_packed, quantise, settle
 from muybridge.acceleration.settings import RunSettings
 from muybridge.acceleration.stream import BlockStream, host_sources, move_present, stream_blocks, streamed
-from muybridge.core.errors import invalid
 from muybridge.transformer import Transformer
 from muybridge.weights.load import open_transformer
 from muybridge.weights.stored import StoredTensor
@@ -29,9 +29,7 @@ def transformer_from(
     Blocks that wait on the disk are read as their file has them: quantised ones stay so, as all that is streamed does.
     Raises WeightsError, and InvalidInput where the run wants them quantised on their way from the disk.
     """
-    if run.weights == "disk" and run.quantise is not None:
-        rule = "blocks that wait on the disk are read as their file has them"
-        raise invalid(f"quantise={run.quantise}", rule, "write a quantised file with `muybridge convert --quantise`")
+    check_quantised(run)
     model, entries = open_transformer(path, dtype=dtype)
     tensors = _packed(model, entries) if run.is_streamed else entries
     if run.quantise is not None:
