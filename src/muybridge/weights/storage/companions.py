@@ -13,7 +13,6 @@ from muybridge.weights.stored import StoredTensor
 Entries = Mapping[str, StoredTensor]
 REMEDY = "download or save it again"
 CHUNK_ELEMENTS = 2**20  # decoded at a time: float32 never holds a whole tensor, and what lies between stays near
-FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
 _JSON_MAX_BYTES = 2**16
 
 

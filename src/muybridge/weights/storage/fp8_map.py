@@ -7,9 +7,10 @@ from pathlib import Path
 from torch import Tensor
 
 from muybridge.core.errors import WeightsError
+from muybridge.ops.codes import FP8
 from muybridge.weights import pickles
 from muybridge.weights.checkpoint import Checkpoint
-from muybridge.weights.storage.companions import FP8, Entries
+from muybridge.weights.storage.companions import Entries
 from muybridge.weights.storage.scales import scaled_tensor
 from muybridge.weights.stored import StoredTensor, from_tensor
 

@@ -6,9 +6,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from muybridge.ops.codes import widened
+from muybridge.ops.codes import FP8, widened
 from muybridge.weights.checkpoint import Checkpoint
-from muybridge.weights.storage.companions import FP8
 from muybridge.weights.storage.scales import COMPUTE
 from muybridge.weights.stored import Packed, StoredTensor
 

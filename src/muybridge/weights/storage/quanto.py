@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from muybridge.core.errors import WeightsError
+from muybridge.ops.codes import FP8
 from muybridge.weights.checkpoint import Checkpoint
-from muybridge.weights.storage.companions import FP8, REMEDY, Entries, by_rows, grouped, required
+from muybridge.weights.storage.companions import REMEDY, Entries, by_rows, grouped, required
 from muybridge.weights.storage.scales import is_factor, scaled_tensor
 from muybridge.weights.stored import Packed, StoredTensor
 

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 
 from muybridge.core.errors import WeightsError
+from muybridge.ops.codes import FP8
 from muybridge.weights.checkpoint import Checkpoint
 from muybridge.weights.json_map import json_map
-from muybridge.weights.storage.companions import FP8, REMEDY, Entries, grouped, read_json, required
+from muybridge.weights.storage.companions import REMEDY, Entries, grouped, read_json, required
 from muybridge.weights.storage.micro import MICRO, form_of, micro_tensor
 from muybridge.weights.storage.scales import scaled_tensor
 from muybridge.weights.stored import StoredTensor, viewed

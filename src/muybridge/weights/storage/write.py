@@ -18,10 +18,10 @@ from torch import Tensor
 
 from muybridge.core.errors import invalid
 from muybridge.core.files import atomic_path
-from muybridge.ops.codes import NF4, in_pairs, nf4_codes
+from muybridge.ops.codes import FP8, NF4, in_pairs, nf4_codes
 from muybridge.weights.save import write_safetensors
 from muybridge.weights.storage.bnb import named_parts
-from muybridge.weights.storage.companions import FP8, Entries
+from muybridge.weights.storage.companions import Entries
 from muybridge.weights.storage.fp8_map import map_path
 from muybridge.weights.storage.scaled import MARKER
 from muybridge.weights.storage.scales import is_factor
