@@ -90,6 +90,12 @@ def test_kernels_of_other_devices_are_refused(name):
         attention_named(name)(*qkv(torch.bfloat16))
 
 
+@pytest.mark.parametrize("name", ["cudnn", "flash-attention-2", "flash-attention-3", "sage"])
+def test_kernels_of_other_devices_are_refused_before_they_are_called_or_missed(name):
+    with pytest.raises(InvalidInput, match=f"attention={name}: needs cuda, and these are on cpu"):
+        attention_named(name, like=torch.empty(1, 1, 1, 64))
+
+
 def test_blocks_refuse_float32():
     with pytest.raises(InvalidInput, match="needs bfloat16, and these are float32"):
         attention_named("blocked")(*qkv(torch.float32))

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import torch
 
-from muybridge.acceleration.attention import use_attention
+from muybridge.acceleration.attention import set_attention
 from muybridge.acceleration.compile import compile_blocks
 from muybridge.acceleration.facts import Model
 from muybridge.acceleration.memory import GIB
 from muybridge.acceleration.settings import RunSettings
 from muybridge.core.errors import WeightsError, invalid
+from muybridge.ops.attention import attention_named
 from muybridge.pipelines.components import Components
 from muybridge.pipelines.fitting import RunChoice
 from muybridge.pipelines.identity import identity
@@ -83,8 +84,10 @@ def load(
         negative="" if is_gallop(folder) else RELEASED_NEGATIVE,
     )
     settings = _settled(run, facts, defaults, dtype=precision, device=place)
+    heads = torch.empty(1, 1, 1, facts.transformer.head_dim, dtype=precision, device=place)
+    attention = attention_named(settings.attention, like=heads)
     network, stream = transformer_from(sources["transformer"], dtype=precision, device=place, run=settings)
-    use_attention(network, settings.attention)
+    set_attention(network, attention)
     if settings.compiles:
         compile_blocks(network)
     vae = load_vae(folder, dtype=_vae_dtype(precision, place)).to(place)

@@ -50,6 +50,12 @@ class NamedKernel:
             return f"needs {' or '.join(self.limits)}, and these are on {value.device.type}"
         return limits.unmet(value)
 
+    def check(self, value: Tensor) -> None:
+        """Raises InvalidInput where it cannot work on such tensors."""
+        unmet = self.unmet(value)
+        if unmet is not None:
+            raise invalid(f"attention={self.name}", unmet, "use attention=auto")
+
     def __call__(
         self,
         query: Float[Tensor, "b heads s d"],
@@ -60,9 +66,7 @@ class NamedKernel:
         grid: Grid | None = None,
     ) -> Float[Tensor, "b heads s d"]:
         """As `attend`. Raises InvalidInput where the tensors are not for this kernel."""
-        unmet = self.unmet(value)
-        if unmet is not None:
-            raise invalid(f"attention={self.name}", unmet, "use attention=auto")
+        self.check(value)
         query, key = query.to(value.dtype), key.to(value.dtype)
         if is_whole(value, lengths):
             return self.kernel(query, key, value)
@@ -105,10 +109,12 @@ KERNELS = {kernel.name: kernel for kernel in _ROWS}
 NAMES = ("auto", *KERNELS, "sliding-tile", "radial")
 
 
-def attention_named(name: str) -> Attention:
+def attention_named(name: str, *, like: Tensor | None = None) -> Attention:
     """What blocks are to call: "auto" for `attend`, a row of `KERNELS`, or a pattern (`parse_pattern`).
 
-    Only patterns, and kernels whose `is_exact` is False, change results by more than rounding; "auto" never takes them.
+    like: values (b, heads, s, d) as the blocks will have them: a kernel that cannot work on such is refused here, not
+    when it is called. Only patterns, and kernels whose `is_exact` is False, change results by more than rounding;
+    "auto" never takes them.
     Raises InvalidInput on any other name, MissingExtra where the kernel's package is not installed.
     """
     if name == "auto":
@@ -119,6 +125,8 @@ def attention_named(name: str) -> Attention:
     if name not in KERNELS:
         raise invalid(f"attention={name}", f"known are {', '.join(NAMES)}", "use auto, which is exact")
     kernel = KERNELS[name]
+    if like is not None:
+        kernel.check(like)
     if kernel.package is not None:
         kernel.package.load()
     return kernel
