@@ -1,19 +1,7 @@
 """Another attention for the blocks of a network, set from outside."""
 
-from collections.abc import Iterator
-from typing import Protocol
-
-from torch import nn
-
+from muybridge.acceleration.network import HasBlocks
 from muybridge.ops.attention import Attention, attention_named
-
-
-class HasBlocks(Protocol):
-    """A network that says what its blocks are; those whose streams meet call their `attention`."""
-
-    def blocks(self) -> Iterator[nn.Module]:
-        """The blocks in order."""
-        ...
 
 
 def use_attention(network: HasBlocks, name: str) -> None:
@@ -26,6 +14,6 @@ def use_attention(network: HasBlocks, name: str) -> None:
 
 
 def set_attention(network: HasBlocks, attention: Attention) -> None:
-    """Let the blocks call `attention`."""
+    """Let the blocks, those whose streams meet, call `attention`."""
     for block in network.blocks():
         block.__dict__["attention"] = attention  # no parameter, buffer or module

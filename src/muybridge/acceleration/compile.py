@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from muybridge.acceleration.attention import HasBlocks
+from muybridge.acceleration.network import HasBlocks
 from muybridge.core.errors import RunFailed, invalid
 
 HALVES = ("make_heads", "finish")

@@ -4,14 +4,23 @@ from functools import cache
 
 from muybridge.acceleration import footprint
 from muybridge.acceleration.device import Device, rate_at
-from muybridge.acceleration.facts import VALUE_BYTES, Model, Work, is_decoded, vae_dtype, vae_weights, weights_of
+from muybridge.acceleration.facts import (
+    VALUE_BYTES,
+    Model,
+    Work,
+    compute_dtype,
+    is_decoded,
+    vae_dtype,
+    vae_weights,
+    weights_of,
+)
 from muybridge.acceleration.settings import RunSettings
 from muybridge.core.counting import attention_flops
+from muybridge.ops.rows import MIN_ROWS
 from muybridge.transformer.cost import forward_flops
 from muybridge.vae.cost import decode_flops
 
 START_S = 2.5  # measured: from the command to the first file that is opened
-FEW_ROWS = 32  # rows that a modulation layer computes (ops.rows)
 BLOCK_CALLS = 60  # operations of a block, counted in a profile
 TOKEN_PASSES = 30  # times a block reads or writes a token's width outside of products, counted likewise
 
@@ -27,7 +36,7 @@ def load(model: Model, settings: RunSettings, device: Device) -> float:
 def text(model: Model, settings: RunSettings, device: Device) -> float:
     """Reading the text encoder, and one prompt through it; layers that wait on the disk are read as late."""
     facts, num_bytes = model.text, footprint.text_bytes(model, settings)
-    dtype = "float32" if facts.value_bytes == VALUE_BYTES["float32"] else settings.dtype or "float32"
+    dtype = "float32" if facts.value_bytes == VALUE_BYTES["float32"] else compute_dtype(settings)
     rate = rate_at(device.matmul, dtype, model.transformer.text_dim)
     slower = device.host_rate if settings.text_weights == "host" else device.copy_rate  # weights are read at that rate
     return num_bytes / device.disk_rate + max(2 * facts.num_parameters * facts.num_tokens / rate, num_bytes / slower)
@@ -54,7 +63,7 @@ def _coming(model: Model, settings: RunSettings, device: Device) -> float:
 
 def forward(model: Model, work: Work, settings: RunSettings, device: Device) -> float:
     """One forward with everything in place."""
-    config, dtype = model.transformer, settings.dtype or "float32"
+    config, dtype = model.transformer, compute_dtype(settings)
     tokens = work.num_tokens(model) + model.text.num_tokens
     linear, attention = operations(model, work, settings)
     blocks = config.num_double_blocks + config.num_single_blocks
@@ -81,14 +90,14 @@ def multiplied_as(settings: RunSettings, device: Device) -> str:
     """What products of the blocks are measured as: the scheme where it multiplies small numbers, else the dtype."""
     scheme = settings.quantise
     is_measured = scheme is not None and scheme in device.matmul and not is_decoded(settings)
-    return scheme if is_measured and scheme else settings.dtype or "float32"
+    return scheme if is_measured and scheme else compute_dtype(settings)
 
 
 def operations(model: Model, work: Work, settings: RunSettings) -> tuple[int, int]:
     """Of one forward: in linear layers, in attention."""
     linear, attention = _all_operations(model, work)
     if settings.evicts_modulation:
-        linear -= 2 * weights_of(model.transformer).modulation * max(FEW_ROWS, work.batch_size)
+        linear -= 2 * weights_of(model.transformer).modulation * max(MIN_ROWS, work.batch_size)
     return linear, attention
 
 

@@ -130,16 +130,26 @@ def vae_weights(config: VAEConfig) -> int:
     return vae_parameters(config)
 
 
+def compute_dtype(settings: RunSettings) -> str:
+    """What the transformer computes in; float32 where that was left to its weights."""
+    return settings.dtype or "float32"
+
+
+def value_bytes(settings: RunSettings) -> int:
+    """Bytes of a value that the transformer computes with."""
+    return VALUE_BYTES[compute_dtype(settings)]
+
+
 def vae_dtype(settings: RunSettings, kind: str) -> str:
     """float16 beside a half-precision transformer on an accelerator, as released; else the transformer's."""
-    return "float16" if kind == "cuda" and settings.dtype != "float32" else settings.dtype or "float32"
+    return "float16" if kind == "cuda" and settings.dtype != "float32" else compute_dtype(settings)
 
 
 def block_bits(settings: RunSettings) -> float:
     """Bits of a parameter of the blocks' matrices."""
     if settings.quantise is not None:
         return SCHEMES[settings.quantise].bits_per_value
-    return 8.0 * VALUE_BYTES[settings.dtype or "float32"]
+    return 8.0 * value_bytes(settings)
 
 
 def is_decoded(settings: RunSettings) -> bool:

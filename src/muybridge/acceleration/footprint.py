@@ -12,6 +12,7 @@ from muybridge.acceleration.facts import (
     is_decoded,
     vae_dtype,
     vae_weights,
+    value_bytes,
     weights_of,
 )
 from muybridge.acceleration.settings import RunSettings
@@ -42,13 +43,13 @@ def resident_bytes(model: Model, settings: RunSettings, *, kind: str) -> int:
 
     Modulation that is evicted on a CPU leaves memory only where it is mapped from its file, as it is there.
     """
-    weights, value_bytes = weights_of(model.transformer), VALUE_BYTES[settings.dtype or "float32"]
-    is_gone = settings.evicts_modulation and (kind == "cuda" or value_bytes == model.stored_bytes)
+    weights, plain_bytes = weights_of(model.transformer), value_bytes(settings)
+    is_gone = settings.evicts_modulation and (kind == "cuda" or plain_bytes == model.stored_bytes)
     final = 0 if is_gone else weights.final_modulation
-    plain = (weights.others + final) * value_bytes
+    plain = (weights.others + final) * plain_bytes
     if settings.is_streamed:
         return plain
-    return plain + _packed(weights.blocks, settings) + (0 if is_gone else weights.modulation * value_bytes)
+    return plain + _packed(weights.blocks, settings) + (0 if is_gone else weights.modulation * plain_bytes)
 
 
 def lane_bytes(model: Model, settings: RunSettings) -> int:
@@ -57,13 +58,13 @@ def lane_bytes(model: Model, settings: RunSettings) -> int:
         return 0
     weights = weights_of(model.transformer)
     inside = 0 if settings.evicts_modulation else weights.largest_modulation
-    block = _packed(weights.largest_block, settings) + inside * VALUE_BYTES[settings.dtype or "float32"]
+    block = _packed(weights.largest_block, settings) + inside * value_bytes(settings)
     return BLOCKS_AT_A_TIME * block
 
 
 def read_bytes(model: Model, settings: RunSettings) -> int:
     """Weights that one forward reads, wherever they wait."""
-    others = weights_of(model.transformer).others * VALUE_BYTES[settings.dtype or "float32"]
+    others = weights_of(model.transformer).others * value_bytes(settings)
     return coming_bytes(model, settings) + others
 
 
@@ -71,7 +72,7 @@ def coming_bytes(model: Model, settings: RunSettings) -> int:
     """Weights of all blocks: what one forward brings to the device where they are streamed."""
     weights = weights_of(model.transformer)
     modulation = 0 if settings.evicts_modulation else weights.modulation
-    return _packed(weights.blocks, settings) + modulation * VALUE_BYTES[settings.dtype or "float32"]
+    return _packed(weights.blocks, settings) + modulation * value_bytes(settings)
 
 
 def _packed(num_parameters: int, settings: RunSettings) -> int:
@@ -100,7 +101,7 @@ def text_lane_bytes(model: Model, settings: RunSettings) -> int:
 
 
 def _text_value_bytes(model: Model, settings: RunSettings) -> int:
-    return model.text.value_bytes or VALUE_BYTES[settings.dtype or "float32"]
+    return model.text.value_bytes or value_bytes(settings)
 
 
 def denoise(model: Model, work: Work, settings: RunSettings) -> Parts:
@@ -111,10 +112,11 @@ def denoise(model: Model, work: Work, settings: RunSettings) -> Parts:
         "latents": LATENT_COPIES * 4 * work.batch_size * c * t * h * w,
     }
     if settings.evicts_modulation:
-        parts["modulation table"] = table_values(model, work) * VALUE_BYTES[settings.dtype or "float32"]
+        parts["modulation table"] = table_values(model, work) * value_bytes(settings)
     if is_decoded(settings):
-        config, value_bytes = model.transformer, VALUE_BYTES[settings.dtype or "float32"]
-        parts["decoded weight"] = config.hidden_size * (3 * config.hidden_size + config.mlp_dim) * value_bytes
+        config = model.transformer
+        num_values = config.hidden_size * (3 * config.hidden_size + config.mlp_dim)
+        parts["decoded weight"] = num_values * value_bytes(settings)
     return parts
 
 
@@ -125,7 +127,7 @@ def activation_bytes(model: Model, work: Work, settings: RunSettings) -> int:
         num_visual_tokens=work.num_tokens(model),
         num_text_tokens=model.text.num_tokens,
         batch_size=work.batch_size,
-        value_bytes=VALUE_BYTES[settings.dtype or "float32"],
+        value_bytes=value_bytes(settings),
         chunk_tokens=settings.chunk_tokens,
     )
 
@@ -139,8 +141,8 @@ def table_values(model: Model, work: Work) -> int:
 
 def decode(model: Model, work: Work, settings: RunSettings, *, kind: str = "cpu") -> Parts:
     """What decoding one film takes beside the weights, the pixels included."""
-    value_bytes = VALUE_BYTES[vae_dtype(settings, kind)]
-    decoding = _decode_bytes(model.vae, (work.num_frames, work.height, work.width), value_bytes, settings.vae_mode)
+    film, dtype = (work.num_frames, work.height, work.width), vae_dtype(settings, kind)
+    decoding = _decode_bytes(model.vae, film, VALUE_BYTES[dtype], settings.vae_mode)
     return {
         "decoding": max(decoding, 3 * COLOUR_BYTES * work.num_pixels),
         "finished films": 3 * (work.batch_size - 1) * work.num_pixels,
@@ -148,9 +150,10 @@ def decode(model: Model, work: Work, settings: RunSettings, *, kind: str = "cpu"
 
 
 @cache
-def _decode_bytes(config: VAEConfig, film: tuple[int, int, int], value_bytes: int, mode: str) -> int:
+def _decode_bytes(config: VAEConfig, film: tuple[int, int, int], size: int, mode: str) -> int:
+    """size: bytes of a value."""
     frames, height, width = film
-    return decode_bytes(config, num_frames=frames, height_px=height, width_px=width, value_bytes=value_bytes, mode=mode)
+    return decode_bytes(config, num_frames=frames, height_px=height, width_px=width, value_bytes=size, mode=mode)
 
 
 def host(model: Model, work: Work, settings: RunSettings, device: Device) -> int:
@@ -163,5 +166,5 @@ def host(model: Model, work: Work, settings: RunSettings, device: Device) -> int
     pinned = max(lanes) // BLOCKS_AT_A_TIME  # what comes from a file passes through the host one by one
     if settings.evicts_modulation:
         weights = weights_of(model.transformer)
-        waiting += (weights.modulation + weights.final_modulation) * VALUE_BYTES[settings.dtype or "float32"]
+        waiting += (weights.modulation + weights.final_modulation) * value_bytes(settings)
     return LIBRARY_BYTES["cpu"] + waiting + text + pinned + 3 * COLOUR_BYTES * work.num_pixels

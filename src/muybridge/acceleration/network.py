@@ -6,12 +6,16 @@ from typing import Protocol
 from torch import nn
 
 
-class Network(Protocol):
-    """A module that says what its blocks are, in the order in which they compute."""
+class HasBlocks(Protocol):
+    """What says what its blocks are."""
 
     def blocks(self) -> Iterator[nn.Module]:
-        """Its blocks."""
+        """Its blocks, in the order in which they compute."""
         ...
+
+
+class Network(HasBlocks, Protocol):
+    """A module that says what its blocks are."""
 
     def get_submodule(self, target: str) -> nn.Module:
         """As every module."""

@@ -8,24 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from muybridge.acceleration.lanes import Source
+from muybridge.acceleration.network import HasBlocks
 from muybridge.acceleration.quantise.layers import Decode, PackedLinear, ProductLinear, QuantisedLinear
 from muybridge.acceleration.quantise.schemes import SCHEMES
 from muybridge.core.errors import invalid
 from muybridge.transformer.blocks import Modulation, SingleBlock
 
 OnBytes = Callable[[int, int], None]  # bytes of the plain weights done, and in all
-
-
-class Model(Protocol):
-    """A transformer, as far as it matters here."""
-
-    def blocks(self) -> Iterator[nn.Module]:
-        """Its blocks."""
-        ...
-
-    def get_submodule(self, target: str) -> nn.Module:
-        """A part by name."""
-        ...
 
 
 Part = TypeVar("Part", bound=Source, covariant=True)
@@ -65,7 +54,7 @@ class Quantised:
     bytes_after: int
 
 
-def quantise(model: Model, scheme: str, *, on_bytes: OnBytes | None = None) -> Quantised:
+def quantise(model: HasBlocks, scheme: str, *, on_bytes: OnBytes | None = None) -> Quantised:
     """Swap the linear layers of the blocks for those of a row of `SCHEMES`, one at a time; again changes nothing.
 
     Modulation stays, and so do norms, embedders and the final layer. A LoRA stays beside its layer, in its own dtype.
@@ -93,7 +82,7 @@ def quantise(model: Model, scheme: str, *, on_bytes: OnBytes | None = None) -> Q
     return Quantised(scheme=scheme, num_layers=len(plain), bytes_before=total, bytes_after=after)
 
 
-def settle(model: Model) -> None:
+def settle(model: HasBlocks) -> None:
     """Lay quantised weights out for the device that they are on, where that is faster; no result changes.
 
     For a model that is in place: afterwards its weights neither move nor stream.
@@ -142,7 +131,7 @@ def keep_packed(model: nn.Module, weights: Mapping[str, PackedWeight[Part]]) -> 
     return parts
 
 
-def linear_places(model: Model) -> Iterator[tuple[nn.Module, str]]:
+def linear_places(model: HasBlocks) -> Iterator[tuple[nn.Module, str]]:
     """Where the linear layers of the blocks are, plain or quantised: the module that holds each, and its name there."""
     for block in model.blocks():
         modulations = [module for module in block.modules() if isinstance(module, Modulation)]
