@@ -169,6 +169,7 @@ def test_what_is_put_away_from_a_block_is_not_read(tmp_path):
     assert log and not [name for name in log if "mod" in name]
 
 
+@torch.inference_mode()
 def test_modulation_put_away_for_a_run_is_read_once_for_it(tmp_path):
     net, sigmas = tiny(), [torch.tensor([0.9, 0.9]), torch.tensor([[0.0, 0.5, 0.5], [0.7, 0.7, 0.7]])]
     given, x = [conditions(), conditions((5, 7))], latents()
@@ -189,6 +190,7 @@ def test_modulation_put_away_for_a_run_is_read_once_for_it(tmp_path):
     assert torch.equal(net(x, sigmas[0], given[0]), expected[0])
 
 
+@torch.inference_mode()
 def test_a_layer_called_by_itself_brings_its_own(tmp_path):
     net, same = tiny(), tiny()
     sources, log = on_disk(net, tmp_path)
@@ -254,6 +256,18 @@ def test_a_file_deleted_before_the_first_read_is_named(tmp_path):
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(WeightsError, match=r"model.safetensors: cannot be read \(No such file"):
         forward(net)
+
+
+@pytest.mark.parametrize("part", ["", "double_blocks.0.img_attn_proj"], ids=["all", "one layer"])
+def test_gradients_are_refused_because_weights_are_gone_when_they_are_computed(part, tmp_path):
+    net = tiny()
+    stream(net, "host", tmp_path)
+    with pytest.raises(RunFailed, match="no weights for gradients"):
+        if part:
+            net.get_submodule(part)(torch.ones(1, 64))
+        else:
+            net(latents(), torch.tensor([0.5, 0.7]), conditions())
+    forward(net)
 
 
 def test_two_threads_never_compute_at_once(tmp_path):

@@ -75,8 +75,8 @@ def move_present(model: nn.Module, device: torch.device) -> None:
 class BlockStream:
     """The blocks of one network on their way; the network's own hooks call it. Made by `stream_blocks`.
 
-    One forward at a time: raises RunFailed where another thread computes a block. Nothing counts on a forward having
-    ended well: an interrupt may have cut it short anywhere.
+    One forward at a time, and none that records gradients: otherwise the block raises RunFailed. Nothing counts on a
+    forward having ended well: an interrupt may have cut it short anywhere.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class BlockStream:
 
     def _enter(self, index: int) -> None:
         """Bring the block's tensors to their places, then start to read the next block's into the other lane."""
-        self._turn.begin()
+        self._begin()
         self._leave_alone()
         here, wanted = self._here, self._slots_of(index)
         if here is None or not _has(here, wanted):
@@ -167,7 +167,7 @@ class BlockStream:
         slots = [slot for slot in self._slots[module] if slot.is_away]
         if not slots:
             return
-        is_new = self._turn.begin()
+        is_new = self._begin()
         self._leave_alone()
         load = self._reader.submit(self._fill, slots, self._spare, self._carrier.now()).result()
         self._carrier.arrive(load.arrival)
@@ -175,6 +175,14 @@ class BlockStream:
         self._alone = load
         if is_new:  # else a block is at work, which ends it
             self._turn.end()
+
+    def _begin(self) -> bool:
+        """As `_Turn.begin`, unless a backward pass would find other weights in the lanes than there were."""
+        if torch.is_grad_enabled():
+            raise RunFailed(
+                "a streamed network: keeps no weights for gradients; use torch.no_grad(), or do not stream."
+            )
+        return self._turn.begin()
 
     def _leave_alone(self) -> None:
         if self._alone is not None:
