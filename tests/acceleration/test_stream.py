@@ -173,14 +173,13 @@ def test_what_is_put_away_from_a_block_is_not_read(tmp_path):
 def test_modulation_put_away_for_a_run_is_read_once_for_it(tmp_path):
     net, sigmas = tiny(), [torch.tensor([0.9, 0.9]), torch.tensor([[0.0, 0.5, 0.5], [0.7, 0.7, 0.7]])]
     given, x = [conditions(), conditions((5, 7))], latents()
-    with torch.inference_mode():
-        expected = [net(x, sigma, each) for sigma in sigmas for each in given]
+    expected = [net(x, sigma, each) for sigma in sigmas for each in given]
     sources, log = on_disk(net, tmp_path)
     stream_blocks(net, sources.items(), device=CPU)
     for _ in range(2):
         log.clear()
         asked = [(step, sigma) for step, sigma in enumerate(sigmas, start=1)]
-        with torch.inference_mode(), evicted_modulation(net, given, asked) as (velocities, to_step):
+        with evicted_modulation(net, given, asked) as (velocities, to_step):
             found = []
             for step, sigma in asked:
                 to_step(step)
