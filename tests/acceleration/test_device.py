@@ -5,24 +5,18 @@ import json
 import pytest
 import torch
 
-from muybridge.acceleration import measure
 from muybridge.acceleration.device import LARGE, SMALL, nominal, rate_at
 from muybridge.acceleration.machine import device_named, limits_of
 from muybridge.core.config import to_dict
 from muybridge.core.errors import InvalidInput
+from tests.acceleration.quick import measure_quickly
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
 def quick(monkeypatch, tmp_path):
-    monkeypatch.setattr(measure, "TRIAL_S", 0.0)
-    monkeypatch.setattr(measure, "LARGE", 32)
-    monkeypatch.setattr(measure, "SMALL", 32)
-    monkeypatch.setattr(measure, "ROWS", 8)
-    monkeypatch.setattr(measure, "DISK_BYTES", 2**20)
-    monkeypatch.setattr(measure, "COPIED_BYTES", 2**20)
-    monkeypatch.setenv("MUYBRIDGE_CACHE", str(tmp_path))
+    measure_quickly(monkeypatch, tmp_path)
     return tmp_path
 
 

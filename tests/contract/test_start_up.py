@@ -14,7 +14,7 @@ MAX_IMPORT_S = 0.2
 MAX_HELP_S = 0.6
 TRIES = 8
 HEAVY = ("torch", "transformers", "numpy", "av", "PIL")
-QUICK_VERBS = ("generate", "inspect", "convert", "worlds", "encode", "train", "fetch")
+QUICK_VERBS = ("generate", "plan", "bench", "inspect", "convert", "worlds", "encode", "train", "fetch")
 PEERS = ("transformers", "scipy", "accelerate", "diffusers", "peft")  # they took 120 MiB of every training run
 
 

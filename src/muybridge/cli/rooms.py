@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from muybridge.core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from muybridge.acceleration.explain import as_dict, tables
+    from muybridge.acceleration.explain import as_dict, duration_words, tables
     from muybridge.acceleration.facts import Model, TextFacts
     from muybridge.acceleration.machine import device_named, limits_of
     from muybridge.acceleration.memory import parse_bytes
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from muybridge.data.planning import DataConfig, plan
     from muybridge.data.probes import PROBES_FILE, ProbeCache
     from muybridge.data.sources import open_source
+    from muybridge.evaluation.speed import SPEED_PROMPT, measure_speed
     from muybridge.pipelines.fitting import RunChoice, unusual, work_bytes
     from muybridge.pipelines.planning import described, work_of
     from muybridge.pipelines.request import SIZE_MULTIPLE_PX, GenerationRequest
@@ -37,6 +38,7 @@ _HOMES = {
     "DTYPES": "weights.target",
     "PROBES_FILE": "data.probes",
     "SIZE_MULTIPLE_PX": "pipelines.request",
+    "SPEED_PROMPT": "evaluation.speed",
     "BucketsConfig": "data.buckets",
     "DataConfig": "data.planning",
     "EncodeConfig": "data.encode",
@@ -65,11 +67,13 @@ _HOMES = {
     "describe_all": "weights.report",
     "described": "pipelines.planning",
     "device_named": "acceleration.machine",
+    "duration_words": "acceleration.explain",
     "encode": "data.encode",
     "forward_flops": "transformer.cost",
     "is_lora_file": "weights.lora",
     "limits_of": "acceleration.machine",
     "materialise": "worlds.materialise",
+    "measure_speed": "evaluation.speed",
     "named_part": "weights.folders",
     "open_encoders": "data.open_encoders",
     "open_source": "data.sources",
@@ -84,6 +88,7 @@ __all__ = [
     "DTYPES",
     "PROBES_FILE",
     "SIZE_MULTIPLE_PX",
+    "SPEED_PROMPT",
     "BucketsConfig",
     "DataConfig",
     "EncodeConfig",
@@ -112,11 +117,13 @@ __all__ = [
     "describe_all",
     "described",
     "device_named",
+    "duration_words",
     "encode",
     "forward_flops",
     "is_lora_file",
     "limits_of",
     "materialise",
+    "measure_speed",
     "named_part",
     "open_encoders",
     "open_source",
