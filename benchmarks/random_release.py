@@ -11,6 +11,7 @@ import hashlib
 import mmap
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -38,9 +39,13 @@ def main() -> int:
 
 def random_release(path: Path, config: TransformerConfig) -> Path:
     """The file at `path`, written where it is missing, or continued where that was interrupted."""
+    return random_file(path, {key: tuple(tensor.shape) for key, tensor in build(config).state_dict().items()})
+
+
+def random_file(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Path:
+    """The same of tensors of these shapes."""
     if path.exists():
         return path
-    shapes = {key: tuple(tensor.shape) for key, tensor in build(config).state_dict().items()}
     spans, position = {}, 0
     for key, shape in shapes.items():
         stop = position + 2 * torch.Size(shape).numel()

@@ -69,19 +69,29 @@ def test_evicted_modulation_leaves_an_accelerator_and_what_is_mapped():
         assert before - after == saved
 
 
-def test_streams_hold_two_blocks():
+def test_streams_hold_two_blocks_while_they_compute():
     streamed, plain = RunSettings(dtype="bfloat16", weights="disk"), RunSettings(dtype="bfloat16")
-    deep = replace(MODEL, transformer=TransformerConfig())
-    lane = max(
-        footprint.resident_bytes(replace(deep, transformer=each), plain, kind="cpu")
-        for each in (replace(TransformerConfig(), num_double_blocks=1, num_single_blocks=0),)
-    ) - footprint.resident_bytes(
-        replace(deep, transformer=replace(TransformerConfig(), num_double_blocks=0, num_single_blocks=0)),
-        plain,
-        kind="cpu",
+    deep, none = (
+        replace(MODEL, transformer=replace(TransformerConfig(), num_double_blocks=count, num_single_blocks=0))
+        for count in (1, 0)
     )
-    rest = footprint.resident_bytes(deep, streamed, kind="cpu") - 2 * lane
-    assert 0 < rest < 2 * 400_000_000
+    block, rest = (footprint.resident_bytes(each, plain, kind="cpu") for each in (deep, none))
+    assert footprint.lane_bytes(deep, streamed) == 2 * (block - rest) and footprint.lane_bytes(deep, plain) == 0
+    assert footprint.resident_bytes(deep, streamed, kind="cpu") == rest
+
+
+def test_text_takes_what_is_where_it_waits():
+    text = TextFacts(num_parameters=1000, num_layers=3, layer_parameters=300)
+    model, plain = replace(MODEL, text=text), RunSettings(dtype="bfloat16")
+    for place, kind, stays, lanes in (
+        ("device", "cuda", 2000, 0),
+        ("host", "cuda", 0, 0),
+        ("host", "cpu", 2000, 0),
+        ("disk", "cuda", 200, 1200),
+    ):
+        settings = replace(plain, text_weights=place)
+        assert footprint.text_resident_bytes(model, settings, kind=kind) == stays
+        assert footprint.text_lane_bytes(model, settings) == lanes
 
 
 def test_quantised_blocks_take_their_bits():

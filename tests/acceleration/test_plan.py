@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from muybridge.acceleration.device import nominal
+from muybridge.acceleration.device import nominal, unmeasured
 from muybridge.acceleration.estimate import estimate
 from muybridge.acceleration.facts import Model, TextFacts, Work, weights_of
 from muybridge.acceleration.memory import GIB
 from muybridge.acceleration.plan import Limits, alternatives, choose
 from muybridge.acceleration.settings import RunSettings
-from muybridge.core.errors import DoesNotFit
+from muybridge.core.errors import DoesNotFit, InvalidInput
 from muybridge.transformer import TransformerConfig
 from muybridge.transformer.cost import num_parameters
 from muybridge.vae import VAEConfig
@@ -18,6 +18,7 @@ from muybridge.vae import VAEConfig
 MODEL = Model(
     name="released", transformer=TransformerConfig(), vae=VAEConfig(), text=TextFacts(num_parameters=7_600_000_000)
 )
+LAYERED = TextFacts(num_parameters=7_190_000_000, num_layers=30, layer_parameters=218_103_808)
 FILM = Work(width=1280, height=720, num_frames=129, num_steps=50)
 CARD = nominal("4090")
 PLAIN = RunSettings(dtype="bfloat16")
@@ -104,6 +105,42 @@ def test_alternatives_hold_what_they_say():
 def test_each_saving_takes_less(less):
     plain, saving = (estimate(MODEL, FILM, each, CARD) for each in (PLAIN, replace(PLAIN, **less)))
     assert sum(phase.num_bytes for phase in saving.phases) < sum(phase.num_bytes for phase in plain.phases)
+
+
+def test_the_text_encoder_waits_on_the_disk_where_nothing_else_fits():
+    model, cpu = replace(MODEL, text=LAYERED), unmeasured("cpu", memory_bytes=16 * GIB, host_bytes=0)
+    film = replace(FILM, width=960, height=544)
+    settings = choose(model, film, cpu, limits=limits(12), wanted={"dtype": "bfloat16"}).settings
+    assert (settings.weights, settings.text_weights) == ("disk", "disk")
+    with pytest.raises(DoesNotFit):
+        choose(MODEL, film, cpu, limits=limits(12), wanted={"dtype": "bfloat16"})
+
+
+def test_streams_are_there_while_they_compute():
+    settings = replace(PLAIN, weights="disk", text_weights="disk")
+    phases = estimate(replace(MODEL, text=LAYERED), FILM, settings, CARD)
+    ways = {name: {part for part in phases.of(name).parts if "way" in part} for name in ("load", "text", "decode")}
+    assert ways == {"load": set(), "text": {"layers on their way"}, "decode": set()}
+    assert phases.of("denoise").parts["blocks on their way"] > 0
+
+
+def test_a_speed_makes_so_many_forwards_fewer():
+    plain, cached = (estimate(MODEL, replace(FILM, budget=each), PLAIN, CARD) for each in (None, "speed=2x"))
+    assert cached.of("denoise").seconds == plain.of("denoise").seconds / 2
+    plan = choose(MODEL, replace(FILM, budget="speed=2x"), CARD, limits=AMPLE)
+    assert plan.chosen.changes == ("steps are predicted, speed=2x",)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"weights": "disk", "quantise": "int8"}, "quantise=int8 with weights=disk"),
+        ({"text_weights": "disk"}, "text_weights=disk: this model's text encoder is small and read whole"),
+    ],
+)
+def test_what_cannot_be_is_said(wanted, message):
+    with pytest.raises(InvalidInput, match=message):
+        choose(MODEL, FILM, CARD, limits=AMPLE, wanted=wanted)
 
 
 def test_blocks_that_wait_on_the_host_are_counted_there():

@@ -125,6 +125,11 @@ def test_weights_beyond_memory_are_refused_before_they_are_read(tmp_path):
         muybridge.load(folder, device="cpu", run=muybridge.RunChoice(memory="1MiB"))
 
 
+def test_a_small_text_encoder_does_not_wait_on_the_disk(tmp_path):
+    with pytest.raises(InvalidInput, match="text_weights=disk: this model's text encoder is small and read whole"):
+        muybridge.load(own_folder(tmp_path), device="cpu", run=muybridge.RunSettings(text_weights="disk"))
+
+
 def test_a_transformer_from_elsewhere_takes_the_place_of_the_models_own(released, tmp_path):
     other = network(FOLDER_TRANSFORMER, seed=5)
     save_model(other, tmp_path / "mine.safetensors")

@@ -96,7 +96,8 @@ def test_quantising_on_the_way_from_the_disk_is_refused(tmp_path):
 
 def test_a_pipeline_runs_from_the_disk_and_records_the_same_film(tmp_path):
     folder = model_folder(tmp_path)
-    films = [muybridge.load(folder, device="cpu", run=run) for run in (None, RunSettings(weights="disk"))]
+    away = RunSettings(weights="disk", text_weights="disk")
+    films = [muybridge.load(folder, device="cpu", run=run) for run in (None, away)]
     plain, streamed = (pipe("a red ball", seed=1, cfg=2.0, **SMALL) for pipe in films)
     assert torch.equal(plain.latents, streamed.latents) and plain.settings == streamed.settings
     assert films[1].components.transformer.single_blocks[1].linear2.weight.is_meta

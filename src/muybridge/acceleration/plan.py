@@ -7,7 +7,7 @@ from typing import Any
 
 from muybridge.acceleration.device import Device
 from muybridge.acceleration.estimate import Phases, estimate
-from muybridge.acceleration.facts import Model, Work, block_bits
+from muybridge.acceleration.facts import Model, TextFacts, Work, block_bits
 from muybridge.acceleration.memory import in_words
 from muybridge.acceleration.quantise import SCHEMES
 from muybridge.acceleration.settings import RunSettings
@@ -93,8 +93,15 @@ def check_quantised(run: RunSettings) -> None:
         raise invalid(f"quantise={run.quantise} with weights=disk", rule, remedy)
 
 
+def check_text(text: TextFacts, run: RunSettings) -> None:
+    """Raises InvalidInput where layers of a text encoder are to wait on the disk that has none such."""
+    if run.text_weights == "disk" and not text.can_stream:
+        raise invalid("text_weights=disk", "this model's text encoder is small and read whole", "leave it out")
+
+
 def candidates(model: Model, work: Work, device: Device, *, wanted: Mapping[str, Any]) -> Iterator[Candidate]:
     """Every combination of the axes that there is, estimated."""
+    check_text(model.text, RunSettings(**wanted))
     values = axes(device, wanted)
     usual = wanted.get("dtype") or DTYPES[device.kind][0]
     for chosen in product(*values.values()):
@@ -132,12 +139,9 @@ def choose(
 
     wanted: settings that are not to be chosen, by the names of `RunSettings`; what they change was asked for, and None
     is a value too. Raises DoesNotFit with the nearest length and size that fit, and InvalidInput where what is wanted
-    does not go together.
+    cannot be.
     """
     found = tuple(candidates(model, work, device, wanted=wanted or {}))
-    if not found:
-        given = ", ".join(f"{name}={value}" for name, value in (wanted or {}).items())
-        raise invalid(given, f"{model.name} cannot be run so", "leave one of them out")
     fitting = [each for each in found if each.fits(limits)]
     if not fitting:
         raise DoesNotFit(_too_much(model, work, device, limits=limits, found=found))

@@ -11,6 +11,7 @@ from muybridge.acceleration.attention import set_attention
 from muybridge.acceleration.compile import compile_blocks
 from muybridge.acceleration.facts import Model
 from muybridge.acceleration.memory import GIB
+from muybridge.acceleration.plan import check_text
 from muybridge.acceleration.settings import RunSettings
 from muybridge.core.errors import WeightsError, invalid
 from muybridge.ops.attention import attention_named
@@ -84,6 +85,7 @@ def load(
         negative="" if is_gallop(folder) else RELEASED_NEGATIVE,
     )
     settings = _settled(run, facts, defaults, dtype=precision, device=place)
+    check_text(facts.text, settings)
     heads = torch.empty(1, 1, 1, facts.transformer.head_dim, dtype=precision, device=place)
     attention = attention_named(settings.attention, like=heads)
     network, stream = transformer_from(sources["transformer"], dtype=precision, device=place, run=settings)

@@ -80,7 +80,8 @@ def _released(entry: CatalogueEntry) -> Model:
     if entry.num_parameters not in (0, num_parameters(config)):
         rule = "its sizes are known only from its files"
         raise invalid(f"model={entry.name}", rule, f"fetch it first and give its folder: {entry.repo_id}")
-    return Model(name=entry.name, transformer=config, vae=VAEConfig(), text=_text(LanguageConfig(), PooledConfig()))
+    text = text_facts(LanguageConfig(), PooledConfig())
+    return Model(name=entry.name, transformer=config, vae=VAEConfig(), text=text)
 
 
 def _local(name: str, folder: Path) -> Model:
@@ -109,11 +110,11 @@ def model_of(name: str, parts: Mapping[Component, Checkpoint], folder: Path) -> 
 def _local_text(folder: Path) -> TextFacts:
     if (folder / "text.safetensors").is_file():
         return GALLOP_TEXT
-    return _text(*find_text_encoders(folder).configs())
+    return text_facts(*find_text_encoders(folder).configs())
 
 
-def _text(language: LanguageConfig, pooled: PooledConfig) -> TextFacts:
-    """Of the layers that compute."""
+def text_facts(language: LanguageConfig, pooled: PooledConfig) -> TextFacts:
+    """Of the released pair of encoders, without the layers that never compute."""
     used = replace(language, num_layers=language.num_layers - SKIP_LAYERS)
     shapes = used.shapes()
     layer = [shape for name, shape in shapes.items() if name.startswith("layers.0.") and len(shape) > 1]

@@ -8,10 +8,10 @@ import torch
 from muybridge.acceleration.facts import TextFacts
 from muybridge.acceleration.network import WithBlocks
 from muybridge.acceleration.stream import move_present, stream_blocks, streamed
-from muybridge.core.errors import invalid
 from muybridge.pipelines.components import TextSource
 from muybridge.text.encoder import TextEncoder
 from muybridge.text.gallop import GallopEncoder, TextStatistics
+from muybridge.text.released import ReleasedEncoder
 from muybridge.weights.assets import ensure
 from muybridge.weights.text_encoders import TextPlaces, find_text_encoders, open_released_text
 
@@ -32,15 +32,11 @@ def text_source(
 ) -> TextSource:
     """The encoder of the model in `folder`: our own where its statistics are there, else the released pair.
 
-    weights: where they are, as `RunSettings.text_weights`. Our own is small and computes on the host always; raises
-    InvalidInput where its layers are to wait on the disk.
+    weights: where they are, as `RunSettings.text_weights`. Our own is small: it is read whole and computes on the host.
     """
-    if not is_gallop(folder):
-        return _released_text(folder, facts, dtype=dtype, device=device, weights=weights)
-    if weights == "disk":
-        rule = f"the text encoder of {folder.name} is small and is read whole"
-        raise invalid("text_weights=disk", rule, "leave it out")
-    return _gallop_text(folder, facts, on_message)
+    if is_gallop(folder):
+        return _gallop_text(folder, facts, on_message)
+    return _released_text(folder, facts, dtype=dtype, device=device, weights=weights)
 
 
 def is_gallop(folder: Path) -> bool:
@@ -66,13 +62,18 @@ def _released_text(
     place = torch.device("cpu") if weights == "host" else device
 
     def encoder() -> TextEncoder:
-        return _loaded(places, dtype=dtype, device=place, is_streamed=weights == "disk")
+        return released_text(places, dtype=dtype, device=place, is_streamed=weights == "disk")
 
     return TextSource(encoder, facts=facts)
 
 
-def _loaded(places: TextPlaces, *, dtype: torch.dtype, device: torch.device, is_streamed: bool) -> TextEncoder:
-    """Both encoders on the device; or of the language model what is not in its layers, which come in turn."""
+def released_text(
+    places: TextPlaces, *, dtype: torch.dtype, device: torch.device, is_streamed: bool
+) -> ReleasedEncoder:
+    """Both encoders on the device; where it is streamed, the matrices of the language model's layers come in turn.
+
+    Their memory is given back after each prompt. Raises WeightsError as `load_released_text`.
+    """
     encoder, entries = open_released_text(places, dtype=dtype)
     language = encoder.language.model
     network = WithBlocks(language, list(language.get_submodule("layers").children()))
@@ -81,7 +82,7 @@ def _loaded(places: TextPlaces, *, dtype: torch.dtype, device: torch.device, is_
     language.load_state_dict(here, strict=False, assign=True)
     if away:
         stream = stream_blocks(network, away.items(), device=device)
-        language.register_forward_hook(lambda *_: stream.release(), always_call=True)  # others need that memory
+        language.register_forward_hook(lambda *_: stream.release(), always_call=True)
     for model in (language, encoder.clip.model):
         move_present(model, device)
     return encoder
