@@ -18,6 +18,7 @@ from torch import Tensor
 
 from muybridge.acceleration.network import HasBlocks
 from muybridge.core.errors import RunFailed, invalid
+from muybridge.transformer.blocks import SingleBlock
 
 HALVES = ("make_heads", "finish")
 MAX_GRAPHS = 64  # of one half: streams x (clip, batch) x (held or not) x adapters; torch gives up after 8
@@ -38,6 +39,8 @@ def compile_blocks(network: HasBlocks, *, backend: Backend = "inductor") -> None
         for name in HALVES:
             half = getattr(block, name)
             setattr(block, name, half if isinstance(half, CompiledHalf) else CompiledHalf(half, backend=backend))
+        if isinstance(block, SingleBlock):
+            block.always_halves = True
 
 
 class CompiledHalf:

@@ -49,6 +49,8 @@ def activation_bytes(
     piece, is_whole = tokens / num_pieces, num_pieces == 1
     projected = 9.4 if value_bytes < 4 else 6  # widths of a piece whose queries are normed, in float32 (measured)
     hidden = 2 * ratio + 1 if config.num_single_blocks else ratio + 3  # in a single block it is put beside the attended
+    if is_whole and config.num_single_blocks:  # at once: what both halves make, and norms in float32 (measured)
+        hidden = ratio + (9 if value_bytes < 4 else 7)
     stages = (
         5 * tokens,  # attention: the stream, queries, keys, values, and what was attended
         (1 if is_whole else 4) * tokens + projected * piece,  # the stream and, after the first piece, the same three
