@@ -1,0 +1,28 @@
+"""A layer that keeps what its file holds decodes, in every format, the outputs it is asked for."""
+
+import pytest
+import torch
+from torch import nn
+
+from muybridge.acceleration.quantise import keep_packed
+from muybridge.ops.outputs import outputs
+from muybridge.weights.files import open_checkpoint
+from muybridge.weights.storage import plain
+from tests.weights.storage.samples import SAMPLES
+
+NAME, ROWS, COLUMNS = "double_blocks.0.img_attn_proj.weight", 256, 128  # rows in two tiles of scales
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@torch.no_grad()
+def test_some_outputs_of_a_packed_layer_are_those_of_the_whole(name, tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(ROWS, COLUMNS, generator=generator).bfloat16()
+    checkpoint, _ = plain(open_checkpoint(SAMPLES[name].write({NAME: weight}).save(tmp_path / "a.safetensors")))
+    packed = checkpoint.entries[NAME].packed
+    assert packed is not None
+    model = nn.ModuleDict({"linear": nn.Linear(COLUMNS, ROWS, bias=False, device="meta")})
+    parts = keep_packed(model, {"linear.weight": packed})
+    model.load_state_dict({key: part.read() for key, part in parts.items()}, assign=True)
+    x = torch.randn(3, COLUMNS, generator=generator)
+    torch.testing.assert_close(outputs(model["linear"], x, first=128, num=64), model["linear"](x)[:, 128:192])
