@@ -25,6 +25,7 @@ from muybridge.core.errors import InvalidInput
 from muybridge.core.files import atomic_path
 from muybridge.ops.attention import attend
 
+BUSY_LOAD = 0.5  # more waiting than that beside what runs: convention
 VERSION = 2  # of what is measured; another one measures anew
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 CPU_DTYPES = ("float32", "bfloat16")  # float16 is not made for CPUs
@@ -76,7 +77,7 @@ def measure(place: torch.device, *, scratch: Path) -> Device:
         host_rate=_host_rate(place),
         disk_rate=_disk_rate(scratch),
         call_s=_call_seconds(place),
-        source=f"measured, torch {torch.__version__}, {torch.get_num_threads()} threads",
+        source=f"measured, torch {torch.__version__}, {torch.get_num_threads()} threads{_busy()}",
     )
 
 
@@ -157,6 +158,15 @@ def _call_seconds(place: torch.device) -> float:
             x.add_(0)
 
     return _seconds(calls, place) / 100
+
+
+def _busy() -> str:
+    """A warning where other programs keep the processor busy, which makes all rates too small."""
+    if not hasattr(os, "getloadavg"):
+        return ""
+    load = os.getloadavg()[0]
+    is_busy = load > (os.cpu_count() or 1) + BUSY_LOAD
+    return f", while the machine was busy (load {load:.1f}): --measure measures anew" if is_busy else ""
 
 
 def _seconds(run: Callable[[], object], place: torch.device) -> float:
