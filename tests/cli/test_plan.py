@@ -44,6 +44,8 @@ def test_gallop_is_planned_without_being_loaded(run):
         (("--dtype", "int3"), "dtype="),
         (("--quantise", "int3"), "quantise=int3"),
         (("--weights", "cloud"), "weights="),
+        (("--weights", "disk", "--quantise", "int8"), "write a quantised file with `muybridge convert --quantise`"),
+        (("--steps", "4", "--speed", "2x"), "needs at least 12"),
         (("--vae-mode", "fast"), "vae_mode="),
         (("--host-memory", "x"), "host-memory="),
     ],

@@ -38,6 +38,11 @@ def test_what_does_not_fit_is_run_another_way_that_does():
     assert "blocks wait on the disk and come one by one" in unusual(run, device=CPU)
 
 
+def test_what_was_asked_for_is_said_in_words():
+    asked = replace(PLAIN, attention="radial:0.5", compiles=True, quantise="int8")
+    assert unusual(asked, device=CPU) == ["weights in int8", "attention by radial:0.5", "blocks are compiled"]
+
+
 def test_what_was_settled_stays():
     with pytest.raises(DoesNotFit, match="use a machine with more memory"):
         fitted(RELEASED, FILM, PLAIN, settled=SETTLED, device=CPU, memory="24GiB")

@@ -42,10 +42,13 @@ _WORDS: dict[str, dict[Any, str]] = {
 }
 
 
+# Of any value; compiling and attention are asked for, never planned.
+_PATTERNS = {"chunk_tokens": "{} tokens at a time", "attention": "attention by {}", "compiles": "blocks are compiled"}
+
+
 def choice_words(name: str, value: Any) -> str:
     """One setting as people read it."""
-    plain = f"{value} tokens at a time" if name == "chunk_tokens" else f"{value}"
-    return _WORDS.get(name, {}).get(value, plain)
+    return _WORDS.get(name, {}).get(value, _PATTERNS.get(name, "{}").format(value))
 
 
 def why(plan: Plan) -> Iterator[tuple[str, str, str]]:

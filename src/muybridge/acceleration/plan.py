@@ -195,8 +195,8 @@ def _too_much(model: Model, work: Work, device: Device, *, limits: Limits, found
         else (least.phases.host_bytes, limits.host_bytes, "the host's memory")
     )
     return (
-        f"{shape_words(work)}: needs about {in_words(needed)} of {where} at the least and {in_words(free)} is free; "
-        f"{nearest(work, fits)}."
+        f"{shape_words(work)}: needs about {in_words(needed)} of {where} at the least, and {in_words(free)} may be "
+        f"used; {nearest(work, fits)}."
     )
 
 

@@ -151,7 +151,7 @@ def _load(
             on_download=bars.show,
         )
     if chosen := rooms.unusual(pipe.components.run, device=pipe.device):
-        console.print(f"{name}: {', '.join(chosen)}", style="dim")
+        console.print(f"{name}: {', '.join(chosen)}", style="dim", soft_wrap=True)
     if record and model is None:
         pipe.check_same_weights(record, without=() if transformer is None else ("transformer",))
     return pipe

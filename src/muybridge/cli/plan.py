@@ -64,6 +64,7 @@ def command(
     )
     facts, defaults = rooms.described(model)
     [request] = asked.requests(["any"], defaults)
+    rooms.StepCache.of(request, model=facts.name)  # raises where the budget cannot be kept
     console = Console(stderr=True)
     with console.status("measuring this machine"):
         machine = rooms.device_named(device, anew=measures_anew)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from muybridge.pipelines.fitting import RunChoice, unusual, work_bytes
     from muybridge.pipelines.planning import described, work_of
     from muybridge.pipelines.request import SIZE_MULTIPLE_PX, GenerationRequest
+    from muybridge.pipelines.step_cache import StepCache
     from muybridge.transformer import TransformerConfig
     from muybridge.transformer.cost import forward_flops
     from muybridge.vae import VAEConfig
@@ -55,6 +56,7 @@ _HOMES = {
     "ProbeCache": "data.probes",
     "SpritesConfig": "worlds",
     "SpritesWorld": "worlds",
+    "StepCache": "pipelines.step_cache",
     "Target": "weights.target",
     "TransformerConfig": "transformer",
     "VAEConfig": "vae",
@@ -105,6 +107,7 @@ __all__ = [
     "ProbeCache",
     "SpritesConfig",
     "SpritesWorld",
+    "StepCache",
     "Target",
     "TransformerConfig",
     "VAEConfig",
