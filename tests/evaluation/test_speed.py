@@ -17,7 +17,7 @@ def speed(*, machine: Device = MACHINE, heard: list[Progress] | None = None, **s
     pipe = pipeline()
     [request] = pipe.requests([SPEED_PROMPT], Settings(**{**SMALL, "seed": 0, "steps": STEPS, **settings}))
     tell = None if heard is None else heard.append
-    return measure_speed(pipe, request, machine=machine, load_s=0.5, repeats=2, on_progress=tell)
+    return measure_speed(pipe, request, machine=lambda: machine, load_s=0.5, repeats=2, on_progress=tell)
 
 
 def test_a_film_takes_its_text_its_steps_and_its_pixels():

@@ -16,6 +16,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,8 +73,7 @@ def command(
     pipe, load_s = _loaded(model, device=device, dtype=dtype, run=run, console=console)
     [request] = pipe.requests([rooms.SPEED_PROMPT], films)
     pipe.check([request], memory=memory)
-    with console.status("measuring this machine"):
-        machine = rooms.device_named(pipe.device.type, anew=True)
+    machine = partial(rooms.device_named, pipe.device.type, anew=True)
     with StageBars(console, num_films=1 + repeats) as bars:
         speed = rooms.measure_speed(
             pipe, request, machine=machine, load_s=load_s, repeats=repeats, memory=memory, on_progress=bars.show

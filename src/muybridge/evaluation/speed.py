@@ -4,7 +4,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -113,16 +113,16 @@ def measure_speed(
     pipe: Pipeline,
     request: GenerationRequest,
     *,
-    machine: Device,
+    machine: Callable[[], Device],
     load_s: float,
     repeats: int,
     memory: str = AUTO,
     on_progress: OnProgress | None = None,
 ) -> Speed:
-    """The speed of films like `request` on `machine`, which is where `pipe` runs; loading it took `load_s`.
+    """The speed of films like `request` with `pipe`, which took `load_s` to load.
 
     Makes 1 + `repeats` films, each of another prompt and of few steps: the rest of a film's time is more of the same.
-    Raises what a pipeline raises.
+    machine: measures where they are made, when their memory has been read. Raises what a pipeline raises.
     """
     model, device = pipe.components.facts, pipe.device
     run = fitted(model, request, pipe.components.run, settled=SETTLED, device=device, memory=memory)
@@ -133,15 +133,16 @@ def measure_speed(
         for _film in pipe.stream([_short(request, index)], memory=memory, on_progress=clock):
             pass
     first, *others = (clock.film() for clock in clocks)
+    peak_bytes = _peak_bytes(device)
     return Speed(
         model=model,
         work=work_of(request),
         settings=run,
-        machine=machine,
+        machine=machine(),
         load_s=load_s,
         first=first,
         usual=_median(others),
-        peak_bytes=_peak_bytes(device),
+        peak_bytes=peak_bytes,
     )
 
 
