@@ -91,7 +91,7 @@ def command(
         raise invalid("output ''", "is empty", "name a file or a folder")
     record = {} if repeat is None else muybridge.read_settings(repeat)
     words = _prompts(prompts, prompts_file, record)
-    chosen = muybridge.Settings(
+    choices = muybridge.Settings(
         negative=negative,
         size=size,
         aspect=aspect,
@@ -107,16 +107,10 @@ def command(
         steady=steady,
         quality=quality,
         speed=speed,
-    )
+    ).over(muybridge.Settings.recorded(record))
     console = Console(stderr=True)
-    choices = chosen.over(muybridge.Settings.recorded(record))
-    wanted = {
-        "quantise": quantise or record.get("quantise"),
-        "attention": attention or record.get("attention"),
-        "weights": weights,
-        "vae_mode": vae_mode,
-        "compiles": compiles,
-    }
+    wanted = {"weights": weights, "vae_mode": vae_mode, "compiles": compiles}
+    wanted |= {"quantise": quantise or record.get("quantise"), "attention": attention or record.get("attention")}
     run = muybridge.RunChoice(films=choices, memory=memory, wanted=wanted)
     pipe = _load(model, record, transformer=transformer, device=device, dtype=dtype, run=run, console=console)
     requests = pipe.requests(words, choices)
