@@ -59,6 +59,8 @@ def test_values_that_are_none_are_refused():
     for wanted in ({"quantise": "int3"}, {"weights": "cloud"}, {"vae_mode": "blurred"}):
         with pytest.raises(InvalidInput, match="known are"):
             RunChoice(wanted=wanted).settle(RELEASED, Defaults(), dtype="bfloat16", device=CPU)
+    with pytest.raises(InvalidInput, match="weights=host: on a CPU .* use device, or disk"):
+        RunChoice(wanted={"weights": "host"}).settle(RELEASED, Defaults(), dtype="bfloat16", device=CPU)
     with pytest.raises(InvalidInput, match="amount of memory"):
         RunChoice(memory="plenty").settle(RELEASED, Defaults(), dtype="bfloat16", device=CPU)
 

@@ -77,8 +77,16 @@ def axes(device: Device, wanted: Mapping[str, Any]) -> dict[str, tuple[Any, ...]
         "chunk_tokens": (CHUNK_TOKENS, CHUNK_TOKENS // 4),
         "vae_mode": ("whole", "exact", "spill", "stream", "tiled"),
     }
-    check_quantised(RunSettings(**wanted))
+    check_run(RunSettings(**wanted), device.kind)
     return tried | {name: (value,) for name, value in wanted.items()}
+
+
+def check_run(run: RunSettings, kind: str) -> None:
+    """Raises InvalidInput on settings that make no sense on this kind of device, or not together."""
+    check_quantised(run)
+    if run.weights == "host" and kind == "cpu":
+        rule = "on a CPU the host's memory is where they compute"
+        raise invalid("weights=host", rule, "use device, or disk for less memory")
 
 
 def check_quantised(run: RunSettings) -> None:

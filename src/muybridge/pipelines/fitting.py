@@ -11,7 +11,7 @@ from muybridge.acceleration.estimate import estimate
 from muybridge.acceleration.explain import choice_words
 from muybridge.acceleration.facts import Model
 from muybridge.acceleration.machine import AUTO, device_here, limits_of
-from muybridge.acceleration.plan import Candidate, check_quantised
+from muybridge.acceleration.plan import Candidate, check_run
 from muybridge.acceleration.settings import RunSettings
 from muybridge.core.config import to_dict
 from muybridge.ops.pieces import CHUNK_TOKENS
@@ -40,7 +40,7 @@ class RunChoice:
         [request] = films.requests(["any"], defaults)
         wanted = {name: value for name, value in self.wanted.items() if value is not None}
         plain = replace(plain_run(dtype=dtype, device=device), **wanted)
-        check_quantised(plain)
+        check_run(plain, device.type)
         return fitted(model, request, plain, settled=("dtype", *wanted), device=device, memory=self.memory)
 
 
