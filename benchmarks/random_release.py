@@ -113,11 +113,10 @@ def _drawn(pool: Tensor, key: str, shape: tuple[int, ...]) -> Tensor:
     elif "norm" in key and key.endswith("weight"):
         mean, std = 1.0, NORM_SCALE
     start = int(hashlib.sha256(key.encode()).hexdigest(), 16) % POOL_VALUES
-    places = (pool[start:], pool[:start])
-    values = torch.cat(places)[:num_values] if num_values > POOL_VALUES - start else pool[start : start + num_values]
-    if num_values > POOL_VALUES:
-        values = torch.cat([*places, *places])[:num_values]
-    return values.mul(std).add_(mean).bfloat16()
+    is_within = num_values <= POOL_VALUES - start
+    values = pool[start : start + num_values] if is_within else torch.cat((pool[start:], pool[:start]))[:num_values]
+    drawn = values.mul(std).add_(mean).bfloat16()
+    return drawn.repeat(-(-num_values // len(drawn)))[:num_values]  # of the largest, again and again
 
 
 if __name__ == "__main__":
