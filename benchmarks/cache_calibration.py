@@ -5,8 +5,10 @@
 Gains of the VAE's channels: decoded films with noise added to one channel at a time. Then films are made with gaps of
 all lengths, and two laws are fitted by least squares in logarithms: how much a velocity surprises after a distance in
 sigma, and how much of a gap's correction is left in the finished film (`acceleration.caches.calibration`). Gaps are
-placed as the package places them today, and at random. Rows are kept in OUT/calibration.jsonl: an interrupted run goes
-on. Also fits TeaCache's polynomial, which is printed. Writes src/muybridge/acceleration/caches/calibrations/NAME.json.
+placed as the package places them today, and at random. Then films are made within budgets, and what the laws estimate
+of them is fitted to what they reach. Rows are kept in OUT/calibration.jsonl and OUT/calibration_budgets.jsonl: an
+interrupted run goes on. Also fits TeaCache's polynomial, which is printed. Writes
+src/muybridge/acceleration/caches/calibrations/NAME.json.
 """
 
 import argparse
@@ -28,6 +30,7 @@ from torch import Tensor  # noqa: E402
 
 import muybridge  # noqa: E402
 from benchmarks.cache_runs import NUM_CALIBRATION, NUM_TEST, Bench  # noqa: E402
+from benchmarks.cache_ways import ways  # noqa: E402
 from benchmarks.machine import commit  # noqa: E402
 from muybridge.acceleration.caches.gaps import Gap  # noqa: E402
 from muybridge.acceleration.caches.relative import relative_change  # noqa: E402
@@ -44,6 +47,7 @@ PLACEMENTS = (  # of 30 evaluations: as Placements chose them by a first calibra
     (0, 1, 2, 4, 6, 9, 14, 22, 27, 29),
     (0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 24, 27, 29),
 )
+BUDGETS = ("psnr>=28", "psnr>=33", "psnr>=38", "speed=2.5x", "speed=3x", "speed=4x")
 NUM_RANDOM = 2  # further placements a film
 NOISE = 0.05  # standard deviation added to a channel of latents: small against their 0.4 to 1.6
 TEACACHE_FILMS = 12
@@ -188,6 +192,21 @@ def _rounded(values: Sequence[float] | np.ndarray) -> list[float]:
     return [float(f"{value:.5g}") for value in values]
 
 
+def within_budgets(bench: Bench, indices: Sequence[int], *, model: str, file: Path) -> dict[str, float]:
+    """How the PSNR that the laws estimate goes with the real one: a line by least squares, and what is left of it."""
+    tried = [way for way in ways(model, (0.0,)) if way.setting in BUDGETS]
+    rows = bench.rows(tried, indices, file=file)
+    estimated, reached = (np.array([getattr(row, name) for row in rows]) for name in ("estimated_psnr_db", "psnr_db"))
+    slope, offset = np.polyfit(estimated, reached, 1)
+    left = reached - (offset + slope * estimated)
+    found = {"slope": slope, "offset_db": offset, "spread_db": left.std(ddof=2)}
+    return {name: round(float(value), 3) for name, value in found.items()}
+
+
+def _write(model: str, values: dict[str, object]) -> None:
+    (FOLDER / f"{model}.json").write_text(json.dumps(values, indent=1) + "\n")
+
+
 def main() -> int:
     """Make what is missing, fit, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -218,7 +237,9 @@ def main() -> int:
         f"cfg {plan.cfg:g}; {datetime.date.today()}, commit {commit()}"
     )
     values = {"channel_gains": gains, "levels": LEVELS, **laws, "spread_db": round(spread, 2), "origin": origin}
-    (FOLDER / f"{options.model}.json").write_text(json.dumps(values, indent=1) + "\n")
+    _write(options.model, values)
+    values |= within_budgets(bench, indices, model=options.model, file=options.out / "calibration_budgets.jsonl")
+    _write(options.model, values)
     print(json.dumps(values, indent=1))
     print("TeaCache's polynomial:", teacache_polynomial(bench, indices[:TEACACHE_FILMS]))
     return 0

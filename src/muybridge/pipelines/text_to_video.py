@@ -28,6 +28,7 @@ from muybridge.text.encoder import TextStates, pad_states
 from muybridge.vae import modes, to_vae
 from muybridge.vae.steady import steadied
 
+Shared = tuple[Any, ...]  # what films of one batch have in common
 MAX_BATCH = 16  # convention: beyond it an accelerator is busy anyway
 
 
@@ -132,7 +133,7 @@ class Pipeline:
             self._check_guidance(request)
             StepCache.of(request, model=self.name)
             self._loras.check(request.loras)
-            self._run(request, memory)
+        self._runs(requests, memory)
 
     def stream(
         self,
@@ -145,11 +146,12 @@ class Pipeline:
         self.check(requests, memory=memory)
         steps = sum(request.num_steps for request in requests)
         counter = Counter(on_progress, {"text": len(requests), "denoise": steps, "decode": len(requests)})
+        runs = self._runs(requests, memory)
         texts = self._encode(requests, counter)
-        if not all(self._run(request, memory).keeps_text for request in requests):
+        if not all(run.keeps_text for run in runs.values()):
             self.components.text.release()
-        for batch in self._batches(requests, memory):
-            run = self._run(batch[0], memory)
+        for batch in self._batches(requests, runs, memory):
+            run = runs[_shared(batch[0])]
             cache = StepCache.of(batch[0], model=self.name)
             latents = self._denoise(batch, texts, run=run, cache=cache, counter=counter)
             reports = cache.reports() if cache is not None else [None] * len(batch)
@@ -180,29 +182,34 @@ class Pipeline:
             counter.advance("text")
         return texts
 
-    def _batches(self, requests: Sequence[GenerationRequest], memory: str | None) -> Iterator[list[GenerationRequest]]:
+    def _batches(
+        self, requests: Sequence[GenerationRequest], runs: Mapping[Shared, RunSettings], memory: str | None
+    ) -> Iterator[list[GenerationRequest]]:
         """Neighbours that differ only in prompt and seed, together on an accelerator; each alone on a CPU.
 
         Alone, because kernels round differently at other batch sizes, and a film must not depend on its neighbours. It
         costs nothing there: the processor is as busy with one film as with four (benchmarks/film.py).
         """
-        for _, group in groupby(requests, key=_shared):
+        for shared, group in groupby(requests, key=_shared):
             alike = list(group)
-            size = self._batch_size(alike[0], memory)
+            size = self._batch_size(alike[0], runs[shared], memory)
             yield from (alike[start : start + size] for start in range(0, len(alike), size))
 
-    def _run(self, request: GenerationRequest, memory: str | None) -> RunSettings:
-        """How a request is run with what is loaded; raises DoesNotFit where it cannot be."""
-        facts, plain = self.components.facts, self.components.run
-        return fitted(facts, request, plain, settled=SETTLED, device=self.device, memory=memory or AUTO)
+    def _runs(self, requests: Sequence[GenerationRequest], memory: str | None) -> dict[Shared, RunSettings]:
+        """How requests are run with what is loaded, by what they share; raises DoesNotFit where one cannot be."""
+        facts, plain, place = self.components.facts, self.components.run, self.device
+        return {
+            shared: fitted(facts, request, plain, settled=SETTLED, device=place, memory=memory or AUTO)
+            for shared, request in {_shared(request): request for request in requests}.items()
+        }
 
-    def _batch_size(self, request: GenerationRequest, memory: str | None) -> int:
+    def _batch_size(self, request: GenerationRequest, run: RunSettings, memory: str | None) -> int:
         """The largest batch of films that are run as one would be; 1 on a CPU."""
-        facts, run = self.components.facts, self._run(request, memory)
         sizes = range(1 if self.device.type == "cpu" else MAX_BATCH, 1, -1)
 
         def fit(size: int) -> bool:
-            return fits(facts, request, run, batch_size=size, device=self.device, memory=memory or AUTO)
+            facts, most = self.components.facts, memory or AUTO
+            return fits(facts, request, run, batch_size=size, device=self.device, memory=most)
 
         return next(filter(fit, sizes), 1)
 
@@ -273,7 +280,7 @@ def _checked_list(prompts: Sequence[str]) -> list[str]:
     return list(prompts)
 
 
-def _shared(request: GenerationRequest) -> tuple[Any, ...]:
+def _shared(request: GenerationRequest) -> Shared:
     """What films of one batch have in common."""
     shape = request.width, request.height, request.num_frames
     return (*shape, request.cfg != 1, request.loras, request.budget, Plan.of(request))

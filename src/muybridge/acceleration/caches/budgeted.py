@@ -21,7 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from muybridge.acceleration.caches.budget import Budget
-from muybridge.acceleration.caches.calibration import Calibration, calibration_of, mean_square, psnr_db
+from muybridge.acceleration.caches.calibration import Calibration, calibration_of
 from muybridge.acceleration.caches.gaps import Gap
 from muybridge.acceleration.caches.plan import Placements
 from muybridge.core.errors import invalid
@@ -128,7 +128,7 @@ class _Film:
         if task.budget.kind == "speed":
             return placements.next(index, task.num_allowed() - self.num_computed)
         scale = math.exp(self._log_surprise / (self._num_seen + PRIOR))
-        allowed = mean_square(task.budget.value + task.calibration.spread_db)  # so that five films in six keep it
+        allowed = task.calibration.allowed_error(task.budget.value)
         left = max(allowed - self._error, OVERSPENT * self._error)
         return placements.next(index, placements.fewest(index, left / scale))
 
@@ -167,7 +167,7 @@ class Budgeted:
                 budget=str(task.budget),
                 num_computed=film.num_computed,
                 num_evaluations=len(task.run),
-                estimated_psnr_db=psnr_db(film.error) if task.is_calibrated else None,
+                estimated_psnr_db=task.calibration.estimated_psnr_db(film.error) if task.is_calibrated else None,
             )
             for film in self._films
         ]

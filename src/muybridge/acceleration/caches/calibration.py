@@ -29,8 +29,10 @@ class Calibration:
     levels: falling values of sigma at which the next two are known; between them their logarithms are interpolated.
     roughness: root mean square surprise, in pixels, of a velocity predicted over a distance of 1 in sigma; it goes with
     the power `exponent` of the distance. carries: what a squared correction over a distance of 1 leaves as squared
-    error in the finished film; the amplitude goes with the power `growth` of the distance. spread_db: standard
-    deviation of the estimated PSNR from the real one, among films. origin: what was measured.
+    error in the finished film; the amplitude goes with the power `growth` of the distance. slope, offset_db: what turns
+    the PSNR of the summed errors into the real one, from films made within budgets: plans take the gaps that the laws
+    think cheap, and so the sum is too small. spread_db: standard deviation of that estimate from the real PSNR, among
+    films. origin: what was measured.
     """
 
     channel_gains: tuple[float, ...]
@@ -41,6 +43,8 @@ class Calibration:
     growth: float
     spread_db: float
     origin: str
+    slope: float = 1.0
+    offset_db: float = 0.0
 
     def __post_init__(self) -> None:
         assert len(self.levels) == len(self.roughness) == len(self.carries) > 1, "one of each at every level"
@@ -49,6 +53,14 @@ class Calibration:
         """Mean squared pixel error for this error in latents; waits for the device."""
         gains = latents.new_tensor(self.channel_gains)
         return float((latents.square().mean((1, 2, 3)) * gains).sum())
+
+    def estimated_psnr_db(self, error: float) -> float:
+        """The PSNR to expect of a film whose summed errors are this mean square; infinite without any."""
+        return self.offset_db + self.slope * psnr_db(error)
+
+    def allowed_error(self, psnr: float) -> float:
+        """The sum of errors with which five films in six keep this PSNR."""
+        return mean_square((psnr + self.spread_db - self.offset_db) / self.slope)
 
     def surprise(self, start: Evaluation, end: Evaluation) -> float:
         """Expected mean square, in pixels, of the surprise at `end` when the velocity was last known at `start`."""
