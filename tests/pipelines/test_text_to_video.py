@@ -176,7 +176,8 @@ def test_a_batch_on_an_accelerator_holds_films_that_differ_in_prompt_and_seed_on
     monkeypatch.setattr(Pipeline, "_batch_size", lambda *_: 2)
     requests = pipe.requests(["a", "a cow in the rain", "fog"], Settings(seed=1, **SMALL))
     requests.append(replace(requests[0], num_steps=2))
-    assert [len(batch) for batch in pipe._batches(requests, None)] == [2, 1, 1]
+    runs = pipe._runs(requests, None)
+    assert [len(batch) for batch in pipe._batches(requests, runs, None)] == [2, 1, 1]
     together = list(pipe.stream(requests))
     monkeypatch.undo()
     for request, film in zip(requests, together, strict=True):
