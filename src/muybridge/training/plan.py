@@ -110,8 +110,9 @@ def plan_vae(config: VAEConfig, run: RunConfig, *, size_px: int, num_frames: int
         return model.decode(model.encode(pixels).mode()).float().mean()
 
     def flops(num: int, frames: int) -> int:
-        size = {"num_frames": frames, "height_px": size_px, "width_px": size_px}
-        return TRAINING_PASSES * num * (encode_flops(config, **size) + decode_flops(config, **size))
+        encoding = encode_flops(config, num_frames=frames, height_px=size_px, width_px=size_px)
+        decoding = decode_flops(config, num_frames=frames, height_px=size_px, width_px=size_px)
+        return TRAINING_PASSES * num * (encoding + decoding)
 
     frames = num_frames if flops(1, num_frames) <= _budget() else 1
     seconds = _timed(lambda: VideoVAE(config), lambda model: forward(model, 1, frames), is_bf16=run.is_bf16)
