@@ -10,6 +10,7 @@ from muybridge.acceleration.estimate import Phases, estimate
 from muybridge.acceleration.facts import Model, TextFacts, Work, block_bits
 from muybridge.acceleration.memory import in_words
 from muybridge.acceleration.quantise import SCHEMES
+from muybridge.acceleration.quantise.schemes import check_scheme
 from muybridge.acceleration.settings import RunSettings
 from muybridge.core.errors import DoesNotFit, invalid
 from muybridge.core.shapes import TEMPORAL_RATIO
@@ -93,8 +94,7 @@ def check_quantised(run: RunSettings) -> None:
     """Raises InvalidInput on an unknown scheme of quantisation, and on any for blocks that wait on the disk."""
     if run.quantise is None:
         return
-    if run.quantise not in SCHEMES:
-        raise invalid(f"quantise={run.quantise}", f"known are {', '.join(SCHEMES)}", "use one of them, or leave it out")
+    check_scheme(run.quantise)
     if run.weights == "disk":
         rule = "blocks that wait on the disk are read as their file has them"
         remedy = "write a quantised file with `muybridge convert --quantise` and load that, or leave one out"

@@ -36,13 +36,12 @@ if TYPE_CHECKING:
     from muybridge.acceleration.device import Device, Rate
     from muybridge.evaluation.speed import Share, Speed
 
-DEFAULT_MODEL = "gallop"
 Row = tuple[str, ...]
 
 
 def command(
     *,
-    model: Annotated[str, typer.Option(help="A name of the catalogue, or a folder.")] = DEFAULT_MODEL,
+    model: options.Model = options.DEFAULT_MODEL,
     size: options.Size = None,
     aspect: options.Aspect = None,
     frames: options.Frames = None,

@@ -35,8 +35,6 @@ from muybridge.core.errors import InvalidInput, invalid
 if TYPE_CHECKING:
     from muybridge import GenerationRequest, LoraUse, Pipeline, RunChoice, Video
 
-DEFAULT_MODEL = "gallop"
-
 
 def command(
     prompts: Annotated[
@@ -57,7 +55,7 @@ def command(
         typer.Option("-o", "--output", metavar="FILE|DIR", help="Default: films/PROMPT-SEED.mp4, .png for pictures."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help=f"A name of the catalogue, or a folder. Default: {DEFAULT_MODEL}.")
+        str | None, typer.Option(help=f"A name of the catalogue, or a folder. Default: {options.DEFAULT_MODEL}.")
     ] = None,
     transformer: options.Transformer = None,
     size: options.Size = None,
@@ -133,7 +131,7 @@ def _load(
     """The model chosen, else the recorded one, whose weights must then be the same but for those named here."""
     precision = dtype.value if dtype is not None else record.get("dtype")
     recorded = record.get("transformer") if model is None else None
-    name = model or record.get("model", DEFAULT_MODEL)
+    name = model or record.get("model", options.DEFAULT_MODEL)
     with ByteBars(console) as bars, console.status(f"loading {name}"):
         pipe = muybridge.load(
             name,

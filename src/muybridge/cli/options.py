@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
+DEFAULT_MODEL = "gallop"
+
 # What to make.
+Model = Annotated[str, typer.Option(help="A name of the catalogue, or a folder.")]
 Size = Annotated[str | None, typer.Option(metavar="WIDTHxHEIGHT", help="In px, multiples of 16; or 540p, 720p.")]
 Aspect = Annotated[str | None, typer.Option(metavar="W:H", help="Such as 16:9, instead of a size in px.")]
 Frames = Annotated[int | None, typer.Option(help="4n+1; 1 makes a picture.")]

@@ -20,13 +20,12 @@ from rich.console import Console
 import muybridge
 from muybridge.cli import options, rooms
 
-DEFAULT_MODEL = "gallop"
 MAX_WIDTH = 160  # columns; more are not read
 
 
 def command(
     *,
-    model: Annotated[str, typer.Option(help="A name of the catalogue, or a folder.")] = DEFAULT_MODEL,
+    model: options.Model = options.DEFAULT_MODEL,
     size: options.Size = None,
     aspect: options.Aspect = None,
     frames: options.Frames = None,

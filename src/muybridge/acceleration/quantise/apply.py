@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from muybridge.acceleration.lanes import Source
 from muybridge.acceleration.network import HasBlocks
 from muybridge.acceleration.quantise.layers import Decode, PackedLinear, ProductLinear, QuantisedLinear
-from muybridge.acceleration.quantise.schemes import SCHEMES
+from muybridge.acceleration.quantise.schemes import SCHEMES, check_scheme
 from muybridge.core.errors import invalid
 from muybridge.transformer.blocks import Modulation, SingleBlock
 
@@ -61,8 +61,7 @@ def quantise(model: HasBlocks, scheme: str, *, on_bytes: OnBytes | None = None) 
     Each plain weight is let go before the next is read, so there are never two copies of the model.
     Raises InvalidInput on an unknown scheme, and where layers are quantised in another way already.
     """
-    if scheme not in SCHEMES:
-        raise invalid(f"quantise={scheme}", f"known are {', '.join(SCHEMES)}", "choose one")
+    check_scheme(scheme)
     places = list(linear_places(model))
     for layer in (getattr(parent, name) for parent, name in places):
         if isinstance(layer, QuantisedLinear) and layer.scheme != scheme:

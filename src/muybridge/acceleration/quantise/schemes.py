@@ -15,6 +15,7 @@ from muybridge.acceleration.quantise.layers import (
     ProductLinear,
     QuantisedLinear,
 )
+from muybridge.core.errors import invalid
 
 Encode = Callable[[Tensor], Parts]  # of a weight (o, i)
 Swap = Callable[[Tensor, Tensor | None, str], QuantisedLinear]  # from weight, bias and the scheme's name
@@ -92,3 +93,9 @@ SCHEMES: dict[str, Scheme] = {
         swap=decoded(four_bit.encode_nf4, four_bit.decode_nf4),
     ),
 }
+
+
+def check_scheme(name: str) -> None:
+    """Raises InvalidInput on a name that is no row of `SCHEMES`."""
+    if name not in SCHEMES:
+        raise invalid(f"quantise={name}", f"known are {', '.join(SCHEMES)}", "use one of them, or leave it out")
