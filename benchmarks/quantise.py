@@ -27,8 +27,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from machine import ROOT, commit, hardware, processor  # noqa: E402
 
 import muybridge  # noqa: E402
+from muybridge.acceleration.network import HasBlocks  # noqa: E402
 from muybridge.acceleration.quantise import SCHEMES, settle  # noqa: E402
-from muybridge.acceleration.quantise.apply import Model, linear_places  # noqa: E402
+from muybridge.acceleration.quantise.apply import linear_places  # noqa: E402
 from muybridge.acceleration.quantise.layers import ProductLinear  # noqa: E402
 from muybridge.acceleration.quantise.schemes import Scheme, decoded  # noqa: E402
 from muybridge.ops.pieces import CHUNK_TOKENS  # noqa: E402
@@ -136,7 +137,7 @@ class Holder(nn.Module):
         yield self.block
 
 
-def swap_all(model: Model, name: str) -> int:
+def swap_all(model: HasBlocks, name: str) -> int:
     """Every linear layer of the blocks kept in this way; the bytes of their weights."""
     num_bytes = 0
     for parent, child in list(linear_places(model)):
