@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from muybridge.core.errors import invalid
+from muybridge.flow.schedules import Steps, check_steps, parse_steps
 from muybridge.weights.lora.select import check_blocks
 
 MAX_WEIGHT = 100.0  # convention: useful weights lie within 2
@@ -15,7 +16,6 @@ _EXAMPLE = "write it like style.safetensors:0.8@double_blocks.0-9,single#1-10"
 _WORD = re.compile(
     r"(?P<file>.+?)(?::(?P<weight>[^:@#/\\]*))?(?:@(?P<blocks>[^@#]*))?(?:#(?P<steps>[^#]*))?", re.DOTALL
 )
-_STEPS = re.compile(r"(?P<first>\d{1,4})(?P<range>-(?P<last>\d{1,4})?)?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +32,7 @@ class LoraUse:
     file: str
     weight: float = 1.0
     blocks: str | None = None
-    steps: tuple[int, int | None] | None = None
+    steps: Steps | None = None
     ignores_text: bool = False
     sha256: str | None = None
 
@@ -45,7 +45,7 @@ class LoraUse:
         if self.blocks is not None:
             check_blocks(self.blocks)
         if self.steps is not None:
-            self._check_steps(*self.steps)
+            check_steps(self.steps, name="lora steps")
 
     @classmethod
     def parse(cls, text: str, *, ignores_text: bool = False) -> Self:
@@ -62,7 +62,7 @@ class LoraUse:
             file=match["file"],
             weight=1.0 if match["weight"] is None else _number(match["weight"], text),
             blocks=match["blocks"],
-            steps=None if match["steps"] is None else _steps(match["steps"], text),
+            steps=None if match["steps"] is None else parse_steps(match["steps"], name=f"lora {text!r}"),
             ignores_text=ignores_text,
         )
 
@@ -77,14 +77,8 @@ class LoraUse:
 
     def check_num_steps(self, num_steps: int) -> None:
         """Raises InvalidInput where it would act in a step that the sampler does not take."""
-        first, last = self.steps or (1, None)
-        if max(first, last or 1) > num_steps:
-            given = f"lora {Path(self.file).name} in steps {first}-{last or ''}"
-            raise invalid(given, f"the sampler takes {num_steps} steps", "name steps within them")
-
-    def _check_steps(self, first: int, last: int | None) -> None:
-        if first < 1 or (last is not None and last < first):
-            raise invalid(f"lora steps {first}-{last}", "are counted from 1, the first before the last", "use 1-10")
+        if self.steps is not None:
+            check_steps(self.steps, name=f"lora {Path(self.file).name} in steps", num_steps=num_steps)
 
 
 def _number(text: str, whole: str) -> float:
@@ -92,13 +86,3 @@ def _number(text: str, whole: str) -> float:
         return float(text)
     except ValueError:
         raise invalid(f"lora {whole!r}", f"{text!r} is no weight", _EXAMPLE) from None
-
-
-def _steps(text: str, whole: str) -> tuple[int, int | None]:
-    match = _STEPS.fullmatch(text)
-    if match is None:
-        raise invalid(f"lora {whole!r}", f"{text!r} names no steps", "write them like 1-10, 11- or 5")
-    first = int(match["first"])
-    if match["range"] is None:
-        return first, first
-    return first, None if match["last"] is None else int(match["last"])
