@@ -15,9 +15,10 @@ CHUNK_BYTES = 2**20
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, is_durable: bool = False) -> Iterator[Path]:
     """A temporary name beside `path` (same suffix) that becomes `path` if the block succeeds and vanishes if not.
 
+    is_durable: the content is on the disk before it has its name, so that a power cut leaves all of it or nothing.
     Raises InvalidInput where the folder cannot be written.
     """
     try:
@@ -30,9 +31,19 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.chmod(temporary, 0o644)
+        if is_durable:
+            _sync(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def sha256(path: Path, *, start: int = 0, on_bytes: OnBytes | None = None) -> str:
