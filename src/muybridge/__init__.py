@@ -10,18 +10,18 @@ if TYPE_CHECKING:
     from muybridge.pipelines.assemble import load
     from muybridge.pipelines.fitting import RunChoice
     from muybridge.pipelines.lora_use import LoraUse
+    from muybridge.pipelines.pipeline import Pipeline
     from muybridge.pipelines.progress import Progress
     from muybridge.pipelines.request import GenerationRequest
     from muybridge.pipelines.result import Video, check_destination
     from muybridge.pipelines.settings import Settings
-    from muybridge.pipelines.text_to_video import Pipeline
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "GenerationRequest": "pipelines.request",
     "LoraUse": "pipelines.lora_use",
-    "Pipeline": "pipelines.text_to_video",
+    "Pipeline": "pipelines.pipeline",
     "Progress": "pipelines.progress",
     "RunChoice": "pipelines.fitting",
     "RunSettings": "acceleration.settings",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import muybridge.pipelines.text_to_video as text_to_video
+import muybridge.pipelines.pipeline as pipeline
 
 WRONG = [
     (["a", "--frames", "128"], "num_frames=128: this VAE needs 4n+1 frames; use 125 or 129"),
@@ -150,7 +150,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, attribute: str) -> None:
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(text_to_video, attribute, stop)
+    monkeypatch.setattr(pipeline, attribute, stop)
 
 
 @pytest.mark.parametrize("attribute", ["denoise", "to_uint8"])
@@ -174,16 +174,16 @@ def test_an_interrupt_while_writing_leaves_nothing(generate, folder, monkeypatch
 
 ANNOUNCED = """
 import sys
-import muybridge.pipelines.text_to_video as text_to_video
+import muybridge.pipelines.pipeline as pipeline
 from muybridge.cli import main
 
-denoise = text_to_video.denoise
+denoise = pipeline.denoise
 
 def announced(*given, **named):
     print("denoising", flush=True)
     return denoise(*given, **named)
 
-text_to_video.denoise = announced
+pipeline.denoise = announced
 sys.exit(main())
 """
 

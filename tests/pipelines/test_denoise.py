@@ -7,8 +7,8 @@ import torch
 
 from muybridge.flow.held import hold_frames
 from muybridge.flow.samplers import SAMPLERS
+from muybridge.pipelines.batches import together
 from muybridge.pipelines.denoise import Means, Plan, Prompts, denoise, guided_velocity, network_velocity
-from muybridge.pipelines.text_to_video import _together
 from muybridge.text.encoder import HashEncoder, TextStates
 from muybridge.transformer import Conditions
 from tests.transformer.networks import TINY, network
@@ -30,7 +30,7 @@ def test_the_velocity_is_the_networks():
 
 
 def test_padding_makes_no_difference():
-    padded = _together([text("a"), text("a red horse in the rain")])
+    padded = together([text("a"), text("a red horse in the rain")])
     alone = TextStates(states=padded.states[:1], mask=padded.mask[:1], pooled=padded.pooled[:1])
     model = network()
     assert torch.equal(
@@ -51,13 +51,13 @@ def test_a_batch_agrees_with_its_films():
     """What an accelerator does in one batch; rounding only."""
     model = network()
     texts = [text("a"), text("a red horse in the rain")]
-    together = denoise(
-        model, Prompts(positive=_together(texts), negative=None), plan=PLAN, seeds=[1, 2], shape=(4, 2, 4, 4)
+    films = denoise(
+        model, Prompts(positive=together(texts), negative=None), plan=PLAN, seeds=[1, 2], shape=(4, 2, 4, 4)
     )
     for i, one in enumerate(texts):
         prompts = Prompts(positive=one, negative=None)
         alone = denoise(model, prompts, plan=PLAN, seeds=[1 + i], shape=(4, 2, 4, 4))
-        torch.testing.assert_close(together[i], alone[0], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(films[i], alone[0], rtol=1e-4, atol=1e-4)
 
 
 def test_a_bfloat16_network_keeps_float32_state():
@@ -91,7 +91,7 @@ def test_every_step_is_told_before_it_begins(evicts):
 def test_no_step_waits_for_the_device():
     """On the meta device nothing can be read back: texts of two lengths, guided, held frames, every sampler's sigma."""
     model = network().to("meta")
-    prompts = Prompts(positive=_together([text("a"), text("a red horse")]), negative=_together([text("b"), text("c")]))
+    prompts = Prompts(positive=together([text("a"), text("a red horse")]), negative=together([text("b"), text("c")]))
     velocity = hold_frames(guided_velocity(model, prompts, PLAN), torch.tensor([True, False]))
     x = torch.empty(2, 4, 2, 4, 4, device="meta")
     for solve in SAMPLERS.values():

@@ -85,27 +85,13 @@ def command(
     is_json: options.IsJson = False,
 ) -> None:
     """Check everything, then make and save one film after the other."""
+    chosen = locals()
     if output is not None and output.strip() == "":
         raise invalid("output ''", "is empty", "name a file or a folder")
     record = {} if repeat is None else muybridge.read_settings(repeat)
     words = _prompts(prompts, prompts_file, record)
-    choices = muybridge.Settings(
-        negative=negative,
-        size=size,
-        aspect=aspect,
-        frames=frames,
-        fps=fps,
-        steps=steps,
-        shift=shift,
-        guidance=guidance,
-        cfg=cfg,
-        seed=_seed(seed),
-        sampler=sampler,
-        loras=_loras(loras, ignores_text=ignores_lora_text),
-        steady=steady,
-        quality=quality,
-        speed=speed,
-    ).over(muybridge.Settings.recorded(record))
+    films = chosen | {"seed": _seed(seed), "loras": _loras(loras, ignores_text=ignores_lora_text)}
+    choices = muybridge.Settings.of(films).over(muybridge.Settings.recorded(record))
     console = Console(stderr=True)
     wanted = {"weights": weights, "vae_mode": vae_mode, "compiles": compiles}
     wanted |= {"quantise": quantise or record.get("quantise"), "attention": attention or record.get("attention")}
@@ -114,8 +100,8 @@ def command(
     requests = pipe.requests(words, choices)
     paths = _checked_paths(output, requests)
     pipe.check(requests, memory=memory)
-    films = _generate(pipe, requests, paths=paths, memory=memory, console=console)
-    print(json.dumps({"films": films}, indent=2) if is_json else "\n".join(film["path"] for film in films))
+    made = _generate(pipe, requests, paths=paths, memory=memory, console=console)
+    print(json.dumps({"films": made}, indent=2) if is_json else "\n".join(film["path"] for film in made))
 
 
 def _load(

@@ -50,17 +50,7 @@ def command(
     is_json: options.IsJson = False,
 ) -> None:
     """Plan one film and print it."""
-    asked = muybridge.Settings(
-        size=size,
-        aspect=aspect,
-        frames=frames,
-        steps=steps,
-        cfg=cfg,
-        sampler=sampler,
-        quality=quality,
-        speed=speed,
-        seed=0,
-    )
+    asked = muybridge.Settings.of(locals() | {"seed": 0})
     facts, defaults = rooms.described(model)
     [request] = asked.requests(["any"], defaults)
     rooms.StepCache.of(request, model=facts.name)  # raises where the budget cannot be kept

@@ -13,8 +13,18 @@ C = TypeVar("C")
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """A JSON-ready dict of a config dataclass; tuples become lists."""
-    return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
+    """A JSON-ready dict of a config dataclass; tuples become lists. Fields without a repr, such as pixels, stay out."""
+    return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config) if field.repr}
+
+
+def changes(config: Any) -> dict[str, Any]:
+    """The same of the fields alone that are not at their default."""
+    plain = to_dict(config)
+    return {
+        field.name: plain[field.name]
+        for field in dataclasses.fields(config)
+        if field.name in plain and getattr(config, field.name) != _default(field)
+    }
 
 
 def from_dict(cls: type[C], values: Mapping[str, Any]) -> C:

@@ -17,10 +17,10 @@ from muybridge.acceleration.footprint import LIBRARY_BYTES
 from muybridge.acceleration.machine import AUTO
 from muybridge.acceleration.settings import RunSettings
 from muybridge.pipelines.fitting import SETTLED, fitted
+from muybridge.pipelines.pipeline import Pipeline
 from muybridge.pipelines.planning import work_of
 from muybridge.pipelines.progress import OnProgress, Progress, Stage
 from muybridge.pipelines.request import GenerationRequest
-from muybridge.pipelines.text_to_video import Pipeline
 from muybridge.vae.cost import decode_flops
 
 SPEED_PROMPT = "a brown horse gallops to the right over green grass"

@@ -22,10 +22,18 @@ def hold_frames(velocity: Velocity, held: Bool[Tensor, "t"]) -> Velocity:
 
     def held_velocity(x: Float[Tensor, "b c t h w"], sigma: Float[Tensor, "b *t"]) -> Float[Tensor, "b c t h w"]:
         _check_length(x, held)
-        per_frame = (sigma if sigma.ndim == 2 else sigma[:, None]).masked_fill(held.to(sigma.device), 0)
-        return velocity(x, per_frame).masked_fill(held.to(x.device, non_blocking=True)[:, None, None], 0)
+        return velocity(x, frame_levels(sigma, held)).masked_fill(
+            held.to(x.device, non_blocking=True)[:, None, None], 0
+        )
 
     return held_velocity
+
+
+def frame_levels(sigma: Float[Tensor, "b *t"], held: Bool[Tensor, "t"]) -> Float[Tensor, "b *u"]:
+    """One level for each latent frame, 0 for those that are held; `sigma` as it is where none are."""
+    if not bool(held.any()):
+        return sigma
+    return (sigma if sigma.ndim == 2 else sigma[:, None]).masked_fill(held.to(sigma.device), 0)
 
 
 def place(

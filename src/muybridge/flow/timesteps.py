@@ -37,18 +37,30 @@ def default_shift(num_steps: int) -> float:
     return FEW_STEPS_SHIFT if num_steps < FEW_STEPS else MANY_STEPS_SHIFT
 
 
-def inference_sigmas(num_steps: int, *, shift: float) -> Float[Tensor, "n_plus_1"]:
+def inference_sigmas(num_steps: int, *, shift: float, strength: float = 1.0) -> Float[Tensor, "n_plus_1"]:
     """The num_steps + 1 float32 noise levels of a run, from exactly 1 down to exactly 0.
 
     Bit-equal to diffusers' flow-match Euler scheduler under the HunyuanVideo pipeline: an even grid made in float64,
-    rounded to float32, then shifted in float32. Raises InvalidInput on a bad number of steps or shift.
+    rounded to float32, then shifted in float32. strength: the share of the run that is left to do where a film is
+    given; the even grid then starts at `strength` instead of 1 and has `steps_left` steps, so that 0.5 is the latter
+    half of a run. Raises InvalidInput on a bad number of steps, shift or strength.
     """
-    _check_steps(num_steps)
     _check_shift(shift)
-    step = -1.0 / num_steps
-    even = (torch.arange(num_steps + 1, dtype=torch.float64) * step + 1).to(torch.float32)
+    left = steps_left(num_steps, strength)
+    even = ((torch.arange(left + 1, dtype=torch.float64) * (-1.0 / left) + 1) * strength).to(torch.float32)
     even[-1] = 0
     return shift * even / (1 + (shift - 1) * even)
+
+
+def steps_left(num_steps: int, strength: float) -> int:
+    """How many of `num_steps` are taken at this strength: its share, rounded, at least one.
+
+    Raises InvalidInput on a bad number of steps, or a strength that does not lie above 0 and up to 1.
+    """
+    _check_steps(num_steps)
+    if not 0 < strength <= 1:
+        raise invalid(f"strength={strength}", "lies above 0 and up to 1", "use 0.6, or 1 for pure noise")
+    return max(1, round(num_steps * strength))
 
 
 def draw_sigmas(

@@ -18,10 +18,10 @@ from muybridge.ops.attention import attention_named
 from muybridge.pipelines.components import Components
 from muybridge.pipelines.fitting import RunChoice
 from muybridge.pipelines.identity import identity
+from muybridge.pipelines.pipeline import Pipeline
 from muybridge.pipelines.planning import model_of
 from muybridge.pipelines.settings import Defaults
 from muybridge.pipelines.text_sources import OnMessage, is_gallop, text_source
-from muybridge.pipelines.text_to_video import Pipeline
 from muybridge.pipelines.transformers import transformer_from
 from muybridge.vae.tiling import released_tiling
 from muybridge.weights.catalog import CatalogueEntry, catalogue, locate, resolve

@@ -16,6 +16,7 @@ from muybridge.flow.guidance import classifier_free
 from muybridge.flow.samplers import Velocity, sampler
 from muybridge.flow.timesteps import inference_sigmas
 from muybridge.pipelines.request import GenerationRequest
+from muybridge.pipelines.start import Start, Starts
 from muybridge.pipelines.step_cache import StepCache
 from muybridge.text.encoder import TextStates
 from muybridge.transformer import Conditions, Transformer
@@ -107,17 +108,22 @@ def denoise(
     plan: Plan,
     seeds: Sequence[int],
     shape: tuple[int, int, int, int],
+    starts: Sequence[Start] | None = None,
     means: Means | None = None,
     on_step: OnStep | None = None,
 ) -> Float[Tensor, "b c t h w"]:
     """Latents (b, *shape), float32 on the transformer's device, at the scale the transformer is trained on.
 
-    Noise comes from each film's own seed, on the CPU in float32 (DESIGN law 4).
+    Noise comes from each film's own seed, on the CPU in float32 (DESIGN law 4). starts: one for each film where they
+    start from more than noise. The velocity is the network's, then, from the inside out: beside its own channels,
+    guided, held and pinned, cached; so a cache predicts, and accounts for, only what is made.
+    Raises InvalidInput where the starts of a batch do not go together.
     """
     means = means or Means()
-    solve, sigmas = sampler(plan.sampler), inference_sigmas(plan.num_steps, shift=plan.shift)
+    begin = Starts(starts, noise(seeds, shape).to(transformer.device))
+    solve, sigmas = sampler(plan.sampler), inference_sigmas(plan.num_steps, shift=plan.shift, strength=begin.strength)
     conditions = [conditions_of(transformer, text, guidance=plan.guidance) for text in prompts.texts()]
-    asked = [(each.step, torch.full((len(seeds),), each.sigma)) for each in evaluations(solve, sigmas)]
+    asked = [(each.step, begin.levels(each.sigma)) for each in evaluations(solve, sigmas)]
     if means.evicts_modulation:
         prepared = evicted_modulation(transformer, conditions, asked, at_step=means.at_step)
     else:
@@ -129,10 +135,10 @@ def denoise(
             if on_step is not None:
                 on_step()
 
-        velocity = _guided(velocities, plan)
+        velocity = begin.around(_guided([begin.inside(velocity) for velocity in velocities], plan))
         if means.cache is not None:
             velocity = means.cache.around(velocity, solve, sigmas=sigmas)
-        return solve(velocity, noise(seeds, shape).to(transformer.device), sigmas, report)
+        return begin.landed(solve(velocity, begin.x(float(sigmas[0])), sigmas, report))
 
 
 @contextmanager

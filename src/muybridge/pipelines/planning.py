@@ -48,7 +48,7 @@ def work_of(request: GenerationRequest, *, batch_size: int = 1) -> Work:
         width=request.width,
         height=request.height,
         num_frames=request.num_frames,
-        num_steps=request.num_steps,
+        num_steps=request.steps_taken,
         passes=NUM_EVALUATIONS[request.sampler] * (1 if request.cfg == 1 else 2),
         batch_size=batch_size,
         budget=request.budget,

@@ -5,12 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
+from jaxtyping import Float
+from torch import Tensor
+
 from muybridge.acceleration.caches.budget import Budget
 from muybridge.core import config
 from muybridge.core.errors import invalid
 from muybridge.core.seeding import MAX_SEED
 from muybridge.core.shapes import check_num_frames, check_size
 from muybridge.flow.samplers import sampler
+from muybridge.flow.timesteps import inference_sigmas, steps_left
+from muybridge.pipelines.conditions.film import FilmConditions
 from muybridge.pipelines.lora_use import LoraUse
 
 SIZE_MULTIPLE_PX = 16  # released: 8 px per latent cell, 2 cells per token
@@ -29,7 +34,7 @@ class GenerationRequest:
     the embedded kind, None for weights without it; cfg is true classifier-free guidance, off at 1, against
     negative_prompt; an empty negative_prompt stands for the model's own. steady averages decoded
     frames along their motion (`vae.steady`), off at 0. budget, such as psnr>=32 or speed=2x, lets steps be predicted
-    (`acceleration.caches`); None computes them all.
+    (`acceleration.caches`); None computes them all. conditions: pictures and films that it is made from.
 
     Raises InvalidInput, naming the value, the rule and a value that would do.
     """
@@ -49,6 +54,7 @@ class GenerationRequest:
     loras: tuple[LoraUse, ...] = ()
     steady: float = 0.0
     budget: str | None = None
+    conditions: FilmConditions = FilmConditions()
 
     def __post_init__(self) -> None:
         _check_text("prompt", self.prompt, may_be_empty=False)
@@ -61,9 +67,19 @@ class GenerationRequest:
         _check_text("sampler", self.sampler, may_be_empty=False)
         sampler(self.sampler)
         for use in self.loras:
-            use.check_num_steps(self.num_steps)
+            use.check_num_steps(self.steps_taken)
         if self.budget is not None:
             Budget.parse(self.budget)
+
+    @property
+    def sigmas(self) -> Float[Tensor, "n"]:
+        """The noise levels of its run."""
+        return inference_sigmas(self.num_steps, shift=self.shift, strength=self.conditions.share)
+
+    @property
+    def steps_taken(self) -> int:
+        """Sampler steps: fewer than num_steps where a given film is half-way there."""
+        return steps_left(self.num_steps, self.conditions.share)
 
     @property
     def is_picture(self) -> bool:

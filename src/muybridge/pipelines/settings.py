@@ -1,14 +1,17 @@
 """What a person chose, by the names of the command line, and what a model does where they chose nothing."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from itertools import chain
 from typing import Any, Self
 
 from muybridge.acceleration.caches.budget import Budget
 from muybridge.core import config
 from muybridge.core.errors import InvalidInput, WeightsError, invalid
 from muybridge.flow.timesteps import default_shift
+from muybridge.pipelines.conditions.film import Direction, FilmConditions, Keyframe, keyframes_of
+from muybridge.pipelines.conditions.media_ref import MediaRef
 from muybridge.pipelines.lora_use import LoraUse
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.sizes import format_size, parse_size
@@ -43,7 +46,7 @@ class Defaults:
         """Those of a model; `negative` where its entry has none. Raises WeightsError where the entry's do not hold."""
         try:
             found = config.from_dict(cls, {"negative": negative, **entry.defaults})
-            GenerationRequest(prompt="any", **found._request_fields())
+            GenerationRequest(prompt="any", **found.request_fields())
         except InvalidInput as error:
             raise WeightsError(f"{entry.name}: its defaults do not hold: {error}") from None
         guidance = found.guidance if has_guidance else None
@@ -56,7 +59,8 @@ class Defaults:
             return self.shift
         return default_shift(num_steps)
 
-    def _request_fields(self) -> dict[str, Any]:
+    def request_fields(self) -> dict[str, Any]:
+        """By the names of a request."""
         return {
             "width": self.width,
             "height": self.height,
@@ -93,6 +97,26 @@ class Settings:
     steady: float | None = None
     quality: str | None = None
     speed: str | None = None
+    image: MediaRef | None = None
+    last_image: MediaRef | None = None
+    keyframes: tuple[Keyframe, ...] | None = None
+    video: MediaRef | None = None
+    strength: float | None = None
+    mask: MediaRef | None = None
+    extend: MediaRef | None = None
+    direction: Direction | None = None
+    overlap: int | None = None
+    loop: bool | None = None
+
+    @classmethod
+    def of(cls, chosen: Mapping[str, Any]) -> Self:
+        """The choices among the arguments of a call, which may hold others; words become what they mean.
+
+        Raises InvalidInput on words that mean nothing.
+        """
+        names = {field.name for field in fields(cls)}
+        given = {name: value for name, value in chosen.items() if name in names and value is not None}
+        return cls(**{name: MEANINGS[name](value) if name in MEANINGS else value for name, value in given.items()})
 
     @classmethod
     def recorded(cls, values: Mapping[str, Any]) -> Self:
@@ -115,53 +139,60 @@ class Settings:
         Raises InvalidInput on a value that breaks a rule.
         """
         seeds = _seeds(self.seed, len(prompts))
-        width, height = parse_size(
-            self.size, self.aspect, default=(defaults.width, defaults.height), native=defaults.native_sizes
-        )
-        steps = _first(self.steps, defaults.steps)
-        cfg = _first(self.cfg, defaults.cfg)
-        budget = Budget.of(quality=self.quality, speed=self.speed)
+        shared = defaults.request_fields() | self._plain() | self._derived(defaults)
         return [
-            GenerationRequest(
-                prompt=prompt,
-                negative_prompt=self.negative or (defaults.negative if cfg != 1 else ""),
-                width=width,
-                height=height,
-                num_frames=_first(self.frames, defaults.frames),
-                fps=_first(self.fps, defaults.fps),
-                num_steps=steps,
-                shift=_first(self.shift, defaults.shift_for(steps)),
-                guidance=_first(self.guidance, defaults.guidance),
-                cfg=cfg,
-                seed=seed,
-                sampler=_first(self.sampler, defaults.sampler),
-                loras=self.loras or (),
-                steady=_first(self.steady, defaults.steady),
-                budget=None if budget is None else str(budget),
-            )
-            for prompt, seed in zip(prompts, seeds, strict=True)
+            GenerationRequest(prompt=prompt, seed=seed, **shared) for prompt, seed in zip(prompts, seeds, strict=True)
         ]
+
+    def _plain(self) -> dict[str, Any]:
+        """What was chosen and goes into a request as it is, or into a group of its fields."""
+        chosen = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in DERIVED}
+        plain = {REQUEST_NAMES.get(name, name): value for name, value in chosen.items() if value is not None}
+        grouped: dict[str, Any] = {}
+        for group, kind in GROUPS.items():
+            grouped[group] = kind(**{each.name: plain.pop(each.name) for each in fields(kind) if each.name in plain})
+        return plain | grouped
+
+    def _derived(self, defaults: Defaults) -> dict[str, Any]:
+        """What depends on more than one choice."""
+        default = defaults.width, defaults.height
+        width, height = parse_size(self.size, self.aspect, default=default, native=defaults.native_sizes)
+        budget = Budget.of(quality=self.quality, speed=self.speed)
+        is_guided = _first(self.cfg, defaults.cfg) != 1
+        return {
+            "width": width,
+            "height": height,
+            "shift": _first(self.shift, defaults.shift_for(_first(self.steps, defaults.steps))),
+            "negative_prompt": self.negative or (defaults.negative if is_guided else ""),
+            "budget": None if budget is None else str(budget),
+        }
+
+
+# What a word, a path or a picture of the surface means, by the names of `Settings`.
+MEANINGS: Mapping[str, Callable[[Any], Any]] = {
+    "loras": lambda given: tuple(map(LoraUse.of, given)),
+    "keyframes": keyframes_of,
+    **dict.fromkeys(("image", "last_image", "video", "mask", "extend"), MediaRef.of),
+}
+# Fields of a request that are dataclasses themselves: the choices of one subject, by the same names as here.
+GROUPS: Mapping[str, type] = {"conditions": FilmConditions}
+# Where a request's field has a longer name than the choice.
+REQUEST_NAMES = {"frames": "num_frames", "steps": "num_steps"}
+# Choices that become a field of the request together with others, or with the model's defaults...
+DERIVED = {"size", "aspect", "negative", "shift", "quality", "speed", "seed"}
+# ...and what they become, with what is recorded only where it acts.
+BECOME = {"width", "height", "negative_prompt", "budget", "loras", *GROUPS}
 
 
 def settings_of(request: GenerationRequest) -> dict[str, Any]:
     """The request by the names of `Settings` and the prompt: what is recorded with a result."""
+    names = {name: short for short, name in REQUEST_NAMES.items()}
+    plain = {names.get(name, name): getattr(request, name) for name in request.names() if name not in BECOME}
+    plain |= {"negative": request.negative_prompt, "size": format_size(request.width, request.height)}
     loras = {"loras": [config.to_dict(use) for use in request.loras]} if request.loras else {}
-    return {
-        "prompt": request.prompt,
-        "negative": request.negative_prompt,
-        "size": format_size(request.width, request.height),
-        "frames": request.num_frames,
-        "fps": request.fps,
-        "steps": request.num_steps,
-        "shift": request.shift,
-        "guidance": request.guidance,
-        "cfg": request.cfg,
-        "seed": request.seed,
-        "sampler": request.sampler,
-        **loras,
-        "steady": request.steady,
-        **({} if request.budget is None else Budget.parse(request.budget).options()),
-    }
+    budget = {} if request.budget is None else Budget.parse(request.budget).options()
+    groups = [config.changes(getattr(request, group)) for group in GROUPS]
+    return plain | loras | budget | dict(chain.from_iterable(group.items() for group in groups))
 
 
 def _first(chosen: Any, otherwise: Any) -> Any:

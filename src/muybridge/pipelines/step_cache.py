@@ -8,7 +8,6 @@ from torch import Tensor
 from muybridge.acceleration.caches.budget import Budget
 from muybridge.acceleration.caches.budgeted import Budgeted, within_budget
 from muybridge.flow.samplers import Sampler, Velocity, sampler
-from muybridge.flow.timesteps import inference_sigmas
 from muybridge.pipelines.request import GenerationRequest
 
 
@@ -21,8 +20,9 @@ class StepCache:
         self._budget = Budget.parse(request.budget or "")
         self._changes = _changes(request)
         self._run: Budgeted
-        sigmas = inference_sigmas(request.num_steps, shift=request.shift)
-        self.around(lambda x, _sigma: x, sampler(request.sampler), sigmas=sigmas)  # checks: nothing is computed yet
+        self.around(
+            lambda x, _sigma: x, sampler(request.sampler), sigmas=request.sigmas
+        )  # checks: nothing is computed yet
 
     @classmethod
     def of(cls, request: GenerationRequest, *, model: str) -> "StepCache | None":

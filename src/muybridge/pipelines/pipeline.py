@@ -1,8 +1,7 @@
-"""Text to video and, with one frame, text to image: the whole path from prompts to finished films.   Paper 4, 5.1."""
+"""From requests to finished films and pictures, whatever the task: a task is a condition.   Paper 4, 5.1."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import Any
 
 import torch
@@ -14,9 +13,9 @@ from muybridge.acceleration.settings import RunSettings
 from muybridge.core.errors import DoesNotFit, invalid
 from muybridge.core.shapes import latent_shape
 from muybridge.media.frames import to_uint8
+from muybridge.pipelines.batches import Bench, Texts, prompts_of, shared, text_frames
 from muybridge.pipelines.components import Components
-from muybridge.pipelines.denoise import Means, Plan, Prompts, denoise
-from muybridge.pipelines.fitting import SETTLED, fits, fitted
+from muybridge.pipelines.denoise import Means, Plan, denoise
 from muybridge.pipelines.lora_use import LoraUse
 from muybridge.pipelines.loras import LoraShelf
 from muybridge.pipelines.progress import Counter, OnProgress
@@ -24,12 +23,9 @@ from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.result import Video
 from muybridge.pipelines.settings import Settings, settings_of
 from muybridge.pipelines.step_cache import StepCache
-from muybridge.text.encoder import TextStates, pad_states
+from muybridge.text.encoder import TextStates
 from muybridge.vae import modes, to_vae
 from muybridge.vae.steady import steadied
-
-Shared = tuple[Any, ...]  # what films of one batch have in common
-MAX_BATCH = 16  # convention: beyond it an accelerator is busy anyway
 
 
 class Pipeline:
@@ -85,24 +81,9 @@ class Pipeline:
         The same request gives the same latents alone, in a list and in any order: bitwise on a CPU. Raises InvalidInput
         on a value that breaks a rule and DoesNotFit where memory would not do, both before the work starts.
         """
+        chosen = locals()
         prompts = [prompt] if isinstance(prompt, str) else _checked_list(prompt)
-        settings = Settings(
-            negative=negative,
-            size=size,
-            aspect=aspect,
-            frames=frames,
-            fps=fps,
-            steps=steps,
-            shift=shift,
-            guidance=guidance,
-            cfg=cfg,
-            seed=seed,
-            sampler=sampler,
-            loras=None if loras is None else tuple(map(LoraUse.of, loras)),
-            steady=steady,
-            quality=quality,
-            speed=speed,
-        )
+        settings = Settings.of(chosen)
         films = list(self.stream(self.requests(prompts, settings), memory=memory, on_progress=on_progress))
         return films[0] if isinstance(prompt, str) else films
 
@@ -127,13 +108,18 @@ class Pipeline:
                 rule = f"the result was made with {recorded[part][:12]}..., these are {identity[:12]}..."
                 raise invalid(f"{part} of {self.name}", rule, "name the model to use these all the same")
 
+    def bench(self, memory: str | None = None) -> Bench:
+        """Where these networks make films, with at most this memory."""
+        components = self.components
+        return Bench(facts=components.facts, plain=components.run, device=self.device, memory=memory or AUTO)
+
     def check(self, requests: Sequence[GenerationRequest], *, memory: str | None = None) -> None:
         """Raises DoesNotFit, or InvalidInput where the weights cannot do a request, before anything is computed."""
         for request in requests:
             self._check_guidance(request)
             StepCache.of(request, model=self.name)
             self._loras.check(request.loras)
-        self._runs(requests, memory)
+        self.bench(memory).runs(requests)
 
     def stream(
         self,
@@ -144,14 +130,15 @@ class Pipeline:
     ) -> Iterator[Video]:
         """The films of the requests, in order, each as soon as it is finished."""
         self.check(requests, memory=memory)
-        steps = sum(request.num_steps for request in requests)
+        steps = sum(request.steps_taken for request in requests)
         counter = Counter(on_progress, {"text": len(requests), "denoise": steps, "decode": len(requests)})
-        runs = self._runs(requests, memory)
+        bench = self.bench(memory)
+        runs = bench.runs(requests)
         texts = self._encode(requests, counter)
         if not all(run.keeps_text for run in runs.values()):
             self.components.text.release()
-        for batch in self._batches(requests, runs, memory):
-            run = runs[_shared(batch[0])]
+        for batch in bench.batches(requests, runs):
+            run = runs[shared(batch[0])]
             cache = StepCache.of(batch[0], model=self.name)
             latents = self._denoise(batch, texts, run=run, cache=cache, counter=counter)
             reports = cache.reports() if cache is not None else [None] * len(batch)
@@ -176,65 +163,30 @@ class Pipeline:
         counter.advance("text", 0)
         for request in requests:
             wanted = [request.prompt] + ([request.negative_prompt] if request.cfg != 1 else [])
-            for key in ((prompt, _text_frames(request)) for prompt in wanted):
+            for key in ((prompt, text_frames(request)) for prompt in wanted):
                 if key not in texts:
                     texts[key] = self.components.text.encode([key[0]], num_frames=key[1])
             counter.advance("text")
         return texts
 
-    def _batches(
-        self, requests: Sequence[GenerationRequest], runs: Mapping[Shared, RunSettings], memory: str | None
-    ) -> Iterator[list[GenerationRequest]]:
-        """Neighbours that differ only in prompt and seed, together on an accelerator; each alone on a CPU.
-
-        Alone, because kernels round differently at other batch sizes, and a film must not depend on its neighbours. It
-        costs nothing there: the processor is as busy with one film as with four (benchmarks/film.py).
-        """
-        for shared, group in groupby(requests, key=_shared):
-            alike = list(group)
-            size = self._batch_size(alike[0], runs[shared], memory)
-            yield from (alike[start : start + size] for start in range(0, len(alike), size))
-
-    def _runs(self, requests: Sequence[GenerationRequest], memory: str | None) -> dict[Shared, RunSettings]:
-        """How requests are run with what is loaded, by what they share; raises DoesNotFit where one cannot be."""
-        facts, plain, place = self.components.facts, self.components.run, self.device
-        return {
-            shared: fitted(facts, request, plain, settled=SETTLED, device=place, memory=memory or AUTO)
-            for shared, request in {_shared(request): request for request in requests}.items()
-        }
-
-    def _batch_size(self, request: GenerationRequest, run: RunSettings, memory: str | None) -> int:
-        """The largest batch of films that are run as one would be; 1 on a CPU."""
-        sizes = range(1 if self.device.type == "cpu" else MAX_BATCH, 1, -1)
-
-        def fit(size: int) -> bool:
-            facts, most = self.components.facts, memory or AUTO
-            return fits(facts, request, run, batch_size=size, device=self.device, memory=most)
-
-        return next(filter(fit, sizes), 1)
-
     def _denoise(
         self,
         batch: Sequence[GenerationRequest],
-        texts: dict[tuple[str, int], TextStates],
+        texts: Texts,
         *,
         run: RunSettings,
         cache: StepCache | None,
         counter: Counter,
     ) -> Float[Tensor, "b c t h w"]:
         first = batch[0]
-        frames = _text_frames(first)
-        positive = _together([texts[request.prompt, frames] for request in batch])
-        has_negative = first.cfg != 1
-        negative = _together([texts[request.negative_prompt, frames] for request in batch]) if has_negative else None
-        channels = self.components.transformer.config.in_channels
+        channels = self.components.transformer.config.out_channels
         counter.advance("denoise", 0)
         self.components.transformer.chunk_tokens = run.chunk_tokens
         with self._loras.active(first.loras) as at_step:
             try:
                 return denoise(
                     self.components.transformer,
-                    Prompts(positive=positive, negative=negative),
+                    prompts_of(batch, texts),
                     plan=Plan.of(first),
                     seeds=[request.seed for request in batch],
                     shape=latent_shape(first.num_frames, first.height, first.width, channels=channels),
@@ -278,25 +230,6 @@ def _checked_list(prompts: Sequence[str]) -> list[str]:
     if not isinstance(prompts, Sequence) or not prompts:
         raise invalid(f"prompt={prompts!r}", "needs a sentence, or a list of at least one", "say what to show")
     return list(prompts)
-
-
-def _shared(request: GenerationRequest) -> Shared:
-    """What films of one batch have in common."""
-    shape = request.width, request.height, request.num_frames
-    return (*shape, request.cfg != 1, request.loras, request.budget, Plan.of(request))
-
-
-def _text_frames(request: GenerationRequest) -> int:
-    """Text encoders ask only whether it is a picture."""
-    return min(request.num_frames, 2)
-
-
-def _together(texts: Sequence[TextStates]) -> TextStates:
-    """Single prompts as one right-padded batch."""
-    if len(texts) == 1:
-        return texts[0]
-    states = [text.states[0, : int(text.mask[0].sum())] for text in texts]
-    return pad_states(states, [text.pooled[0] for text in texts])
 
 
 def _too_large(request: GenerationRequest, error: Exception) -> DoesNotFit:

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from muybridge import Pipeline, Progress, Settings, Video
+from muybridge import Progress, Settings, Video
 from muybridge.acceleration.settings import RunSettings
 from muybridge.core.errors import DoesNotFit, InvalidInput
 from muybridge.core.seeding import noise
 from muybridge.flow.samplers import SAMPLERS
+from muybridge.pipelines.batches import Bench
 from muybridge.pipelines.settings import Defaults
 from muybridge.vae import to_vae
 from muybridge.vae.tiling import Tiling, decode_tiled
@@ -173,11 +174,11 @@ def test_defaults_of_the_model_are_used():
 def test_a_batch_on_an_accelerator_holds_films_that_differ_in_prompt_and_seed_only(monkeypatch):
     """The batching an accelerator gets, driven here on the CPU."""
     pipe = pipeline()
-    monkeypatch.setattr(Pipeline, "_batch_size", lambda *_: 2)
+    monkeypatch.setattr(Bench, "batch_size", lambda *_: 2)
     requests = pipe.requests(["a", "a cow in the rain", "fog"], Settings(seed=1, **SMALL))
     requests.append(replace(requests[0], num_steps=2))
-    runs = pipe._runs(requests, None)
-    assert [len(batch) for batch in pipe._batches(requests, runs, None)] == [2, 1, 1]
+    bench = pipe.bench()
+    assert [len(batch) for batch in bench.batches(requests, bench.runs(requests))] == [2, 1, 1]
     together = list(pipe.stream(requests))
     monkeypatch.undo()
     for request, film in zip(requests, together, strict=True):
