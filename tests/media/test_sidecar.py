@@ -8,7 +8,7 @@ import pytest
 from muybridge.core.errors import MediaError
 from muybridge.media.image import write_image
 from muybridge.media.sidecar import read_settings, sidecar_path, write_settings
-from muybridge.media.video import write_video
+from muybridge.media.writer import write_video
 
 SETTINGS = {"prompt": "a horse — 馬 🐎", "seed": 7, "nested": {"steps": 50, "list": [1, None, True]}}
 FILM = np.zeros((1, 16, 16, 3), np.uint8)

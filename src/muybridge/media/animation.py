@@ -11,7 +11,6 @@ from muybridge.media.envelope import pack
 from muybridge.media.frames import Frames
 from muybridge.media.image import exif, opened, save
 
-ANIMATION_SUFFIXES = (".gif", ".webp")
 GIF_UNIT_MS, WEBP_UNIT_MS = 10, 1  # what the formats count in
 UNTIMED_MS = 100  # browsers' length of a frame that says 0
 

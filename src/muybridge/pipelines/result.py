@@ -3,7 +3,7 @@
 import base64
 import html
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from PIL import Image
 from torch import Tensor
 
 from muybridge.core.errors import MediaError
+from muybridge.media.formats import VIDEO_SUFFIXES
 from muybridge.media.frames import Frames
 from muybridge.media.image import IMAGE_SUFFIXES, write_image
 from muybridge.media.sidecar import write_settings
-from muybridge.media.video import VIDEO_SUFFIXES, check_output, write_video
+from muybridge.media.writer import check_output, write_video
 
 STILL_SUFFIXES = tuple(suffix for suffix in IMAGE_SUFFIXES if suffix not in VIDEO_SUFFIXES)
 
@@ -26,12 +27,14 @@ class Video:
     """pixels (t, h, w, 3) uint8, one frame for a picture; `settings` by the names of the command line.
 
     `latents` (c, t, h, w), float32 on the CPU, are what the pixels were decoded from, at the transformer's scale.
+    on_saved: called once the film is in a file; what was kept to continue it may go.
     """
 
     pixels: Frames
     fps: int
     settings: Mapping[str, Any]
     latents: Float[Tensor, "c t h w"]
+    on_saved: Callable[[], None] | None = None
 
     @property
     def num_frames(self) -> int:
@@ -60,6 +63,8 @@ class Video:
         else:
             write_video(path, self.pixels, fps=self.fps, metadata=self.settings)
         write_settings(path, self.settings)
+        if self.on_saved is not None:
+            self.on_saved()
         return path
 
     def _repr_html_(self) -> str:

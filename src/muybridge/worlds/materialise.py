@@ -21,7 +21,7 @@ from muybridge.core.errors import MissingExtra, RunFailed, invalid
 from muybridge.core.files import atomic_path, sha256
 from muybridge.core.processes import alone_in, in_processes
 from muybridge.core.room import check_room
-from muybridge.media.video import write_video
+from muybridge.media.writer import write_video
 from muybridge.worlds.world import DescribedWorld, Split
 
 try:
