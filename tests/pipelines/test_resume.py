@@ -15,7 +15,7 @@ from muybridge.core.seeding import noise
 from muybridge.flow.samplers import SAMPLERS, Velocity
 from muybridge.flow.timesteps import inference_sigmas
 from muybridge.pipelines.resume.folder import ResumeFolder
-from muybridge.pipelines.resume.record import RunRecord, recorded
+from muybridge.pipelines.resume.record import Replay, RunRecord
 
 SHAPE = (16, 2, 4, 6)  # channels as calibrated
 NUM_STEPS = 20
@@ -50,7 +50,7 @@ def resumed(folder: Path, name: str, *, budget: str | None, fails_at: int | None
     field = Field(fails_at=fails_at)
     try:
         with RunRecord(folder) as record:
-            return film(recorded(field, [record]), name, budget=budget), field.num_computed
+            return film(Replay([record]).around(field), name, budget=budget), field.num_computed
     except Cut:
         return None, field.num_computed
 
@@ -94,7 +94,7 @@ def test_velocities_of_other_latents_are_not_used(tmp_path: Path, caplog: pytest
     for seeds in ((7,), (8,)):
         field = Field()
         with RunRecord(tmp_path) as record:
-            latents = film(recorded(field, [record]), "euler", budget=None, seeds=seeds)
+            latents = film(Replay([record]).around(field), "euler", budget=None, seeds=seeds)
         assert torch.equal(latents, film(Field(), "euler", budget=None, seeds=seeds))
         assert field.num_computed == NUM_STEPS
     assert "belongs to other latents" in caplog.messages[0]
@@ -104,7 +104,7 @@ def test_films_of_a_batch_are_found_one_by_one(tmp_path: Path):
     for names in (["a", "b"], ["a"], ["b"], ["b", "a"]):
         field, seeds = Field(), tuple(map(ord, names))
         records = [RunRecord(tmp_path / name, every_s=0) for name in names]
-        latents = film(recorded(field, records), "ab2", budget=None, seeds=seeds)
+        latents = film(Replay(records).around(field), "ab2", budget=None, seeds=seeds)
         assert torch.equal(latents, film(Field(), "ab2", budget=None, seeds=seeds))
         assert field.num_computed == (NUM_STEPS if names == ["a", "b"] else 0)
 

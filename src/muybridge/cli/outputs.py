@@ -1,8 +1,9 @@
 """Where results go: named, and known to be writable, before any work starts."""
 
+import itertools
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from muybridge.core.errors import InvalidInput, invalid
@@ -11,10 +12,18 @@ DEFAULT_FOLDER = Path("films")
 MAX_SLUG_CHARACTERS = 48  # convention: long enough to tell films apart, short enough to read in a listing
 
 
-def output_paths(output: str | None, prompts: Sequence[str], seeds: Sequence[int], *, suffix: str) -> list[Path]:
+def output_paths(
+    output: str | None,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    suffix: str,
+    is_own: Callable[[int, Path], bool] = lambda index, path: False,
+) -> list[Path]:
     """One path for each film: `output` where it names a file, else named by prompt and seed in the folder.
 
-    In a folder no existing file is taken: a number is added. Raises InvalidInput on one file for several films.
+    In a folder no existing file is taken: a number is added. is_own: unless it is the file of the film of that index.
+    Raises InvalidInput on one file for several films.
     """
     if output is not None and not _is_folder(output):
         if len(prompts) > 1:
@@ -23,8 +32,10 @@ def output_paths(output: str | None, prompts: Sequence[str], seeds: Sequence[int
         return [Path(output)]
     folder = DEFAULT_FOLDER if output is None else Path(output)
     paths: list[Path] = []
-    for prompt, seed in zip(prompts, seeds, strict=True):
-        paths.append(_free(folder, f"{_slug(prompt)}-{seed}", suffix, taken=paths))
+    for index, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True)):
+        names = _names(f"{_slug(prompt)}-{seed}", suffix)
+        free = (path for name in names if (path := folder / name) not in paths)
+        paths.append(next(path for path in free if not path.exists() or is_own(index, path)))
     return paths
 
 
@@ -44,12 +55,9 @@ def _is_folder(output: str) -> bool:
     return output.endswith(("/", "\\")) or Path(output).is_dir() or not Path(output).suffix
 
 
-def _free(folder: Path, stem: str, suffix: str, *, taken: Sequence[Path]) -> Path:
-    number, path = 1, folder / f"{stem}{suffix}"
-    while path in taken or path.exists():
-        number += 1
-        path = folder / f"{stem}-{number}{suffix}"
-    return path
+def _names(stem: str, suffix: str) -> Iterator[str]:
+    yield f"{stem}{suffix}"
+    yield from (f"{stem}-{number}{suffix}" for number in itertools.count(2))
 
 
 def _slug(prompt: str) -> str:

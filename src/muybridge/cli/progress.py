@@ -1,15 +1,17 @@
 """Progress on standard error: one bar for each stage, with the time that is left."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
     MofNCompleteColumn,
+    ProgressColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -30,15 +32,30 @@ _SHOWN = {
     "frames_per_s": "{:,.1f} frames/s",
     "mfu": "MFU {:.1%}",
 }
+Above = Callable[[RenderableType], RenderableType]
 _WORDS = {"text": "reading", "denoise": "denoising", "decode": "decoding"}
+
+
+class _Below(Bars):
+    """Bars that something may stand above."""
+
+    def __init__(self, above: Above | None, *columns: ProgressColumn, **options: Any) -> None:
+        self._above = above
+        super().__init__(*columns, **options)
+
+    def get_renderable(self) -> RenderableType:
+        """For rich, at each refresh."""
+        bars = super().get_renderable()
+        return bars if self._above is None else self._above(bars)
 
 
 class _TimedBars:
     """A context manager with named bars on a console; nothing is drawn where there is no terminal."""
 
-    def __init__(self, console: Console, *, note: str, is_transient: bool) -> None:
+    def __init__(self, console: Console, *, note: str, is_transient: bool, above: Above | None = None) -> None:
         """`note`: what stands at each bar's end; "{task.fields[figure]}" is filled in by the bar's own."""
-        self._bars = Bars(
+        self._bars = _Below(
+            above,
             TextColumn("{task.description:<10}"),
             BarColumn(),
             MofNCompleteColumn(),
@@ -118,14 +135,17 @@ class ByteBars:
 class StageBars(_TimedBars):
     """Bars whose `show` is the `on_progress` of a pipeline."""
 
-    def __init__(self, console: Console, *, num_films: int) -> None:
+    def __init__(self, console: Console, *, num_films: int, above: Above | None = None) -> None:
+        """above: gives the bars with something above them, each time that they are drawn."""
         noun = "film" if num_films == 1 else f"{num_films} films"
-        super().__init__(console, note=noun, is_transient=True)
+        super().__init__(console, note=noun, is_transient=True, above=above)
 
     def show(self, progress: "Progress") -> None:
         """Draw the stage's bar at its new length."""
         if progress.stage not in self._tasks:
             self._tasks[progress.stage] = self._bars.add_task(_WORDS[progress.stage], total=progress.total)
+        if progress.is_found:  # at once, whatever the steps to come will take
+            self._bars.reset(self._tasks[progress.stage], completed=progress.done)
         self._bars.update(self._tasks[progress.stage], completed=progress.done)
 
 

@@ -31,3 +31,9 @@ def hub_folder() -> Path | None:
 def data_rank() -> int:
     """This process's rank as torchrun sets it; 0 alone."""
     return int(os.environ.get("RANK", "0"))
+
+
+def terminal_words() -> dict[str, str]:
+    """What a terminal says of itself, by variable."""
+    names = ("TERM", "TERM_PROGRAM", "LC_TERMINAL", "KITTY_WINDOW_ID", "TMUX", "STY")
+    return {name: os.environ[name] for name in names if name in os.environ}

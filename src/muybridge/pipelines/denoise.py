@@ -22,6 +22,7 @@ from muybridge.text.encoder import TextStates
 from muybridge.transformer import Conditions, Transformer
 
 OnStep = Callable[[], None]  # called once after each step of each sampler run
+Wrap = Callable[[Velocity], Velocity]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,11 +65,14 @@ class Means:
 
     evicts_modulation: as `acceleration.modulation`; it changes no bit on a CPU. at_step: makes the transformer that of
     a sampler step, from 1, where steps differ. cache: predicts steps within its budget, and reports what it came to.
+    record: keeps what is computed, or finds it. watch: sees what the sampler sees.
     """
 
     evicts_modulation: bool = True
     at_step: AtStep | None = None
     cache: StepCache | None = None
+    record: Wrap | None = None
+    watch: Wrap | None = None
 
 
 def conditions_of(transformer: Transformer, text: TextStates, *, guidance: float | None) -> Conditions:
@@ -116,7 +120,7 @@ def denoise(
 
     Noise comes from each film's own seed, on the CPU in float32 (DESIGN law 4). starts: one for each film where they
     start from more than noise. The velocity is the network's, then, from the inside out: beside its own channels,
-    guided, held and pinned, cached; so a cache predicts, and accounts for, only what is made.
+    guided, held and pinned, recorded, cached, watched; so a cache predicts, and accounts for, only what is made.
     Raises InvalidInput where the starts of a batch do not go together.
     """
     means = means or Means()
@@ -136,8 +140,12 @@ def denoise(
                 on_step()
 
         velocity = begin.around(_guided([begin.inside(velocity) for velocity in velocities], plan))
+        if means.record is not None:
+            velocity = means.record(velocity)
         if means.cache is not None:
             velocity = means.cache.around(velocity, solve, sigmas=sigmas)
+        if means.watch is not None:
+            velocity = means.watch(velocity)
         return begin.landed(solve(velocity, begin.x(float(sigmas[0])), sigmas, report))
 
 

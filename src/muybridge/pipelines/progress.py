@@ -4,16 +4,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from muybridge.media.frames import Frames
+
 Stage = Literal["text", "denoise", "decode"]
+Preview = Callable[[], Frames]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """`done` of `total` units of a stage: prompts encoded, sampler steps over all films, films decoded."""
+    """`done` of `total` units of a stage: prompts encoded, sampler steps over all films, films decoded.
+
+    is_found: the last of them were not computed but found in a resume_dir, and say nothing of the time that is left.
+    preview: after each sampler step, gives uint8 frames (t, h, w, 3), a quarter of the film's sides, of what the film
+    will look like; nothing is computed unless it is called, which it must be before the next step.
+    """
 
     stage: Stage
     done: int
     total: int
+    is_found: bool = False
+    preview: Preview | None = None
 
 
 OnProgress = Callable[[Progress], None]
@@ -27,8 +37,9 @@ class Counter:
         self._totals = totals
         self._done: dict[Stage, int] = dict.fromkeys(totals, 0)
 
-    def advance(self, stage: Stage, units: int = 1) -> None:
+    def advance(self, stage: Stage, units: int = 1, *, is_found: bool = False, preview: Preview | None = None) -> None:
         """Count finished units; 0 announces a stage."""
         self._done[stage] += units
         if self._on_progress is not None:
-            self._on_progress(Progress(stage=stage, done=self._done[stage], total=self._totals[stage]))
+            done, total = self._done[stage], self._totals[stage]
+            self._on_progress(Progress(stage=stage, done=done, total=total, is_found=is_found, preview=preview))

@@ -84,25 +84,36 @@ class RunRecord:
         return self._folder / f"{index:04d}.safetensors"
 
 
-def recorded(velocity: Velocity, records: Sequence[RunRecord]) -> Velocity:
-    """The velocity of one run of one sampler, found in the records where each film of the batch has it, else computed.
+class Replay:
+    """A run of films from the records of an earlier one, as far as those go; without records, just a run."""
 
-    It goes around what computes, networks and guidance, and inside of all that remembers, such as a step cache.
-    """
-    indices = itertools.count()
+    def __init__(self, records: Sequence[RunRecord] = ()) -> None:
+        """`records`: one for each film of the batch, or none."""
+        self._records = records
+        self.is_found = False  # the last velocity was not computed but found
 
-    def replayed(x: Float[Tensor, "b *rest"], sigma: Float[Tensor, "b *t"]) -> Float[Tensor, "b *rest"]:
-        index = next(indices)
-        found = [record.find(index, own) for record, own in zip(records, x, strict=True)]
-        known = [each for each in found if each is not None]
-        if len(known) == len(found):
-            return torch.stack(known).to(x.device)
-        computed = velocity(x, sigma)
-        for record, own, its in zip(records, x, computed, strict=True):
-            record.add(index, own, its)
-        return computed
+    def around(self, velocity: Velocity) -> Velocity:
+        """The velocity of one run of one sampler, found where each film of the batch has it, else computed and kept.
 
-    return replayed
+        It goes around what computes, networks and guidance, and inside of all that remembers, such as a step cache.
+        """
+        if not self._records:
+            return velocity
+        indices = itertools.count()
+
+        def replayed(x: Float[Tensor, "b *rest"], sigma: Float[Tensor, "b *t"]) -> Float[Tensor, "b *rest"]:
+            index = next(indices)
+            found = [record.find(index, own) for record, own in zip(self._records, x, strict=True)]
+            known = [each for each in found if each is not None]
+            self.is_found = len(known) == len(found)
+            if self.is_found:
+                return torch.stack(known).to(x.device)
+            computed = velocity(x, sigma)
+            for record, own, its in zip(self._records, x, computed, strict=True):
+                record.add(index, own, its)
+            return computed
+
+        return replayed
 
 
 def write_tensor(path: Path, tensor: Tensor, *, said: dict[str, str]) -> None:
