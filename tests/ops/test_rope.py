@@ -2,9 +2,11 @@
 
 import math
 
+import pytest
 import torch
 
-from muybridge.ops.rope import RopeTables, rope_table, rotate
+from muybridge.core.errors import InvalidInput
+from muybridge.ops.rope import Riflex, RopeTables, rope_table, rotate
 
 AXES = (4, 6, 6)
 TOLERANCE = 1e-5  # float32 sums of 16 products
@@ -79,3 +81,41 @@ def test_a_table_made_while_drawing_serves_training():
     with torch.inference_mode():
         tables((2, 3, 4), num_plain=5, device=device)
     assert not tables((2, 3, 4), num_plain=5, device=device).is_inference()
+
+
+def test_riflex_sets_the_published_frequency_of_time_alone():
+    """arXiv 2502.15894, Eq. 8, on the released axes: k = 4 of eight, 0.9 x 2 pi / L; the others as trained."""
+    axes, num_frames = (16, 56, 56), 51
+    bent = rope_table((num_frames, 2, 2), axes, theta=256.0, bend=Riflex(index=4)).unflatten(0, (num_frames, 2, 2))
+    plain = rope_table((num_frames, 2, 2), axes, theta=256.0).unflatten(0, (num_frames, 2, 2))
+    others = [pair for pair in range(64) if pair != 3]
+    assert torch.equal(bent[..., others], plain[..., others])
+    position = torch.arange(num_frames, dtype=torch.float64)
+    published = torch.polar(torch.ones_like(position), position * (0.9 * 2 * math.pi / num_frames))
+    torch.testing.assert_close(bent[:, 1, 1, 3], published.to(torch.complex64), rtol=0, atol=TOLERANCE)
+
+
+def test_the_period_of_time_comes_round_in_a_long_film_and_not_with_riflex():
+    """The fourth component of the released weights turns once in 50 latent frames (201 frames); bent, in L / 0.9."""
+    axes, num_frames = (16, 56, 56), 75
+
+    def returns(table: torch.Tensor) -> float:
+        angles = table.unflatten(0, (num_frames, 1, 1))[5:, 0, 0, 3]
+        return (angles - 1).abs().min().item()
+
+    assert returns(rope_table((num_frames, 1, 1), axes, theta=256.0)) < 0.05  # frame 50 stands where frame 0 stood
+    assert returns(rope_table((num_frames, 1, 1), axes, theta=256.0, bend=Riflex(index=4))) > 0.3
+
+
+def test_tables_are_bent_inside_only():
+    tables, device = RopeTables((4, 2, 2), theta=256.0), torch.device("cpu")
+    plain = tables((7, 2, 2), num_plain=3, device=device).clone()
+    with tables.bent(Riflex(index=2)):
+        bent = tables((7, 2, 2), num_plain=3, device=device)
+        assert torch.equal(bent, rope_table((7, 2, 2), (4, 2, 2), theta=256.0, num_plain=3, bend=Riflex(index=2)))
+    assert not torch.equal(bent, plain) and torch.equal(tables((7, 2, 2), num_plain=3, device=device), plain)
+
+
+def test_a_frequency_that_is_not_there_is_refused():
+    with pytest.raises(InvalidInput, match="frequency 3: the frequencies of time are 1 to 2"):
+        rope_table((7, 2, 2), (4, 2, 2), theta=256.0, bend=Riflex(index=3))

@@ -1,11 +1,13 @@
 """Steadied films keep what moves and lose what comes and goes."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor
 
 from muybridge.core.errors import InvalidInput
-from muybridge.vae.steady import REACH_PX, motion, steadied
+from muybridge.vae.steady import REACH_PX, motion, steadied, steadied_stream
 
 SIDE, FRAMES, STRENGTH = 48, 4, 0.3
 
@@ -78,3 +80,23 @@ def test_blocks_that_do_not_fill_the_sides_are_refused() -> None:
 
 def test_float64_keeps_its_digits() -> None:
     assert steadied(panned(3).double(), STRENGTH).dtype == torch.float64
+
+
+@pytest.mark.parametrize("strength", [0, STRENGTH])
+@pytest.mark.parametrize("sizes", [(4,), (1, 1, 2), (3, 1)])
+def test_a_film_that_comes_in_chunks_is_steadied_as_the_whole_bitwise(strength: float, sizes: tuple[int, ...]) -> None:
+    film = panned(3) + noise()
+    pieces = list(steadied_stream(film.split(sizes, dim=2), strength))
+    assert torch.equal(torch.cat(pieces, dim=2), steadied(film, strength))
+
+
+def test_a_frame_is_steadied_as_soon_as_the_next_is_there() -> None:
+    given = []
+
+    def frames() -> Iterator[Tensor]:
+        for index, frame in enumerate(panned(3).split(1, dim=2)):
+            given.append(index)
+            yield frame
+
+    next(steadied_stream(frames(), STRENGTH))
+    assert given == [0, 1]

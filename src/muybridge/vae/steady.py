@@ -6,6 +6,7 @@ gallop's VAE it halves the flicker and brings films nearer to their originals at
 before and after they code (temporal filtering in AV1 and VVC encoders). Not in the paper.
 """
 
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 import torch
@@ -29,19 +30,52 @@ def steadied(pixels: Float[Tensor, "b 3 f y x"], strength: float) -> Float[Tenso
     a few frames. Computed in float32 at least, in which it comes back. Raises InvalidInput on a negative strength, and
     on sides that blocks do not fill.
     """
+    _check(pixels, strength)
+    if strength == 0 or pixels.shape[2] == 1:
+        return pixels
+    return torch.stack(list(_steady_frames(pixels.unbind(2), strength)), dim=2)
+
+
+def steadied_stream(
+    chunks: Iterable[Float[Tensor, "b 3 k y x"]], strength: float
+) -> Iterator[Float[Tensor, "b 3 k y x"]]:
+    """As `steadied`, bitwise, of a film that comes in chunks of any length, as soon as the frame after is known.
+
+    Memory is that of a chunk and a few frames. Raises as `steadied`, with the first chunk.
+    """
+
+    def checked() -> Iterator[Tensor]:
+        for chunk in chunks:
+            _check(chunk, strength)
+            yield chunk
+
+    if strength == 0:
+        yield from checked()
+        return
+    frames = (frame for chunk in checked() for frame in chunk.unbind(2))
+    yield from (frame[:, :, None] for frame in _steady_frames(frames, strength))
+
+
+def _check(pixels: Tensor, strength: float) -> None:
     if not strength >= 0:
         raise invalid(f"steady={strength}", "must be 0 (off) or above", "use 0.2")
     height, width = pixels.shape[3:]
     if height % BLOCK_PX or width % BLOCK_PX:
         raise invalid(f"a film of {width}x{height}", f"sides are multiples of {BLOCK_PX}", "crop it, or use steady=0")
-    if strength == 0 or pixels.shape[2] == 1:
-        return pixels
-    frames = list(pixels.to(torch.promote_types(pixels.dtype, torch.float32)).unbind(2))
-    last = len(frames) - 1
-    return torch.stack([
-        _averaged(frame, [frames[other] for other in (index - 1, index + 1) if 0 <= other <= last], strength)
-        for index, frame in enumerate(frames)
-    ], dim=2)  # fmt: skip
+
+
+def _steady_frames(frames: Iterable[Tensor], strength: float) -> Iterator[Float[Tensor, "b 3 y x"]]:
+    """Each frame when the next is there."""
+    before: list[Tensor] = []
+    frame: Tensor | None = None
+    for following in frames:
+        following = following.to(torch.promote_types(following.dtype, torch.float32))
+        if frame is not None:
+            yield _averaged(frame, [*before, following], strength)
+            before = [frame]
+        frame = following
+    if frame is not None:
+        yield _averaged(frame, before, strength)
 
 
 def _averaged(frame: Tensor, neighbours: list[Tensor], strength: float) -> Tensor:
