@@ -13,7 +13,7 @@ PROMPTS := "a brown horse gallops to the right over a green meadow" \
            "a red car drives to the left in front of a green wall" \
            "a turtle stands in a meadow, the camera slowly zooms in"
 
-.PHONY: help text-encoder demo test test-slow fuzz lint docs bench train-gallop clean
+.PHONY: help text-encoder demo test test-slow fuzz lint docs pages bench train-gallop clean
 
 help:            ## say what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -57,6 +57,9 @@ lint: $(VENV)/development   ## style and types
 
 docs: $(VENV)/development   ## write docs/reference anew from the command line and the docstrings
 	$(BIN)/python docs/generate.py
+
+pages: $(VENV)/development text-encoder   ## run the how-to pages, and renew their pictures
+	$(BIN)/python docs/pages.py
 
 fuzz: $(VENV)/development   ## ten minutes of hostile files for every reader of weights
 	$(BIN)/python benchmarks/fuzz.py --minutes 10
