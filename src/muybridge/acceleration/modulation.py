@@ -6,10 +6,11 @@ of a few megabytes stand in for the modules while the run lasts. Exact: rows are
 together (`ops.rows`). Applied from outside (DESIGN law 5), after LoRA and quantisation, before streaming.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Self
 
 import torch
 from jaxtyping import Float, Int
@@ -37,27 +38,21 @@ class Row:
     vectors: Float[Tensor, "b u d"]
     frames: Int[Tensor, " t"] | None
 
-    def order(self) -> dict[int, Tensor | None]:
-        """Which vectors a module is asked for, by their number: the clip's, those of the frames, or all of these."""
-        if self.frames is None:
-            return {1: None}
-        clip = self.frames.new_full((1,), self.vectors.shape[1] - 1)
-        return {1: clip, len(self.frames): self.frames, len(self.frames) + 1: torch.cat([self.frames, clip])}
-
 
 class Table(nn.Module):
-    """Stands where a `Modulation` was, and gives what that makes of the row at hand."""
+    """Stands where a `Modulation` was, and gives what that makes of the rows at hand."""
 
-    def __init__(self, made: dict[Key, Float[Tensor, "b u out"]], num_signals: int) -> None:
+    def __init__(self, num_signals: int) -> None:
         super().__init__()
         self.num_signals = num_signals
-        self.made = made
+        self.made: dict[Key, Float[Tensor, "b u out"]] = {}
         self.order: dict[int, Tensor | None] = {}
         self.row: Tensor = torch.empty(0)
 
-    def turn_to(self, row: Row, order: dict[int, Tensor | None]) -> None:
+    def turn_to(self, keys: Sequence[Key], order: dict[int, Tensor | None]) -> None:
         """What the next calls are about."""
-        self.row, self.order = self.made[row.key], order
+        rows = [self.made[key] for key in keys]
+        self.row, self.order = rows[0] if len(rows) == 1 else torch.cat(rows, 1), order
 
     def forward(self, vectors: Float[Tensor, "b g d"]) -> tuple[Float[Tensor, "b g d"], ...]:
         """As `Modulation.forward`; of the vectors only their number is read."""
@@ -66,21 +61,75 @@ class Table(nn.Module):
         return made.chunk(self.num_signals, -1)
 
 
+class Tables:
+    """Inside, tables stand in the place of a network's modulation, which comes back afterwards as it was.
+
+    Runs may come and go before and meanwhile. puts_away: as in `evicted_modulation`; else the weights stay.
+    """
+
+    def __init__(self, transformer: Transformer, *, puts_away: bool = True) -> None:
+        self.transformer = transformer
+        self._puts_away = puts_away
+        self._modules = modulations(transformer)
+        self._tables = {name: Table(module.num_signals) for name, module in self._modules.items()}
+        self._num_conditions = 0
+
+    def __enter__(self) -> Self:
+        _replace(self.transformer, self._tables)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _replace(self.transformer, self._modules)
+
+    def add(
+        self, conditions: Sequence[Conditions], asked: Sequence[tuple[int, Tensor]], *, at_step: AtStep | None = None
+    ) -> "Run":
+        """A run whose every row has been made; arguments as those of `evicted_modulation`."""
+        rows = _rows(self.transformer, conditions, asked, at_step, first=self._num_conditions)
+        run = Run(self, conditions, rows=rows, first=self._num_conditions, at_step=at_step)
+        self._num_conditions += len(conditions)
+        for name, module in self._modules.items():
+            is_streamed = any(tensor.is_meta for tensor in module.parameters())
+            self._tables[name].made |= _made(module, rows, at_step)
+            if self._puts_away and not is_streamed:  # else it is away again as soon as another module is called
+                _put_away(module)
+        if at_step is not None:
+            at_step(1)
+        return run
+
+    def forget(self, run: "Run") -> None:
+        """Free the rows of a run that is over."""
+        for table in self._tables.values():
+            for key in run.keys():
+                del table.made[key]
+
+    def turn_to(self, rows: Sequence[Row]) -> None:
+        """What the next pass is about: the rows of one run's pass, or of several clips that share one."""
+        order = _order(rows)
+        for table in self._tables.values():
+            table.turn_to([row.key for row in rows], order)
+
+
 class Run:
     """One run over one network, its tables turned to what is asked for."""
 
     def __init__(
         self,
-        transformer: Transformer,
+        tables: Tables,
         conditions: Sequence[Conditions],
         *,
         rows: Sequence[Row],
-        tables: Sequence[Table],
+        first: int,
         at_step: AtStep | None,
     ) -> None:
-        self._transformer, self._conditions, self._tables = transformer, conditions, tables
-        self._rows = {row.key: (row, row.order()) for row in rows}
+        self.conditions = conditions
+        self._tables, self._first = tables, first
+        self._rows = {row.key: row for row in rows}
         self._at_step, self._step = at_step, 1
+
+    def keys(self) -> Collection[Key]:
+        """Of all rows."""
+        return self._rows.keys()
 
     def to_step(self, step: int) -> None:
         """The sampler is in this step now."""
@@ -88,16 +137,23 @@ class Run:
             self._step = step
             self._at_step(step)
 
+    def find(self, index: int, sigma: Float[Tensor, " b"] | Float[Tensor, "b t"]) -> Row | None:
+        """That of a pass under the conditions of this index, if it was said beforehand."""
+        return self._rows.get(_key(self._first + index, self._step, sigma))
+
+    def row(self, index: int, sigma: Float[Tensor, " b"] | Float[Tensor, "b t"]) -> Row:
+        """That of a pass under the conditions of this index. Only what was said beforehand can be asked for."""
+        found = self.find(index, sigma)
+        if found is None:
+            raise AssertionError(f"sigma {sigma.tolist()} in step {self._step} was not made beforehand")
+        return found
+
     def velocity(self, index: int) -> Velocity:
-        """That of the network under the conditions of this index. Only what was said beforehand can be asked for."""
+        """That of the network under the conditions of this index."""
 
         def velocity(x: Tensor, sigma: Tensor) -> Tensor:
-            found = self._rows.get(_key(index, self._step, sigma))
-            if found is None:
-                raise AssertionError(f"sigma {sigma.tolist()} in step {self._step} was not made beforehand")
-            for table in self._tables:
-                table.turn_to(*found)
-            return self._transformer(x, sigma, self._conditions[index])
+            self._tables.turn_to([self.row(index, sigma)])
+            return self._tables.transformer(x, sigma, self.conditions[index])
 
         return velocity
 
@@ -113,6 +169,7 @@ def evicted_modulation(
     conditions: Sequence[Conditions],
     asked: Sequence[tuple[int, Tensor]],
     *,
+    about: Sequence[Collection[int]] | None = None,
     at_step: AtStep | None = None,
 ) -> Iterator[tuple[list[Velocity], AtStep]]:
     """Inside, tables stand in for the network's modulation, which comes back afterwards as it was.
@@ -120,27 +177,16 @@ def evicted_modulation(
     Gives the network's velocity under each of the conditions, and what is to be told of every new step.
 
     conditions: all that the network will be run under, such as both halves of classifier-free guidance. asked: the step
-    (from 1) and the sigma, (b,) or (b, t), of every forward pass. at_step: where the network itself differs from step
+    (from 1) and the sigma, (b,) or (b, t), of every forward pass. about: which of the conditions each of these is run
+    under, by their indices; all of them, if left out. at_step: where the network itself differs from step
     to step, as with a LoRA that acts in some; else the steps make no difference.
     Weights on an accelerator move to the host for good, and come for their rows one module at a time; weights mapped
     from a file leave memory.
     """
-    rows = _rows(transformer, conditions, asked, at_step)
-    modules = modulations(transformer)
-    tables: dict[str, Table] = {}
-    for name, module in modules.items():
-        is_streamed = any(tensor.is_meta for tensor in module.parameters())
-        tables[name] = Table(_made(module, rows, at_step), module.num_signals)
-        if not is_streamed:  # else it is away again as soon as another module is called
-            _put_away(module)
-    if at_step is not None:
-        at_step(1)
-    try:
-        _replace(transformer, tables)
-        run = Run(transformer, conditions, rows=rows, tables=list(tables.values()), at_step=at_step)
+    tables = Tables(transformer)
+    run = tables.add(conditions, asked, at_step=at_step)
+    with tables:
         yield [run.velocity(index) for index in range(len(conditions))], run.to_step
-    finally:
-        _replace(transformer, modules)
 
 
 def moved_without_modulation(transformer: Transformer, device: torch.device) -> Transformer:
@@ -161,14 +207,16 @@ def _rows(
     conditions: Sequence[Conditions],
     asked: Sequence[tuple[int, Tensor]],
     at_step: AtStep | None,
+    *,
+    first: int,
 ) -> list[Row]:
-    """One for each different key, steps in order."""
+    """One for each different key, steps in order; conditions are counted from `first`."""
     rows: dict[Key, Row] = {}
     for step, sigma in sorted(asked, key=lambda pair: pair[0]):
         step = step if at_step else 1
         if at_step is not None:
             at_step(step)
-        for index, given in enumerate(conditions):
+        for index, given in enumerate(conditions, first):
             key = _key(index, step, sigma)
             if key not in rows:
                 rows[key] = _row(transformer, given, sigma, key)
@@ -184,6 +232,27 @@ def _row(transformer: Transformer, conditions: Conditions, sigma: Tensor, key: K
     first = torch.tensor([columns.index(column) for column in distinct], device=frames.device)
     place = torch.tensor([distinct.index(column) for column in columns], device=frames.device)
     return Row(key=key, vectors=torch.cat([frames.index_select(1, first), clip], 1), frames=place)
+
+
+def _order(rows: Sequence[Row]) -> dict[int, Tensor | None]:
+    """Which vectors of the rows, one after the other, a module is asked for, by their number.
+
+    Those of the clips, those of the frames, or all of these.
+    """
+    if all(row.frames is None for row in rows):
+        return {len(rows): None}
+    clips, frames, start = [], [], 0
+    for row in rows:
+        own = row.vectors.new_zeros(1, dtype=torch.long) if row.frames is None else row.frames
+        frames.append(own + start)
+        start += row.vectors.shape[1]
+        clips.append(torch.full_like(own[:1], start - 1))
+    of_clips, of_frames = torch.cat(clips), torch.cat(frames)
+    return {
+        len(of_clips): of_clips,
+        len(of_frames): of_frames,
+        len(of_frames) + len(of_clips): torch.cat([of_frames, of_clips]),
+    }
 
 
 def _key(index: int, step: int, sigma: Tensor) -> Key:

@@ -21,13 +21,12 @@ from muybridge.ops.norm import RMSNorm
 from muybridge.ops.outputs import outputs
 from muybridge.ops.pieces import by_pieces, pieces
 from muybridge.ops.rows import few_rows
-from muybridge.transformer.conditions import Signals
+from muybridge.transformer.conditions import Made, Signals
 
 Stream = Literal["img", "txt"]
 Heads = tuple[  # queries, keys, values
     Float[Tensor, "b heads s d"], Float[Tensor, "b heads s d"], Float[Tensor, "b heads s d"]
 ]
-Made = tuple[Float[Tensor, "b g d"], ...]  # by a `Modulation`
 
 
 class Modulation(nn.Module):
@@ -92,7 +91,7 @@ class DoubleBlock(nn.Module):
         self, img: Float[Tensor, "b n d"], txt: Float[Tensor, "b l d"], *, signals: Signals
     ) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b l d"]]:
         """Both streams after attention and feed-forward."""
-        of_img, of_txt = self.img_mod(signals.frames), self.txt_mod(signals.clip)
+        of_img, of_txt = signals.of_visual(self.img_mod), signals.of_text(self.txt_mod)
         rope = signals.rope[: signals.num_visual]
         parts = (
             Part(tokens=img, signals=of_img[:2], rope=rope, heads=partial(self.make_heads, "img")),
@@ -178,12 +177,7 @@ class SingleBlock(nn.Module):
 
     def _streams(self, x: Tensor, signals: Signals) -> list[tuple[Tensor, Tensor, Made]]:
         """Tokens that share signals, their rotations and the signals: all, or the visual and the text tokens."""
-        if signals.frames.shape[1] == 1:  # frames share one signal, which is the clip's own
-            return [(x, signals.rope, self.modulation(signals.clip))]
-        made = self.modulation(torch.cat([signals.frames, signals.clip], 1))
-        num = signals.num_visual
-        visual = x[:, :num], signals.rope[:num], tuple(signal[:, :-1] for signal in made)
-        return [visual, (x[:, num:], signals.rope[num:], tuple(signal[:, -1:] for signal in made))]
+        return [(x[:, part], signals.rope[part], made) for part, made in signals.of_both(self.modulation)]
 
     def _at_once(self, streams: list[tuple[Tensor, Tensor, Made]], signals: Signals) -> Tensor:
         """The whole stream through whole layers: as the backward pass wants it, and the fastest for few tokens."""
@@ -191,7 +185,7 @@ class SingleBlock(nn.Module):
         qkv, hidden = projected.split([3 * self.hidden_size, self.mlp_dim], -1)
         q, k, v = split_heads(qkv, self.num_heads)
         q, k = self.q_norm(q, signals.rope), self.k_norm(k, signals.rope)
-        attended = join_heads(self.attention(q, k, v, lengths=signals.lengths, grid=signals.grid))
+        attended = join_heads(signals.attend(self.attention, q, k, v))
         change = self.linear2(self._beside(attended, hidden, projected))
         lengths = [tokens.shape[1] for tokens, _, _ in streams]
         parts = zip(streams, change.split(lengths, 1), strict=True)
@@ -231,11 +225,10 @@ class FinalLayer(nn.Module):
         self.linear = nn.Linear(hidden_size, patch_dim)
         self.adaLN_modulation = Modulation(hidden_size, 2, layer="1")  # released: after a SiLU, which has no weights
 
-    def forward(
-        self, x: Float[Tensor, "b n d"], signal: Float[Tensor, "b 1 d"], *, chunk_tokens: int | None = None
-    ) -> Float[Tensor, "b n p"]:
-        """Patches, channel outermost; `signal` is the clip's own, also where frames are held."""
-        return by_pieces(self._patches, (x,), signals=self.adaLN_modulation(signal), chunk_tokens=chunk_tokens)
+    def forward(self, x: Float[Tensor, "b n d"], signals: Signals) -> Float[Tensor, "b n p"]:
+        """Patches, channel outermost; the signal is the clip's own, also where frames are held."""
+        made = signals.of_whole_clip(self.adaLN_modulation)
+        return by_pieces(self._patches, (x,), signals=made, chunk_tokens=signals.chunk_tokens)
 
     def _patches(self, x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
         return self.linear(norm_and_modulate(x, shift, scale))
@@ -244,7 +237,7 @@ class FinalLayer(nn.Module):
 def attend_jointly(attention: Attention, parts: Sequence[Part], signals: Signals) -> Float[Tensor, "b s width"]:
     """What each token of the joined parts attends to; their queries, keys and values are gone when it returns."""
     make = _cat_heads if torch.is_grad_enabled() else partial(_fill_heads, chunk_tokens=signals.chunk_tokens)
-    return join_heads(attention(*make(parts), lengths=signals.lengths, grid=signals.grid))
+    return join_heads(signals.attend(attention, *make(parts)))
 
 
 def _cat_heads(parts: Sequence[Part]) -> Heads:

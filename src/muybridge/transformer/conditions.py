@@ -1,7 +1,7 @@
 """What the video is conditioned on, and what the blocks are told about it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,10 +9,12 @@ from jaxtyping import Bool, Complex, Float, Integer
 from torch import Tensor
 
 from muybridge.core.errors import invalid
-from muybridge.ops.attention import Grid
+from muybridge.ops.attention import Attention, Grid
 from muybridge.transformer.config import TransformerConfig
 
 Mask = Bool[Tensor, "b l"] | Integer[Tensor, "b l"]
+Made = tuple[Float[Tensor, "b g d"], ...]  # shifts, scales and gates, one for each run of tokens
+MakesSignals = Callable[[Tensor], Made]  # of conditioning vectors (b, g, d)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +59,30 @@ class Signals:
     def num_visual(self) -> int:
         """Tokens before the text."""
         return math.prod(self.grid)
+
+    def of_visual(self, modulation: MakesSignals) -> Made:
+        """What a layer makes for the visual tokens, in equal runs of them."""
+        return modulation(self.frames)
+
+    def of_text(self, modulation: MakesSignals) -> Made:
+        """What a layer makes for the text tokens."""
+        return modulation(self.clip)
+
+    def of_whole_clip(self, modulation: MakesSignals) -> Made:
+        """What a layer makes for the visual tokens where held frames make no difference."""
+        return modulation(self.clip)
+
+    def of_both(self, modulation: MakesSignals) -> list[tuple[slice, Made]]:
+        """What one layer makes for the joint sequence: all of it, or the visual and the text tokens."""
+        if self.frames.shape[1] == 1:  # frames share one signal, which is the clip's own
+            return [(slice(None), modulation(self.clip))]
+        made = modulation(torch.cat([self.frames, self.clip], 1))
+        visual, text = tuple(signal[:, :-1] for signal in made), tuple(signal[:, -1:] for signal in made)
+        return [(slice(None, self.num_visual), visual), (slice(self.num_visual, None), text)]
+
+    def attend(self, attention: Attention, query: Tensor, key: Tensor, value: Tensor) -> Float[Tensor, "b heads s d"]:
+        """What the joint sequence's tokens attend to."""
+        return attention(query, key, value, lengths=self.lengths, grid=self.grid)
 
 
 def check_conditions(conditions: Conditions, config: TransformerConfig, num_samples: int) -> None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 from muybridge.core.errors import invalid
@@ -81,23 +81,27 @@ class Transformer(nn.Module):
         is *held*: its tokens are modulated without the guidance term. Text, refiner and final layer take the clip's
         own sigma, the largest of its frames. Raises InvalidInput where shapes or the text mask do not fit.
         """
-        self._check(latents, sigma, conditions)
+        self.check(latents, sigma, conditions)
         t, h, w = latents.shape[2:]
         grid = token_grid((t, h, w), self.config.patch_size)
         frames, clip, clip_sigma = self.signal_vectors(sigma, conditions)
-        txt, lengths = self._text(conditions, clip_sigma)
-        img = self.img_in(latents.to(self.dtype))
+        txt, lengths = self.text_tokens(conditions, clip_sigma)
+        signals = self._signals(frames, clip, grid=grid, num_text=txt.shape[1], lengths=lengths)
+        patches = self.patches([self.img_in(latents.to(self.dtype)), txt], signals)
+        return unpatchify(patches, grid, patch_size=self.config.patch_size).to(latents.dtype)
+
+    def patches(self, streams: list[Tensor], signals: Signals) -> Float[Tensor, "b n p"]:
+        """Patches of velocity from the visual and the text stream, which are taken out of their list."""
+        txt, img = streams.pop(), streams.pop()
         if img.dtype != self.dtype:  # under autocast the streams stay float32: they are sums over all blocks
             img, txt = img.to(self.dtype), txt.to(self.dtype)
-        signals = self._signals(frames, clip, grid=grid, num_text=txt.shape[1], lengths=lengths)
         for block in self.double_blocks:
             img, txt = block(img, txt, signals=signals)
         stream = torch.cat([img, txt], 1)
         del img, txt  # a fifth of what the blocks hold
         for block in self.single_blocks:
             stream = block(stream, signals=signals)
-        patches = self.final_layer(stream[:, : signals.num_visual], clip, chunk_tokens=self.chunk_tokens)
-        return unpatchify(patches, grid, patch_size=self.config.patch_size).to(latents.dtype)
+        return self.final_layer(stream[:, : signals.num_visual], signals)
 
     def signal_vectors(
         self, sigma: Float[Tensor, " b"] | Float[Tensor, "b t"], conditions: Conditions
@@ -134,7 +138,9 @@ class Transformer(nn.Module):
     def _nothing(self) -> Tensor:
         return torch.zeros((), dtype=self.dtype, device=self.device)
 
-    def _text(self, conditions: Conditions, clip_sigma: Tensor) -> tuple[Tensor, list[int] | None]:
+    def text_tokens(
+        self, conditions: Conditions, clip_sigma: Float[Tensor, " b"]
+    ) -> tuple[Float[Tensor, "b l d"], list[int] | None]:
         """Tokens of the text stream, and how many of each sample are valid: None where all are."""
         num_valid = valid_lengths(conditions.text, conditions.text_mask, name="text_mask")
         text, lengths = trimmed(conditions.text.to(self.dtype), num_valid)
@@ -160,13 +166,17 @@ class Transformer(nn.Module):
         return Signals(
             frames=frames,
             clip=clip,
-            rope=self._rope(grid, num_plain=num_text, device=frames.device),
+            rope=self.rope(grid, num_plain=num_text),
             grid=grid,
             lengths=None if lengths is None else [num_visual + length for length in lengths],
             chunk_tokens=self.chunk_tokens,
         )
 
-    def _check(self, latents: Tensor, sigma: Tensor, conditions: Conditions) -> None:
+    def rope(self, grid: tuple[int, int, int], *, num_plain: int) -> Complex[Tensor, "s half"]:
+        """Rotations of the tokens of a grid and of text tokens after them."""
+        return self._rope(grid, num_plain=num_plain, device=self.device)
+
+    def check(self, latents: Tensor, sigma: Tensor, conditions: Conditions) -> None:
         """Raises InvalidInput where an input does not fit this network or the others."""
         if self.config.sibling:
             rule = "its forward pass as a whole is not part of this package"
