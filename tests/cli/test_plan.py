@@ -40,7 +40,7 @@ def test_gallop_is_planned_without_being_loaded(run):
         (("--size", "17x17"), "multiples of 16"),
         (("--frames", "128"), "4n\\+1"),
         (("--model", "nonsense"), "model=nonsense"),
-        (("--model", "hunyuanvideo-i2v"), "not run yet"),
+        (("--model", "hunyuanvideo-avatar"), "not run yet"),
         (("--dtype", "int3"), "dtype="),
         (("--quantise", "int3"), "quantise=int3"),
         (("--weights", "cloud"), "weights="),

@@ -148,8 +148,8 @@ def test_the_networks_sizes_are_the_tiny_ones(released):
     assert muybridge.load(released, device="cpu").components.transformer.config.hidden_size == TINY.hidden_size
 
 
-def test_weights_that_need_a_picture_beside_the_noise_say_so(tmp_path):
+def test_weights_of_unknown_channels_say_so(tmp_path):
     folder = own_folder(tmp_path)
     save_model(network(replace(TINY, in_channels=2 * TINY.in_channels)), folder / "transformer.safetensors")
-    with pytest.raises(InvalidInput, match="its transformer takes .* channels, .* of noise and the rest of a picture"):
+    with pytest.raises(WeightsError, match="takes 8 channels, the VAE has 4; use weights of 4 channels, or 9 for"):
         muybridge.load(folder, device="cpu")

@@ -3,12 +3,24 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import CLIPTextConfig, CLIPTextModel, LlamaConfig, LlamaModel, PreTrainedTokenizerFast
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPVisionConfig,
+    LlamaConfig,
+    LlamaModel,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    PreTrainedTokenizerFast,
+)
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from muybridge.text.templates import RELEASED_IMAGE, RELEASED_VIDEO
+from muybridge.media.frames import Picture
+from muybridge.text.templates import PICTURE, PICTURED_VIDEO, RELEASED_IMAGE, RELEASED_VIDEO
 
 LLAMA3_SPLIT = (  # how Llama-3 cuts text into words before merging bytes: newlines stay together
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
@@ -17,9 +29,13 @@ LLAMA3_SPLIT = (  # how Llama-3 cuts text into words before merging bytes: newli
 CORPUS = ("a red ball bounces on a wooden floor", RELEASED_VIDEO.text, RELEASED_IMAGE.text)
 
 
-def language_tokenizer() -> PreTrainedTokenizerFast:
-    """A byte-level BPE in the manner of Llama-3: begin token added, header tokens whole, right padding."""
+def language_tokenizer(*, sees_pictures: bool = False) -> PreTrainedTokenizerFast:
+    """A byte-level BPE in the manner of Llama-3: begin token added, header tokens whole, right padding.
+
+    sees_pictures: with LLaVA's token for a picture.
+    """
     special = ["<|begin_of_text|>", "<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>", "<|pad|>", "{}"]
+    special += [PICTURE] if sees_pictures else []
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -34,7 +50,7 @@ def language_tokenizer() -> PreTrainedTokenizerFast:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(CORPUS, trainer)
+    tokenizer.train_from_iterator((*CORPUS, PICTURED_VIDEO.text) if sees_pictures else CORPUS, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<|begin_of_text|> $A", special_tokens=[("<|begin_of_text|>", 0)]
     )
@@ -89,6 +105,36 @@ def language_model(num_layers: int = 5) -> LlamaModel:
         initializer_range=0.2,
     )
     return LlamaModel(config).eval()
+
+
+def llava() -> LlavaForConditionalGeneration:
+    """The language model of `language_model` behind a vision tower that makes 36 vectors of a picture."""
+    vision = CLIPVisionConfig(
+        hidden_size=16, intermediate_size=32, num_hidden_layers=3, num_attention_heads=2, image_size=84, patch_size=14
+    )
+    ids = language_tokenizer(sees_pictures=True)
+    config = LlavaConfig(
+        vision_config=vision.to_dict(),
+        text_config=language_model().config.to_dict(),
+        image_token_index=ids.convert_tokens_to_ids(PICTURE),
+        pad_token_id=ids.pad_token_id,
+    )
+    model = LlavaForConditionalGeneration(config).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.add_(0.2 * torch.randn(parameter.shape)) if "language" not in name else None
+        model.model.language_model.load_state_dict(language_model().state_dict())
+    return model
+
+
+def picture_processor() -> CLIPImageProcessorPil:
+    """What transformers does to a picture for `llava`."""
+    return CLIPImageProcessorPil(size={"shortest_edge": 84}, crop_size={"height": 84, "width": 84})
+
+
+def picture(width: int = 60, height: int = 40) -> Picture:
+    """Colours that differ everywhere."""
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
 
 
 def gallop_language(folder: Path, *, corpus: Sequence[str] = ()) -> Path:

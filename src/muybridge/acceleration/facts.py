@@ -79,7 +79,7 @@ class Work:
 
     def latents(self, model: Model) -> tuple[int, int, int, int]:
         """(c, t, h, w) of one film."""
-        return latent_shape(self.num_frames, self.height, self.width, channels=model.transformer.in_channels)
+        return latent_shape(self.num_frames, self.height, self.width, channels=model.transformer.out_channels)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

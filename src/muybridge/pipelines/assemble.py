@@ -34,10 +34,11 @@ from muybridge.weights.recognise import recognise
 _LOG = logging.getLogger(__name__)
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-RELEASED_NEGATIVE = (  # released: what an empty negative prompt stands for
-    "Aerial view, aerial view, overexposed, low quality, deformation, a poor composition, bad hands, bad teeth, "
-    "bad eyes, bad limbs, distortion"
-)
+RELEASED_NEGATIVES = {  # released: what an empty negative prompt stands for, without and with a picture
+    False: "Aerial view, aerial view, overexposed, low quality, deformation, a poor composition, bad hands, bad teeth, "
+    "bad eyes, bad limbs, distortion",
+    True: "deformation, a poor composition and deformed video, bad teeth, bad eyes, bad limbs",
+}
 
 _SHARED_FIELDS = ("in_channels", "out_channels", "text_dim", "pooled_dim")  # with VAE and text encoders
 
@@ -78,11 +79,11 @@ def load(
     }
     if transformer is not None:
         _check_alike(parts["transformer"], folder)
-    facts = model_of(str(name), parts, folder)
+    facts, use = model_of(entry, parts, folder, name=str(name))
     defaults = Defaults.of(
         _with_scheduler(entry, folder),
         has_guidance=facts.transformer.has_guidance,
-        negative="" if is_gallop(folder) else RELEASED_NEGATIVE,
+        negative="" if is_gallop(folder) else RELEASED_NEGATIVES[use.needs_picture],
     )
     settings = _settled(run, facts, defaults, dtype=precision, device=place)
     check_text(facts.text, settings)
@@ -93,14 +94,19 @@ def load(
     if settings.compiles:
         compile_blocks(network)
     vae = load_vae(folder, dtype=_vae_dtype(precision, place)).to(place)
-    _check_channels(str(name), network.config.in_channels, vae.config.latent_channels)
     return Pipeline(
         Components(
             name=str(name),
             transformer=network,
             vae=vae,
             text=text_source(
-                folder, facts=facts.text, dtype=precision, device=place, weights=settings.text_weights, on_message=say
+                folder,
+                facts=facts.text,
+                dtype=precision,
+                device=place,
+                weights=settings.text_weights,
+                picture_stride=use.stride,
+                on_message=say,
             ),
             defaults=defaults,
             weights={part: identity(checkpoint) for part, checkpoint in parts.items()},
@@ -108,6 +114,7 @@ def load(
             transformer_path=None if transformer is None else sources["transformer"].absolute(),
             stream=stream,
             run=settings,
+            picture_use=use,
         )
     )
 
@@ -171,13 +178,6 @@ def _model_folder(folder: Path) -> Path:
         return folder
     rule = "is one file; a model is a folder with transformer, vae and text encoder"
     raise WeightsError(f"{folder}: {rule}; give the folder, or look into the file with `muybridge inspect`.")
-
-
-def _check_channels(name: str, in_channels: int, latent_channels: int) -> None:
-    """Raises InvalidInput where the transformer wants more than the noise, or latents of another VAE."""
-    if in_channels != latent_channels:
-        rule = f"its transformer takes {in_channels} channels, {latent_channels} of noise and the rest of a picture"
-        raise invalid(f"model={name}", rule, "use weights for text to video; these can be inspected and converted")
 
 
 def _check_alike(given: Checkpoint, folder: Path) -> None:

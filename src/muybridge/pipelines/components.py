@@ -1,6 +1,7 @@
 """The networks of one model together, and what is known of them."""
 
 import gc
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -10,11 +11,13 @@ from typing import Any
 from muybridge.acceleration.facts import Model, TextFacts
 from muybridge.acceleration.settings import RunSettings
 from muybridge.acceleration.stream import BlockStream
+from muybridge.media.frames import Picture
 from muybridge.pipelines.settings import Defaults
 from muybridge.text.encoder import TextEncoder, TextStates
 from muybridge.transformer import Transformer
 from muybridge.vae import VideoVAE
 from muybridge.vae.tiling import Tiling
+from muybridge.weights.picture_use import HELD, PictureUse
 
 KEPT_STATES = 16  # of prompts, 2 MB each in the released model; a negative prompt is the same in every call
 NO_TEXT = TextFacts(num_parameters=0)
@@ -24,21 +27,25 @@ RECORDED_PACKAGES = ("muybridge", "torch", "transformers", "tokenizers")  # what
 class TextSource:
     """A text encoder that is loaded when the first prompt comes and can be given up again; the last states are kept."""
 
-    def __init__(self, load: Callable[[], TextEncoder], *, facts: TextFacts = NO_TEXT) -> None:
-        """`facts`: what the memory and time of the loaded encoder depend on."""
+    def __init__(
+        self, load: Callable[[], TextEncoder], *, facts: TextFacts = NO_TEXT, sees_pictures: bool = False
+    ) -> None:
+        """`facts`: what the memory and time of the loaded encoder depend on. sees_pictures: whether it looks at any."""
         self._load = load
         self._encoder: TextEncoder | None = None
-        self._states: dict[tuple[tuple[str, ...], int], TextStates] = {}  # the latest last
+        self._states: dict[tuple[tuple[str, ...], int, bytes], TextStates] = {}  # the latest last
         self.facts = facts
+        self.sees_pictures = sees_pictures
 
-    def encode(self, prompts: Sequence[str], *, num_frames: int) -> TextStates:
+    def encode(self, prompts: Sequence[str], *, num_frames: int, picture: Picture | None = None) -> TextStates:
         """As `TextEncoder.encode`; the first call loads the encoder, and what was asked lately needs none."""
-        key = tuple(prompts), num_frames
+        seen = picture if self.sees_pictures else None
+        key = tuple(prompts), num_frames, _content(seen)
         states = self._states.pop(key, None)
         if states is None:
             if self._encoder is None:
                 self._encoder = self._load()
-            states = self._encoder.encode(prompts, num_frames=num_frames)
+            states = self._encoder.encode(prompts, num_frames=num_frames, picture=seen)
         self._states[key] = states
         if len(self._states) > KEPT_STATES:
             del self._states[next(iter(self._states))]
@@ -50,13 +57,18 @@ class TextSource:
         gc.collect()  # layers that are streamed and their stream hold each other
 
 
+def _content(picture: Picture | None) -> bytes:
+    """What tells pictures apart; nothing where there is none."""
+    return b"" if picture is None else hashlib.sha256(repr(picture.shape).encode() + picture.tobytes()).digest()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Components:
     """One model. `weights` names the files and what identifies their content; tiling: of films decoded in tiles.
 
     run: how films are made where nothing else is said. transformer_path: where the transformer is from, if not from the
     model itself. stream: what brings its blocks, where they wait elsewhere; its `release` gives their memory back until
-    the next forward.
+    the next forward. picture_use: how its weights take the picture that a film begins with.
     """
 
     name: str
@@ -69,6 +81,7 @@ class Components:
     transformer_path: Path | None = None
     stream: BlockStream | None = None
     run: RunSettings = RunSettings()
+    picture_use: PictureUse = HELD
 
     @property
     def facts(self) -> Model:

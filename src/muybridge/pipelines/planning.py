@@ -16,13 +16,16 @@ from muybridge.core.errors import WeightsError, invalid
 from muybridge.flow.samplers import NUM_EVALUATIONS
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.settings import Defaults
-from muybridge.text.config import LanguageConfig, PooledConfig
+from muybridge.text.config import LanguageConfig, PooledConfig, VisionConfig
 from muybridge.text.llm import SKIP_LAYERS
+from muybridge.text.templates import RELEASED_TEXT_TOKENS
 from muybridge.transformer import TransformerConfig
 from muybridge.transformer.cost import num_parameters
 from muybridge.vae import VAEConfig
 from muybridge.weights.catalog import CatalogueEntry, resolve
 from muybridge.weights.files import Checkpoint, Component, open_checkpoint
+from muybridge.weights.llava import vision_config
+from muybridge.weights.picture_use import HELD, PICTURE_USES, TOKEN_REPLACE, PictureUse, picture_use
 from muybridge.weights.recognise import recognise
 from muybridge.weights.text_encoders import find_text_encoders
 
@@ -38,7 +41,7 @@ def described(name: str | Path) -> tuple[Model, Defaults]:
     entry = resolve(name)
     if not entry.is_runnable:
         raise invalid(f"model={name}", "can be inspected and converted, but not run yet", "use hunyuanvideo or gallop")
-    model = _released(entry) if entry.path is None else _local(entry.name, entry.path)
+    model = _released(entry) if entry.path is None else _local(entry, entry.path)
     return model, Defaults.of(entry, has_guidance=model.transformer.has_guidance, negative="")
 
 
@@ -76,50 +79,70 @@ def planned(
 
 def _released(entry: CatalogueEntry) -> Model:
     """The released networks; raises InvalidInput where the entry is of another size."""
-    config = TransformerConfig()
+    use = PICTURE_USES[entry.picture_use or HELD.name]
+    vae = VAEConfig()
+    config = TransformerConfig(in_channels=2 * vae.latent_channels + 1 if use.stands_beside else vae.latent_channels)
     if entry.num_parameters not in (0, num_parameters(config)):
         rule = "its sizes are known only from its files"
         raise invalid(f"model={entry.name}", rule, f"fetch it first and give its folder: {entry.repo_id}")
-    text = text_facts(LanguageConfig(), PooledConfig())
-    return Model(name=entry.name, transformer=config, vae=VAEConfig(), text=text)
+    text = text_facts(LanguageConfig(), PooledConfig(), VisionConfig() if use.stride else None)
+    return Model(name=entry.name, transformer=config, vae=vae, text=text)
 
 
-def _local(name: str, folder: Path) -> Model:
+def _local(entry: CatalogueEntry, folder: Path) -> Model:
     if not folder.is_dir():
         rule = "is one file; a model is a folder with transformer, vae and text encoder"
         raise WeightsError(f"{folder}: {rule}; give the folder.")
     parts: dict[Component, Checkpoint] = {
         part: open_checkpoint(folder, component=part) for part in ("transformer", "vae")
     }
-    return model_of(name, parts, folder)
+    return model_of(entry, parts, folder)[0]
 
 
-def model_of(name: str, parts: Mapping[Component, Checkpoint], folder: Path) -> Model:
-    """The facts of a transformer and a VAE in their files, beside the text encoder in `folder`. Raises WeightsError."""
-    transformer, vae = (recognise(parts[kind], kind=kind) for kind in ("transformer", "vae"))
-    entries = transformer.entries.values()
-    return Model(
-        name=name,
-        transformer=typed(TransformerConfig, transformer.config),
-        vae=typed(VAEConfig, vae.config),
-        text=_local_text(folder),
+def model_of(
+    entry: CatalogueEntry, parts: Mapping[Component, Checkpoint], folder: Path, *, name: str | None = None
+) -> tuple[Model, PictureUse]:
+    """The facts of a transformer and a VAE in their files, beside the text encoder in `folder`; and its picture's use.
+
+    name: what the model is called, if not as its entry. Raises WeightsError.
+    """
+    found = {kind: recognise(parts[kind], kind=kind) for kind in ("transformer", "vae")}
+    transformer, vae = typed(TransformerConfig, found["transformer"].config), typed(VAEConfig, found["vae"].config)
+    use = picture_use(
+        parts["transformer"].path,
+        in_channels=transformer.in_channels,
+        latent_channels=vae.latent_channels,
+        beside=parts["transformer"].config,
+        catalogued=entry.picture_use,
+    )
+    entries = found["transformer"].entries.values()
+    model = Model(
+        name=name or entry.name,
+        transformer=transformer,
+        vae=vae,
+        text=_local_text(folder, sees_pictures=use.stride > 0),
         stored_bytes=round(sum(each.num_bytes for each in entries) / sum(each.num_elements for each in entries)) or 1,
     )
+    return model, use
 
 
-def _local_text(folder: Path) -> TextFacts:
+def _local_text(folder: Path, *, sees_pictures: bool) -> TextFacts:
     if (folder / "text.safetensors").is_file():
         return GALLOP_TEXT
-    return text_facts(*find_text_encoders(folder).configs())
+    places = find_text_encoders(folder, sees_pictures=sees_pictures)
+    return text_facts(*places.configs(), vision_config(places.language) if sees_pictures else None)
 
 
-def text_facts(language: LanguageConfig, pooled: PooledConfig) -> TextFacts:
-    """Of the released pair of encoders, without the layers that never compute."""
+def text_facts(language: LanguageConfig, pooled: PooledConfig, vision: VisionConfig | None = None) -> TextFacts:
+    """Of the released encoders, without the layers that never compute; vision: of one that sees pictures."""
     used = replace(language, num_layers=language.num_layers - SKIP_LAYERS)
     shapes = used.shapes()
     layer = [shape for name, shape in shapes.items() if name.startswith("layers.0.") and len(shape) > 1]
+    others = pooled.shapes() | ({} if vision is None else vision.shapes())
+    num_seen = 0 if vision is None else vision.num_patches // TOKEN_REPLACE.stride
     return TextFacts(
-        num_parameters=sum(map(math.prod, (*shapes.values(), *pooled.shapes().values()))),
+        num_parameters=sum(map(math.prod, (*shapes.values(), *others.values()))),
+        num_tokens=RELEASED_TEXT_TOKENS + num_seen,
         num_layers=used.num_layers,
         layer_parameters=sum(map(math.prod, layer)),
     )

@@ -94,7 +94,65 @@ class PooledConfig:
         return found
 
 
-def _check_sizes(config: LanguageConfig | PooledConfig, *names: str) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VisionConfig:
+    """Sizes of a CLIP vision tower and of LLaVA's projector behind it; the defaults are CLIP ViT-L/14's at 336 px.
+
+    output_dim: the width of the language model. The tower's last layer never computes: LLaVA reads the states before
+    it. Raises InvalidInput where the numbers do not fit together.
+    """
+
+    image_px: int = 336
+    patch_px: int = 14
+    hidden_size: int = 1024
+    num_layers: int = 24
+    num_heads: int = 16
+    mlp_dim: int = 4096
+    output_dim: int = 4096
+    activation: Activation = "quick_gelu"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built."""
+        _check_sizes(self, "image_px", "patch_px", "hidden_size", "num_layers", "num_heads", "mlp_dim", "output_dim")
+        if self.activation not in get_args(Activation):
+            known = ", ".join(get_args(Activation))
+            raise invalid(f"activation={self.activation!r}", f"known are {known}", "use quick_gelu for CLIP ViT-L/14")
+        for name, divisor in (("hidden_size", self.num_heads), ("image_px", self.patch_px)):
+            if getattr(self, name) % divisor:
+                raise invalid(f"{name}={getattr(self, name)}", f"must be a multiple of {divisor}", "change either")
+
+    @property
+    def num_patches(self) -> int:
+        """How many vectors stand for a picture; 576 in the released system."""
+        return (self.image_px // self.patch_px) ** 2
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Every parameter that is read, of the tower and the projector, and its shape."""
+        d, tower = self.hidden_size, "vision_tower."
+        linears = {f"self_attn.{name}_proj": (d, d) for name in ("q", "k", "v", "out")}
+        linears |= {"mlp.fc1": (self.mlp_dim, d), "mlp.fc2": (d, self.mlp_dim)}
+        layer = linears | {"layer_norm1": (d,), "layer_norm2": (d,)}
+        modules = {
+            f"{tower}encoder.layers.{i}.{name}": shape
+            for i in range(self.num_layers - 1)
+            for name, shape in layer.items()
+        }
+        modules |= {f"{tower}pre_layrnorm": (d,), f"{tower}post_layernorm": (d,)}
+        modules |= {
+            "multi_modal_projector.linear_1": (self.output_dim, d),
+            "multi_modal_projector.linear_2": (self.output_dim, self.output_dim),
+        }
+        found: dict[str, tuple[int, ...]] = {
+            f"{tower}embeddings.class_embedding": (d,),
+            f"{tower}embeddings.patch_embedding.weight": (d, 3, self.patch_px, self.patch_px),
+            f"{tower}embeddings.position_embedding.weight": (self.num_patches + 1, d),
+        }
+        for name, shape in modules.items():
+            found |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+        return found
+
+
+def _check_sizes(config: LanguageConfig | PooledConfig | VisionConfig, *names: str) -> None:
     for name in names:
         if getattr(config, name) < 1:
             raise invalid(f"{name}={getattr(config, name)}", "sizes are positive", "use 1 or more")

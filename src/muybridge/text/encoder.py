@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from muybridge.core.seeding import generator
+from muybridge.media.frames import Picture
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,8 +35,11 @@ class TextEncoder(Protocol):
         """Width of `TextStates.pooled`."""
         ...
 
-    def encode(self, prompts: Sequence[str], *, num_frames: int) -> TextStates:
-        """The states of `prompts`; `num_frames` 1 means a picture, which the released models template differently."""
+    def encode(self, prompts: Sequence[str], *, num_frames: int, picture: Picture | None = None) -> TextStates:
+        """The states of `prompts`; `num_frames` 1 means a picture, which the released models template differently.
+
+        picture: what the film begins with, for encoders that look at it; for the others it makes no difference.
+        """
         ...
 
 
@@ -77,8 +81,8 @@ class HashEncoder:
         self.text_dim = text_dim
         self.pooled_dim = pooled_dim
 
-    def encode(self, prompts: Sequence[str], *, num_frames: int) -> TextStates:
-        """One token per word and one for the end; `num_frames` makes no difference."""
+    def encode(self, prompts: Sequence[str], *, num_frames: int, picture: Picture | None = None) -> TextStates:
+        """One token per word and one for the end; `num_frames` and `picture` make no difference."""
         words = [[*prompt.lower().split(), "<end>"] for prompt in prompts]
         states = [torch.stack([self._draw(word, "state", self.text_dim) for word in line]) for line in words]
         pooled = [torch.stack([self._draw(word, "pooled", self.pooled_dim) for word in line]).mean(0) for line in words]

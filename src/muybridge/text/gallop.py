@@ -18,6 +18,7 @@ from transformers.tokenization_utils_tokenizers import PreTrainedTokenizerFast
 
 from muybridge.core.errors import WeightsError, invalid
 from muybridge.core.files import atomic_path
+from muybridge.media.frames import Picture
 from muybridge.text.encoder import TextStates, pad_states
 from muybridge.text.llm import LanguageStates
 from muybridge.text.templates import GALLOP
@@ -145,8 +146,8 @@ class GallopEncoder:
         """576."""
         return self.raw.language.dim
 
-    def encode(self, prompts: Sequence[str], *, num_frames: int = 1) -> TextStates:
-        """States of each prompt, as if it were alone; pictures and films are encoded alike.
+    def encode(self, prompts: Sequence[str], *, num_frames: int = 1, picture: Picture | None = None) -> TextStates:
+        """States of each prompt, as if it were alone; pictures and films are encoded alike, no picture is looked at.
 
         Raises InvalidInput on a prompt of more than `max_tokens` tokens.
         """

@@ -63,6 +63,16 @@ class LanguageStates:
         return self.model(input_ids=ids, use_cache=False).last_hidden_state[0]
 
     @torch.no_grad()
+    def embedded(self, token_ids: Sequence[int]) -> Float[Tensor, "l d"]:
+        """What the first layer reads of these tokens: other vectors may take the place of some of them."""
+        return self.model.get_input_embeddings()(torch.tensor(list(token_ids), device=self.model.device))
+
+    @torch.no_grad()
+    def states_of(self, vectors: Float[Tensor, "l d"]) -> Float[Tensor, "l d"]:
+        """As `states`, of what the first layer reads."""
+        return self.model(inputs_embeds=vectors[None], use_cache=False).last_hidden_state[0]
+
+    @torch.no_grad()
     def batch_states(self, token_ids: Int[Tensor, "b l"]) -> Float[Tensor, "b l d"]:
         """States of prompts that have equally many tokens; may differ from `states` by rounding."""
         return self.model(input_ids=token_ids.to(self.model.device), use_cache=False).last_hidden_state

@@ -1,7 +1,7 @@
 """The released text encoders: states of Llama-3 (from LLaVA) in the released templates, and CLIP's pooled output."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jaxtyping import Float
 from torch import Tensor
@@ -10,6 +10,7 @@ from transformers.models.clip.modeling_clip import CLIPTextModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from muybridge.core.errors import WeightsError
+from muybridge.media.frames import Picture
 from muybridge.text.clip import ClipPooled
 from muybridge.text.encoder import TextStates, pad_states
 from muybridge.text.llm import LanguageStates
@@ -47,7 +48,7 @@ class ReleasedEncoder:
         self.clip = ClipPooled(clip, clip_tokenizer)
         self._crops = {template: self.language.crop(template) for template in (RELEASED_IMAGE, RELEASED_VIDEO)}
         self._max_length = max_tokens + self._crops[RELEASED_VIDEO]  # for pictures too, as released
-        self._check_llama3(llm_tokenizer)
+        check_released_crops(llm_tokenizer, self._crops)
 
     @property
     def text_dim(self) -> int:
@@ -59,8 +60,11 @@ class ReleasedEncoder:
         """768 in the released system."""
         return self.clip.dim
 
-    def encode(self, prompts: Sequence[str], *, num_frames: int) -> TextStates:
-        """States of each prompt, as if it were alone; a prompt beyond 256 tokens is cut with a warning, as released."""
+    def encode(self, prompts: Sequence[str], *, num_frames: int, picture: Picture | None = None) -> TextStates:
+        """States of each prompt, as if it were alone; a prompt beyond 256 tokens is cut with a warning, as released.
+
+        No picture is looked at: `text.pictured` does that.
+        """
         template = released_template(num_frames)
         states = [self._states(template, prompt) for prompt in prompts]
         pooled = [self.clip.pooled(prompt) for prompt in prompts]
@@ -73,11 +77,13 @@ class ReleasedEncoder:
             log.warning("prompt_too_long encoder=llm limit_tokens=%d dropped=%r", self._max_length, dropped)
         return self.language.states(ids[: self._max_length])[self._crops[template] :]
 
-    def _check_llama3(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        token, number = LLAMA3_HEADER
-        if tokenizer.convert_tokens_to_ids(token) != number:
-            return
-        for template, crop in self._crops.items():
-            if crop != template.released_crop:
-                rule = f"splits a released template into {crop} tokens, not {template.released_crop}"
-                raise WeightsError(f"tokenizer {tokenizer.name_or_path}: {rule}; use tokenizer.json of the release.")
+
+def check_released_crops(tokenizer: PreTrainedTokenizerBase, crops: Mapping[Template, int]) -> None:
+    """Raises WeightsError where the tokenizer is Llama-3's and splits a template unlike the released code."""
+    token, number = LLAMA3_HEADER
+    if tokenizer.convert_tokens_to_ids(token) != number:
+        return
+    for template, crop in crops.items():
+        if template.released_crop not in (None, crop):
+            rule = f"splits a released template into {crop} tokens, not {template.released_crop}"
+            raise WeightsError(f"tokenizer {tokenizer.name_or_path}: {rule}; use tokenizer.json of the release.")

@@ -35,10 +35,14 @@ class Template:
         """The text before the prompt."""
         return self.text.partition("{}")[0]
 
+    @property
+    def suffix(self) -> str:
+        """The text after the prompt."""
+        return self.text.partition("{}")[2]
+
     def fill(self, prompt: str) -> str:
         """The text with the prompt in its place; braces in the prompt are plain text."""
-        before, _, after = self.text.partition("{}")
-        return before + prompt + after
+        return self.prefix + prompt + self.suffix
 
 
 # HunyuanVideo, text to image and text to video: hyvideo/constants.py "dit-llm-encode" and "dit-llm-encode-video".
@@ -50,6 +54,17 @@ RELEASED_VIDEO = Template(
 )
 RELEASED_TEXT_TOKENS = 256  # hyvideo/config.py --text-len
 
+# HunyuanVideo-I2V, where the language model sees the picture: "dit-llm-encode-i2v" and "dit-llm-encode-video-i2v".
+PICTURE = "<image>"  # one token of LLaVA's tokenizer, in whose place the picture's features stand
+_PICTURED = f"{_SYSTEM}{PICTURE}\nDescribe the "
+_ANSWER = "<|start_header_id|>assistant<|end_header_id|>\n\n"
+PICTURED_IMAGE = Template(text=f"{_PICTURED}image by detailing the {_IMAGE_ASPECTS}\n\n{_USER}{_ANSWER}")
+PICTURED_VIDEO = Template(
+    text=f"{_PICTURED}video by detailing the following aspects according to the reference image: "
+    f"{_VIDEO_ASPECTS}\n\n{_USER}{_ANSWER}",
+    released_crop=103,
+)
+
 # Our own, in SmolLM2's chat form. A newline before the prompt keeps its first word a token of its own; the last
 # two tokens remain for the empty prompt. Token 0, an attention sink of norm ~1e4 times the others, is cropped.
 GALLOP = Template(text="<|im_start|>user\nA video of:\n{}<|im_end|>\n")
@@ -58,3 +73,8 @@ GALLOP = Template(text="<|im_start|>user\nA video of:\n{}<|im_end|>\n")
 def released_template(num_frames: int) -> Template:
     """The template the released code picks: the image one for a single frame."""
     return RELEASED_IMAGE if num_frames == 1 else RELEASED_VIDEO
+
+
+def pictured_template(num_frames: int) -> Template:
+    """As `released_template`, for a language model that sees a picture."""
+    return PICTURED_IMAGE if num_frames == 1 else PICTURED_VIDEO

@@ -34,7 +34,8 @@ class CatalogueEntry:
     guidance (embedded), cfg (true classifier-free), sampler, negative. native_sizes: trained for, by preset.
     terms: a licence that must be accepted before the weights are used. repos: by hub id, patterns of the files that
     each part needs. num_tensors, num_parameters: of the whole transformer in the official layout, 0 where not known.
-    is_runnable: False where no pipeline here runs it.
+    is_runnable: False where no pipeline here runs it. picture_use: by name, how the weights take a picture
+    (`weights.picture_use`), None where only their files tell.
     """
 
     name: str
@@ -50,6 +51,7 @@ class CatalogueEntry:
     num_tensors: int = 0
     num_parameters: int = 0
     is_runnable: bool = True
+    picture_use: str | None = None
 
 
 def catalogue() -> dict[str, CatalogueEntry]:
@@ -132,6 +134,7 @@ def _released() -> dict[str, CatalogueEntry]:
             num_tensors=values["tensors"],
             num_parameters=values["parameters"],
             is_runnable=values.get("runs", True),
+            picture_use=values.get("picture_use"),
         )
         for name, values in models.items()
     }

@@ -13,9 +13,9 @@ _INDEX = ".safetensors.index.json"
 _PLACES: Mapping[Kind, tuple[str, ...]] = {  # where a pipeline keeps each part: diffusers, the released tree, ours
     "transformer": (
         "transformer", "transformers", "hunyuan-video-t2v-720p/transformers", "hunyuan-video-t2v-720p/transformer",
-        "transformer.safetensors",
+        "hunyuan-video-i2v-720p/transformers", "transformer.safetensors",
     ),
-    "vae": ("vae", "hunyuan-video-t2v-720p/vae", "vae.safetensors"),
+    "vae": ("vae", "hunyuan-video-t2v-720p/vae", "hunyuan-video-i2v-720p/vae", "vae.safetensors"),
     "text-encoder": ("text_encoder", "text_encoder_i2v"),
     "pooled-text-encoder": ("text_encoder_2",),
 }  # fmt: skip

@@ -17,10 +17,12 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from muybridge.core.errors import WeightsError
 from muybridge.text.config import LanguageConfig, PooledConfig
+from muybridge.text.pictured import PicturedEncoder
 from muybridge.text.released import ReleasedEncoder
 from muybridge.weights.files import open_checkpoint
 from muybridge.weights.folders import SUFFIXES
 from muybridge.weights.layouts import Kind, part, stripped
+from muybridge.weights.llava import has_eyes, load_picture_tower
 from muybridge.weights.recognise import Recognised, recognise
 from muybridge.weights.registry import detect
 from muybridge.weights.storage import plain
@@ -51,14 +53,19 @@ class TextPlaces:
         ]
 
 
-def find_text_encoders(folder: Path) -> TextPlaces:
+def find_text_encoders(folder: Path, *, sees_pictures: bool = False) -> TextPlaces:
     """The text encoders in a model folder or beside it, known by their keys, whatever they are called.
 
+    sees_pictures: a language model without eyes is passed over where there is another.
     Raises WeightsError where one is missing, or a folder of single files holds several of a kind.
     """
     found: dict[Kind, Path] = {}
-    for place in (*_candidates(folder), *_candidates(folder.parent)):
-        kind = _kind(place)
+    places = [*_candidates(folder), *_candidates(folder.parent)]
+    kinds = {place: _kind(place) for place in places}
+    if sees_pictures:  # the first with eyes first
+        places.sort(key=lambda place: not (kinds[place] == "text-encoder" and has_eyes(place)))
+    for place in places:
+        kind = kinds[place]
         first = found.setdefault(kind, place) if kind else place
         if first != place and first.parent == place.parent and place.is_file():
             raise WeightsError(f"{place.parent}: {first.name} and {place.name} are both a {kind}; keep one.")
@@ -78,21 +85,37 @@ def load_released_text(places: TextPlaces, *, dtype: torch.dtype) -> ReleasedEnc
     """
     encoder, entries = open_released_text(places, dtype=dtype)
     encoder.language.model.load_state_dict(_read(entries), strict=True, assign=True)
+    assert isinstance(encoder, ReleasedEncoder)
     return encoder
 
 
-def open_released_text(places: TextPlaces, *, dtype: torch.dtype) -> tuple[ReleasedEncoder, Mapping[str, StoredTensor]]:
+def load_pictured_text(places: TextPlaces, *, dtype: torch.dtype, stride: int) -> PicturedEncoder:
+    """As `load_released_text`, of the encoder that sees a picture; stride: which of its vectors are kept."""
+    encoder, entries = open_released_text(places, dtype=dtype, picture_stride=stride)
+    encoder.language.model.load_state_dict(_read(entries), strict=True, assign=True)
+    assert isinstance(encoder, PicturedEncoder)
+    return encoder
+
+
+def open_released_text(
+    places: TextPlaces, *, dtype: torch.dtype, picture_stride: int = 0
+) -> tuple[ReleasedEncoder | PicturedEncoder, Mapping[str, StoredTensor]]:
     """As `load_released_text`, with the language model on the meta device: for what brings its weights otherwise.
 
-    And what to read into `language.model`, by the names of its state dict.
+    And what to read into `language.model`, by the names of its state dict. picture_stride: 0, or that of an encoder
+    that sees a picture (`text.pictured`).
     """
     model, entries = _open_language_model(places.language, dtype=dtype)
-    encoder = ReleasedEncoder(
-        model,
-        load_tokenizer(places.language, "text-encoder"),
-        clip=load_pooled_model(places.pooled, dtype=dtype),
-        clip_tokenizer=load_tokenizer(places.pooled, "pooled-text-encoder"),
-    )
+    tokenizer = load_tokenizer(places.language, "text-encoder")
+    clip = load_pooled_model(places.pooled, dtype=dtype)
+    clip_tokenizer = load_tokenizer(places.pooled, "pooled-text-encoder")
+    if picture_stride:
+        tower = load_picture_tower(places.language, dtype=dtype)
+        encoder: ReleasedEncoder | PicturedEncoder = PicturedEncoder(
+            model, tokenizer, tower=tower, stride=picture_stride, clip=clip, clip_tokenizer=clip_tokenizer
+        )
+    else:
+        encoder = ReleasedEncoder(model, tokenizer, clip=clip, clip_tokenizer=clip_tokenizer)
     return encoder, {name: entries[name] for name in encoder.language.model.state_dict()}
 
 
