@@ -86,12 +86,12 @@ class Schedule:
         return cls(start=float(given), end=float(given))
 
     def __str__(self) -> str:
-        part = "" if self.end == self.start else f"-{_digits(self.end)}"
+        part = "" if self.end == self.start else f"-{digits(self.end)}"
         if self.levels is not None:
-            part += "@" + "-".join(map(_digits, self.levels))
+            part += "@" + "-".join(map(digits, self.levels))
         if self.steps is not None:
             part += f"#{format_steps(self.steps)}"
-        return _digits(self.start) + part
+        return digits(self.start) + part
 
     @property
     def is_constant(self) -> bool:
@@ -172,6 +172,6 @@ def _position(sigma: float, grid: Sequence[float]) -> float:
     return float(np.interp(-sigma, [-level for level in grid], range(len(grid))))
 
 
-def _digits(value: float) -> str:
+def digits(value: float) -> str:
     """The shortest digits that mean this number, without an exponent."""
     return format(Decimal(repr(value)).normalize(), "f")

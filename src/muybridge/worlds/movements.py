@@ -28,6 +28,11 @@ def movement_sentence(movement: str, rng: random.Random) -> str:
     return pick(rng, _SENTENCES[movement])
 
 
+def plain_sentence(movement: str) -> str:
+    """The plainest of the sentences that name a camera movement, one of the fourteen."""
+    return _SENTENCES[movement][0]
+
+
 def _zooming(way: str) -> tuple[str, ...]:
     change = "grows" if way == "in" else "shrinks"
     return (
