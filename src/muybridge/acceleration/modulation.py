@@ -82,10 +82,16 @@ class Tables:
         _replace(self.transformer, self._modules)
 
     def add(
-        self, conditions: Sequence[Conditions], asked: Sequence[tuple[int, Tensor]], *, at_step: AtStep | None = None
+        self,
+        conditions: Sequence[Conditions],
+        asked: Sequence[tuple[int, Tensor]],
+        *,
+        about: Sequence[Sequence[int]] | None = None,
+        at_step: AtStep | None = None,
     ) -> "Run":
         """A run whose every row has been made; arguments as those of `evicted_modulation`."""
-        rows = _rows(self.transformer, conditions, asked, at_step, first=self._num_conditions)
+        passes = list(zip(asked, about or [range(len(conditions))] * len(asked), strict=True))
+        rows = _rows(self.transformer, conditions, passes, at_step, first=self._num_conditions)
         run = Run(self, conditions, rows=rows, first=self._num_conditions, at_step=at_step)
         self._num_conditions += len(conditions)
         for name, module in self._modules.items():
@@ -184,7 +190,7 @@ def evicted_modulation(
     from a file leave memory.
     """
     tables = Tables(transformer)
-    run = tables.add(conditions, asked, at_step=at_step)
+    run = tables.add(conditions, asked, about=about, at_step=at_step)
     with tables:
         yield [run.velocity(index) for index in range(len(conditions))], run.to_step
 
@@ -205,21 +211,21 @@ def moved_without_modulation(transformer: Transformer, device: torch.device) -> 
 def _rows(
     transformer: Transformer,
     conditions: Sequence[Conditions],
-    asked: Sequence[tuple[int, Tensor]],
+    passes: Sequence[tuple[tuple[int, Tensor], Sequence[int]]],
     at_step: AtStep | None,
     *,
     first: int,
 ) -> list[Row]:
-    """One for each different key, steps in order; conditions are counted from `first`."""
+    """One for each different key, steps in order; in the keys conditions are counted from `first`."""
     rows: dict[Key, Row] = {}
-    for step, sigma in sorted(asked, key=lambda pair: pair[0]):
+    for (step, sigma), indices in sorted(passes, key=lambda made: made[0][0]):
         step = step if at_step else 1
         if at_step is not None:
             at_step(step)
-        for index, given in enumerate(conditions, first):
-            key = _key(index, step, sigma)
+        for index in indices:
+            key = _key(first + index, step, sigma)
             if key not in rows:
-                rows[key] = _row(transformer, given, sigma, key)
+                rows[key] = _row(transformer, conditions[index], sigma, key)
     return list(rows.values())
 
 
