@@ -8,6 +8,7 @@ Examples:
   muybridge generate --prompts prompts.txt -o films/
   muybridge generate --from car.mp4 --steps 50 -o car-50.mp4
   muybridge generate "a red car" --transformer my-finetune.safetensors
+  muybridge generate "the horse gallops on" --image horse.png
   muybridge generate "a red car" --quality "psnr>=32"
   muybridge generate "a red car" --lora style.safetensors:0.8
   muybridge generate "a red car" --lora a.safetensors:0.6#1-10 --lora b.safetensors@double_blocks.0-9,single
@@ -72,6 +73,16 @@ def command(
     steady: options.Steady = None,
     quality: options.Quality = None,
     speed: options.Speed = None,
+    image: options.Image = None,
+    last_image: options.LastImage = None,
+    keyframes: options.Keyframes = None,
+    video: options.Video = None,
+    strength: options.Strength = None,
+    mask: options.Mask = None,
+    extend: options.Extend = None,
+    direction: options.Direction = None,
+    overlap: options.Overlap = None,
+    loop: options.Loop = None,
     loras: options.Loras = None,
     ignores_lora_text: options.IgnoresLoraText = False,
     device: options.ComputeDevice = None,
@@ -91,7 +102,8 @@ def command(
     record = {} if repeat is None else muybridge.read_settings(repeat)
     words = _prompts(prompts, prompts_file, record)
     films = chosen | {"seed": _seed(seed), "loras": _loras(loras, ignores_text=ignores_lora_text)}
-    choices = muybridge.Settings.of(films).over(muybridge.Settings.recorded(record))
+    films |= {"keyframes": _keyframes(keyframes)}
+    choices = muybridge.Settings.of(films).over(muybridge.Settings.recorded(record)).identified()
     console = Console(stderr=True)
     wanted = {"weights": weights, "vae_mode": vae_mode, "compiles": compiles}
     wanted |= {"quantise": quantise or record.get("quantise"), "attention": attention or record.get("attention")}
@@ -139,6 +151,16 @@ def _loras(words: Sequence[str] | None, *, ignores_text: bool) -> "tuple[LoraUse
     if not words:
         return None
     return tuple(muybridge.LoraUse.parse(word, ignores_text=ignores_text) for word in words)
+
+
+def _keyframes(words: Sequence[str] | None) -> dict[str, str] | None:
+    """{time: file} of TIME=FILE."""
+    if not words:
+        return None
+    for word in words:
+        if not all(word.partition("=")):
+            raise invalid(f"keyframe {word!r}", "is not TIME=FILE", "write it like 16=fox.png or 1.5s=fox.png")
+    return {time: file for time, _, file in (word.partition("=") for word in words)}
 
 
 def _prompts(prompts: Sequence[str] | None, file: str | None, record: dict[str, Any]) -> list[str]:

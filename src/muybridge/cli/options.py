@@ -30,6 +30,25 @@ Quality = Annotated[
 Speed = Annotated[
     str | None, typer.Option(metavar="NUMBERx", help="Predict steps: so many times fewer network evaluations.")
 ]
+
+# What to make it from.
+Image = Annotated[Path | None, typer.Option(metavar="FILE", help="The first frame, or what --mask frees parts of.")]
+LastImage = Annotated[Path | None, typer.Option(metavar="FILE", help="The last frame.")]
+Keyframes = Annotated[
+    list[str] | None,
+    typer.Option("--keyframe", metavar="TIME=FILE", help="A picture at a frame or 1.5s; may be repeated."),
+]
+Video = Annotated[Path | None, typer.Option(metavar="FILE", help="A film, or picture, to make anew.")]
+Strength = Annotated[float | None, typer.Option(help="How much of --video is made anew: the share of the steps.")]
+Mask = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="White is made anew, black stays: of --image or --video.")
+]
+Extend = Annotated[Path | None, typer.Option(metavar="FILE", help="A film to continue; --frames counts the overlap.")]
+Direction = Annotated[str | None, typer.Option(metavar="forwards|backwards", help="Where --extend goes on.")]
+Overlap = Annotated[int | None, typer.Option(help="Frames in common with --extend, 4n+1.")]
+Loop = Annotated[bool | None, typer.Option("--loop", help="The last frame meets the first.")]
+
+# What to change of the model.
 Loras = Annotated[
     list[str] | None,
     typer.Option("--lora", metavar="FILE[:WEIGHT][@BLOCKS][#STEPS]", help="Change the model; may be repeated."),

@@ -22,7 +22,8 @@ MAX_BATCH = 16  # convention: beyond it an accelerator is busy anyway
 def shared(request: GenerationRequest) -> Shared:
     """What films of one batch have in common."""
     shape = request.width, request.height, request.num_frames
-    return (*shape, request.cfg != 1, request.loras, request.budget, Plan.of(request))
+    pattern = request.conditions.pattern()
+    return (*shape, request.cfg != 1, request.loras, request.budget, Plan.of(request), pattern)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

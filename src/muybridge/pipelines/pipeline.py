@@ -15,6 +15,9 @@ from muybridge.core.shapes import latent_shape
 from muybridge.media.frames import to_uint8
 from muybridge.pipelines.batches import Bench, Texts, prompts_of, shared, text_frames
 from muybridge.pipelines.components import Components
+from muybridge.pipelines.conditions.extension import finished
+from muybridge.pipelines.conditions.film import Direction
+from muybridge.pipelines.conditions.starting import check_media, starts_of
 from muybridge.pipelines.denoise import Means, Plan, denoise
 from muybridge.pipelines.lora_use import LoraUse
 from muybridge.pipelines.loras import LoraShelf
@@ -64,6 +67,16 @@ class Pipeline:
         steady: float | None = None,
         quality: str | None = None,
         speed: str | None = None,
+        image: Any = None,
+        last_image: Any = None,
+        keyframes: Mapping[int | float | str, Any] | None = None,
+        video: Any = None,
+        strength: float | None = None,
+        mask: Any = None,
+        extend: Any = None,
+        direction: Direction | None = None,
+        overlap: int | None = None,
+        loop: bool | None = None,
         memory: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> Video | list[Video]:
@@ -76,6 +89,12 @@ class Pipeline:
         steady: averages frames along their motion, against flicker; 0 is off. quality: "psnr>=32", the least likeness
         to the film of all steps, or speed: "2x", so many times fewer network evaluations: the steps between are
         predicted, and `.settings["cache"]` says what it came to. memory: "12GiB", the most to use.
+
+        What a film is made from, as `FilmConditions` says, is a path, a PIL image, an array, a tensor or a `Video`:
+        image and last_image are its ends, keyframes {frame or seconds: picture}; video is made anew at a strength, or
+        where mask is white; extend is continued, forwards or backwards, over an overlap; loop: its end meets its start.
+        Without a size the film takes the aspect of what is given.
+
         on_progress: called with a `Progress`; if it raises, the work stops.
 
         The same request gives the same latents alone, in a list and in any order: bitwise on a CPU. Raises InvalidInput
@@ -89,6 +108,7 @@ class Pipeline:
 
     def requests(self, prompts: Sequence[str], settings: Settings) -> list[GenerationRequest]:
         """One checked request for each prompt, the model's defaults where nothing was chosen, LoRAs with their hash."""
+        settings = settings.identified()
         if settings.loras:
             settings = replace(settings, loras=tuple(map(self._loras.identified, settings.loras)))
         return settings.requests(prompts, self.components.defaults)
@@ -119,6 +139,7 @@ class Pipeline:
             self._check_guidance(request)
             StepCache.of(request, model=self.name)
             self._loras.check(request.loras)
+            check_media(request)
         self.bench(memory).runs(requests)
 
     def stream(
@@ -190,6 +211,7 @@ class Pipeline:
                     plan=Plan.of(first),
                     seeds=[request.seed for request in batch],
                     shape=latent_shape(first.num_frames, first.height, first.width, channels=channels),
+                    starts=starts_of(batch, replace(self.components, run=run)),
                     means=Means(evicts_modulation=run.evicts_modulation, at_step=at_step, cache=cache),
                     on_step=lambda: counter.advance("denoise", len(batch)),
                 )
@@ -209,9 +231,10 @@ class Pipeline:
     ) -> Video:
         counter.advance("decode", 0)
         try:
-            pixels = to_uint8(steadied(self.decode(latents[None], mode=run.vae_mode), request.steady)[0])
+            decoded = to_uint8(steadied(self.decode(latents[None], mode=run.vae_mode), request.steady)[0])
         except torch.OutOfMemoryError as error:
             raise _too_large(request, error) from None
+        pixels = finished(request, decoded)
         counter.advance("decode")
         cached = {} if report is None else {"cache": dict(report)}
         settings = self.settings_of(request) | cached

@@ -70,6 +70,7 @@ class GenerationRequest:
             use.check_num_steps(self.steps_taken)
         if self.budget is not None:
             Budget.parse(self.budget)
+        self.conditions.check(num_frames=self.num_frames, fps=self.fps)
 
     @property
     def sigmas(self) -> Float[Tensor, "n"]:

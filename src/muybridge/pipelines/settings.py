@@ -12,9 +12,10 @@ from muybridge.core.errors import InvalidInput, WeightsError, invalid
 from muybridge.flow.timesteps import default_shift
 from muybridge.pipelines.conditions.film import Direction, FilmConditions, Keyframe, keyframes_of
 from muybridge.pipelines.conditions.media_ref import MediaRef
+from muybridge.pipelines.conditions.reading import size_px
 from muybridge.pipelines.lora_use import LoraUse
 from muybridge.pipelines.request import GenerationRequest
-from muybridge.pipelines.sizes import format_size, parse_size
+from muybridge.pipelines.sizes import format_size, parse_size, size_like
 from muybridge.weights.catalog import CatalogueEntry
 
 RANDOM_SEEDS = 1_000_000  # as the released code draws them
@@ -133,13 +134,23 @@ class Settings:
             chosen |= {"quality": self.quality, "speed": self.speed}
         return Settings(**chosen)
 
+    def identified(self) -> Self:
+        """With the full path and hash of every picture and film. Raises InvalidInput where one is absent or another."""
+        names = [each.name for each in fields(FilmConditions)]
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        if not given:
+            return self
+        found = FilmConditions(**given).identified()
+        return replace(self, **{name: getattr(found, name) for name in given})
+
     def requests(self, prompts: Sequence[str], defaults: Defaults) -> list[GenerationRequest]:
         """One checked request for each prompt. Seeds not chosen are drawn here, so that the request records them.
 
         Raises InvalidInput on a value that breaks a rule.
         """
         seeds = _seeds(self.seed, len(prompts))
-        shared = defaults.request_fields() | self._plain() | self._derived(defaults)
+        plain = self._plain()
+        shared = defaults.request_fields() | plain | self._derived(defaults, plain["conditions"])
         return [
             GenerationRequest(prompt=prompt, seed=seed, **shared) for prompt, seed in zip(prompts, seeds, strict=True)
         ]
@@ -153,9 +164,11 @@ class Settings:
             grouped[group] = kind(**{each.name: plain.pop(each.name) for each in fields(kind) if each.name in plain})
         return plain | grouped
 
-    def _derived(self, defaults: Defaults) -> dict[str, Any]:
+    def _derived(self, defaults: Defaults, conditions: FilmConditions) -> dict[str, Any]:
         """What depends on more than one choice."""
         default = defaults.width, defaults.height
+        if (lead := conditions.leading) is not None and self.size is None and self.aspect is None:
+            default = size_like(size_px(lead[1]), default=default, native=defaults.native_sizes)
         width, height = parse_size(self.size, self.aspect, default=default, native=defaults.native_sizes)
         budget = Budget.of(quality=self.quality, speed=self.speed)
         is_guided = _first(self.cfg, defaults.cfg) != 1

@@ -11,6 +11,7 @@ Size = tuple[int, int]  # width, height in px
 Presets = Mapping[str, tuple[Size, ...]]  # the sizes a model was trained for, by the name of the preset
 
 DEFAULT_ASPECT = "16:9"
+MAX_RATIO = 10  # of the longer side to the shorter: convention
 ASPECT_TOLERANCE = 0.03  # 960x544 is sold as 16:9 and 1104x832 as 4:3
 
 
@@ -27,6 +28,17 @@ def parse_size(size: str | None, aspect: str | None, *, default: Size, native: P
     if aspect is not None:
         raise invalid(f"aspect={aspect} with size={size}", "a size in pixels has its own aspect", "leave one out")
     return int(match[1]), int(match[2])
+
+
+def size_like(given: Size, *, default: Size, native: Presets) -> Size:
+    """The size of a film made from a picture or film of this size: its own where the model takes it and it is no larger
+    than the default; else of the default's area, with its aspect, within 10:1.
+    """
+    width, height = given
+    if not width % SIZE_MULTIPLE_PX and not height % SIZE_MULTIPLE_PX and default == max(default, given, key=math.prod):
+        return given
+    ratio = min(max(width / height, 1 / MAX_RATIO), MAX_RATIO)
+    return _of_ratio(ratio, default, native)
 
 
 def format_size(width: int, height: int) -> str:
@@ -50,8 +62,11 @@ def _preset(size: str, aspect: str | None, native: Presets) -> Size:
 
 
 def _with_aspect(aspect: str, default: Size, native: Presets) -> Size:
+    return _of_ratio(_ratio(aspect), default, native)
+
+
+def _of_ratio(ratio: float, default: Size, native: Presets) -> Size:
     """The native sibling of the default at that aspect, or both sides rounded so that the area stays near."""
-    ratio = _ratio(aspect)
     for sizes in native.values():
         if default in sizes and _is_near(found := _nearest(sizes, ratio), ratio):
             return found
@@ -66,7 +81,7 @@ def _nearest(sizes: tuple[Size, ...], ratio: float) -> Size:
 def _ratio(aspect: str) -> float:
     match = re.fullmatch(r"([1-9]\d{0,2}):([1-9]\d{0,2})", str(aspect).strip())
     ratio = int(match[1]) / int(match[2]) if match else 0.0
-    if not 0.1 <= ratio <= 10:
+    if not 1 / MAX_RATIO <= ratio <= MAX_RATIO:
         raise invalid(f"aspect={aspect!r}", "is not WIDTH:HEIGHT within 10:1", "write 16:9, 9:16, 4:3, 3:4 or 1:1")
     return ratio
 
