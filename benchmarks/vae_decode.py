@@ -71,7 +71,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--size", default="384x256", help="WIDTHxHEIGHT")
     parser.add_argument("--frames", type=int, default=17)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--chunk-mib", type=int, default=32)
+    parser.add_argument("--chunk-mib", type=int, default=64, help="of features in a kernel at a time; 64 is usual")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--modes", nargs="*", default=list(OURS))

@@ -15,7 +15,9 @@ from muybridge.vae.config import VAEConfig
 Grid = tuple[int, int, int]  # frames, rows, columns
 ONE: Grid = (1, 1, 1)
 CHUNK_BYTES = 64 * 2**20  # of features in one kernel at a time: convention
-CHUNK_COPIES = 5  # of a chunk's window: itself, normalised, cut out, the kernel's input and output (measured 4.6)
+WINDOW_COPIES = 3  # of what a kernel sees at a time: itself, normalised, and in the kernel's own layout
+RESULT_COPIES = 2  # of what it gives: in the kernel's layout, and in ours
+FIRST_TAPS = 9  # of 27: the first frame's own kernel
 TILE_PX, TILE_FRAMES = 256, 65  # released
 FILM_COPIES = 3  # of the pixels while tiles, or chunks, are put together
 
@@ -60,13 +62,37 @@ class _Step:
 
     def chunk(self, num_values: int) -> tuple[int, int]:
         """Values of one chunk before and after, `num_values` at a time but for one frame at least."""
-        frame = self.inputs * math.prod(self.grid[1:]) * math.prod(self.factor)
-        num_frames = min(self.grid[0], max(1, num_values // frame))
+        num_frames = self.num_frames(num_values)
         return self.before * num_frames // self.grid[0], self.after * num_frames // self.grid[0]
 
+    def num_frames(self, num_values: int) -> int:
+        """Frames of a chunk."""
+        frame = max(self.inputs, self.outputs) * math.prod(self.grid[1:]) * math.prod(self.factor)
+        return min(self.grid[0], max(1, num_values // frame))
+
     def window(self, num_values: int) -> int:
-        """Values of the padded rows that a kernel sees at a time."""
-        return min(num_values, self.chunk(num_values)[0] + self.carried)
+        """Values of the padded rows that a kernel sees at a time, bands of equal height; of attention, a frame."""
+        if self.is_attention:
+            return self.before // self.grid[0]
+        _, height, width = self.grid
+        num_frames = self.num_frames(num_values) + (2 if self.factor == self.stride == ONE else 1)
+        row = self.inputs * num_frames * (width + 2)
+        num_bands = math.ceil(height / max(1, num_values // row - 2))
+        return row * (math.ceil(height / num_bands) + 2)
+
+    def working(self, num_values: int) -> int:
+        """Values of a kernel at work, and of the kernels whose taps were added up (`chunked.kernels`)."""
+        window = self.window(num_values)
+        return WINDOW_COPIES * window + RESULT_COPIES * window * self.outputs // self.inputs
+
+    @property
+    def folded(self) -> int:
+        """Values of kernels that are kept beside the weights: the first frame's, and those of an enlargement."""
+        if self.is_attention:
+            return 0
+        in_space = math.prod(3 if side == 1 else 4 for side in self.factor[1:])  # taps of all parities together
+        later = 0 if self.factor == ONE else in_space * (4 if self.factor[0] == 2 else 3)
+        return self.inputs * self.outputs * ((FIRST_TAPS if self.factor == ONE else in_space) + later)
 
     def whole(self) -> int:
         """Values while it runs on the whole film: activated, padded, copied, and twice the result."""
@@ -144,24 +170,27 @@ def _peak(
     num_values = chunk_bytes // value_bytes
     if mode == "stream" or not has_barriers:
         return value_bytes * (_streamed(steps, num_values) + 2 * pixels)
-    return value_bytes * max(_at_barriers(step, num_values, is_kept=mode == "exact") for step in steps)
+    return value_bytes * _between_barriers(steps, num_values, is_kept=mode == "exact")
 
 
-def _at_barriers(step: _Step, num_values: int, *, is_kept: bool) -> int:
-    """A film that waits whole before the step, and after it; or that waits elsewhere."""
-    before, after = step.chunk(num_values)
-    working = step.carried + CHUNK_COPIES * step.window(num_values)
-    return working + (max(step.before + after, step.after + before) if is_kept else before + after)
+def _between_barriers(steps: Sequence[_Step], num_values: int, *, is_kept: bool) -> int:
+    """The largest step: a film that waits whole before it, and after it, or elsewhere; in the chunks it came in."""
+    largest = came = 0
+    for step in steps:
+        before, after = step.chunk(num_values)
+        before = max(before, came)
+        film = max(step.before + after, step.after + before) if is_kept else before + after
+        largest = max(largest, film + step.carried + step.folded + step.working(num_values))
+        came = after
+    return largest
 
 
 def _streamed(steps: Sequence[_Step], num_values: int) -> int:
     """All that is carried, what enlargements have given and nobody taken, and the largest step at work."""
     chunks = [step.chunk(num_values) for step in steps]
     pending = sum(after for step, (_, after) in zip(steps, chunks, strict=True) if step.factor != ONE)
-    working = max(
-        sum(chunk) + CHUNK_COPIES * step.window(num_values) for step, chunk in zip(steps, chunks, strict=True)
-    )
-    return sum(step.carried for step in steps) + pending + working
+    working = max(sum(chunk) + step.working(num_values) for step, chunk in zip(steps, chunks, strict=True))
+    return sum(step.carried + step.folded for step in steps) + pending + working
 
 
 def _middle(config: VAEConfig, grid: Grid) -> Iterator[_Step]:

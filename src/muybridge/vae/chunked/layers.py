@@ -73,7 +73,8 @@ class Convolution:
 
     def _num_frames(self, chunk: Chunk) -> int:
         """Frames at a time that stay within the budget, in and out; whole strides."""
-        frame_bytes = chunk.main[:, :, 0].numel() * chunk.main.element_size() * math.prod(self.factor)
+        channels = max(self.conv.conv.in_channels, self.conv.conv.out_channels)
+        frame_bytes = channels * chunk.main[0, 0, 0].numel() * chunk.main.element_size() * math.prod(self.factor)
         return max(1, self.chunk_bytes // frame_bytes // self.stride[0]) * self.stride[0]
 
     def _aside(self, x: Tensor) -> Tensor:
