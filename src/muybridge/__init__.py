@@ -6,6 +6,7 @@ from muybridge.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from muybridge.acceleration.settings import RunSettings
+    from muybridge.media.save_options import SaveOptions
     from muybridge.media.sidecar import read_settings
     from muybridge.pipelines.assemble import load
     from muybridge.pipelines.fitting import RunChoice
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     from muybridge.pipelines.pipeline import Pipeline
     from muybridge.pipelines.progress import Progress
     from muybridge.pipelines.request import GenerationRequest
-    from muybridge.pipelines.result import Video, check_destination
+    from muybridge.pipelines.result import Video
+    from muybridge.pipelines.saving import check_destination
     from muybridge.pipelines.settings import Settings
 
 __version__ = "0.1.0"
@@ -25,9 +27,10 @@ _HOMES = {
     "Progress": "pipelines.progress",
     "RunChoice": "pipelines.fitting",
     "RunSettings": "acceleration.settings",
+    "SaveOptions": "media.save_options",
     "Settings": "pipelines.settings",
     "Video": "pipelines.result",
-    "check_destination": "pipelines.result",
+    "check_destination": "pipelines.saving",
     "load": "pipelines.assemble",
     "read_settings": "media.sidecar",
 }
@@ -38,6 +41,7 @@ __all__ = [
     "Progress",
     "RunChoice",
     "RunSettings",
+    "SaveOptions",
     "Settings",
     "Video",
     "__version__",

@@ -37,3 +37,8 @@ def terminal_words() -> dict[str, str]:
     """What a terminal says of itself, by variable."""
     names = ("TERM", "TERM_PROGRAM", "LC_TERMINAL", "KITTY_WINDOW_ID", "TMUX", "STY")
     return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def quiet_encoders() -> None:
+    """Keep SVT-AV1 from printing its settings, unless the user asked for them in $SVT_LOG."""
+    os.environ.setdefault("SVT_LOG", "1")

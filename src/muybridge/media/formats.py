@@ -1,4 +1,4 @@
-"""How films are written: codecs, the containers that hold them, and what a person may choose of both."""
+"""How films are coded: codecs, and the containers that hold them."""
 
 import math
 import re
@@ -16,8 +16,7 @@ Bits = Literal[8, 10]
 
 MAX_FPS = 240
 MAX_BITRATE = 1_000_000_000  # convention: above any film that is watched
-ANIMATION_SUFFIXES = (".gif", ".webp")
-SEQUENCE = re.compile(r"%0?(\d?)d")  # frame-%05d.png, as ffmpeg writes it
+ANIMATION_SUFFIXES = (".gif", ".webp", ".apng")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,94 +93,51 @@ VIDEO_SUFFIXES = (*CONTAINERS, *ANIMATION_SUFFIXES)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SaveOptions:
-    """How a result is written; None leaves a choice to the extension.
-
-    codec: a name of `CODECS`. crf: 0 is best, the scale is the codec's own; WebP takes 100 - crf as its quality.
-    bitrate: such as "8M" or "800k" bits a second, instead of crf. bits: 8 or 10 a channel.
-    Raises InvalidInput on a value that breaks a rule.
-    """
-
-    codec: str | None = None
-    crf: int | None = None
-    bitrate: str | None = None
-    bits: Bits | None = None
-
-    def __post_init__(self) -> None:
-        if self.codec is not None and self.codec not in CODECS:
-            raise invalid(f"codec={self.codec!r}", "is none that films are written in", f"use {', '.join(CODECS)}")
-        if self.crf is not None and (isinstance(self.crf, bool) or not isinstance(self.crf, int) or self.crf < 0):
-            raise invalid(f"crf={self.crf!r}", "is a whole number from 0 (best) on", "use 17")
-        if self.bits not in (None, 8, 10):
-            raise invalid(f"bits={self.bits!r}", "films have 8 or 10 bits a channel", "use 8 or 10")
-        if self.crf is not None and self.bitrate is not None:
-            raise invalid("crf and bitrate", "each decides the size of the file", "leave one out")
-        if self.bitrate is not None:
-            bits_per_second(self.bitrate)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Coding:
     """What options come to for one file of coded film."""
 
     codec: Codec
-    bits: int
+    pixel_format: str
     tag: str | None
     container: Mapping[str, str]
     options: Mapping[str, str]
     bits_per_second: int | None
 
 
-def coding(path: Path, options: SaveOptions) -> Coding:
-    """How the film `path` is coded. Raises MediaError where its extension, the options and this FFmpeg do not agree."""
+def coding(path: Path, *, codec: str | None, crf: int | None, bitrate: str | None, bits: int | None) -> Coding:
+    """How the film `path` is coded; None leaves a choice to the extension.
+
+    Raises MediaError where the extension, the choices and this FFmpeg do not agree.
+    """
     container = CONTAINERS[path.suffix.lower()]
-    name = options.codec or container.codecs[0]
+    name = codec or container.codecs[0]
     if name not in container.codecs:
+        other = suffix_for(name)
         raise MediaError(
-            f"{path}: {path.suffix} does not hold {name}, but {', '.join(container.codecs)}; "
-            f"use {path.stem}{next(suffix for suffix, row in CONTAINERS.items() if name in row.codecs)}."
+            f"{path}: {path.suffix} does not hold {name}, but {', '.join(container.codecs)}; use {path.stem}{other}."
         )
     if name not in codecs_available():
-        raise MediaError(f"codec={name}: this FFmpeg has no {CODECS[name].encoder}; use {_listed(container)}.")
-    codec = CODECS[name]
-    bits = _bits(name, options.bits)
-    chosen: dict[str, str] = dict(codec.options)
-    if codec.crf is None:
-        if options.crf is not None or options.bitrate is not None:
-            raise MediaError(f"{name}: its quality is fixed, so it takes no crf and no bitrate; leave them out.")
-    elif options.bitrate is None:
-        default, most = codec.crf
-        crf = default if options.crf is None else options.crf
-        if crf > most:
-            raise MediaError(f"crf={crf}: lies between 0 (best) and {most} for {name}; use {default}.")
-        chosen["crf"] = str(crf)
-    else:
-        chosen.pop("b", None)
-    rate = None if options.bitrate is None else bits_per_second(options.bitrate)
-    tag = codec.tag if container.options is _FASTSTART else None
-    return Coding(codec=codec, bits=bits, tag=tag, container=container.options, options=chosen, bits_per_second=rate)
+        there = ", ".join(each for each in container.codecs if each in codecs_available())
+        raise MediaError(f"codec={name}: this FFmpeg has no {CODECS[name].encoder}; use {there}.")
+    row = CODECS[name]
+    return Coding(
+        codec=row,
+        pixel_format=row.formats[_bits(name, bits)],
+        tag=row.tag if container.options is _FASTSTART else None,
+        container=container.options,
+        options=_quality(name, crf=crf, bitrate=bitrate),
+        bits_per_second=None if bitrate is None else bits_per_second(bitrate),
+    )
 
 
-def depth(path: Path, options: SaveOptions) -> int:
-    """Bits a channel that the file would keep, so that pixels may be made as fine. Raises as `coding`."""
-    return coding(path, options).bits if path.suffix.lower() in CONTAINERS else 8
+def suffix_for(codec: str) -> str:
+    """The first container that holds the codec."""
+    return next(suffix for suffix, row in CONTAINERS.items() if codec in row.codecs)
 
 
 def codecs_available() -> tuple[str, ...]:
     """The names of `CODECS` that this build of FFmpeg can write."""
     return tuple(name for name, codec in CODECS.items() if _pixel_formats(codec.encoder))
-
-
-def check_animation(path: Path, options: SaveOptions) -> None:
-    """Raises MediaError where options are for coded film and `path` is made of pictures."""
-    is_webp = path.suffix.lower() == ".webp"
-    unfit = {"codec": options.codec, "bitrate": options.bitrate, "bits=10": options.bits == 10 or None}
-    unfit |= {} if is_webp else {"crf": options.crf}
-    for name, value in unfit.items():
-        if value is not None:
-            raise MediaError(f"{path}: {path.suffix} takes no {name}; leave it out, or use {path.stem}.mp4.")
-    if is_webp and options.crf is not None and options.crf > 100:
-        raise MediaError(f"crf={options.crf}: lies between 0 (best) and 100 for WebP; use 17.")
 
 
 def check_fps(fps: float) -> None:
@@ -199,6 +155,21 @@ def bits_per_second(text: str) -> int:
     return rate
 
 
+def _quality(name: str, *, crf: int | None, bitrate: str | None) -> dict[str, str]:
+    """The encoder's options, with the size of the file decided."""
+    codec = CODECS[name]
+    if codec.crf is None:
+        if crf is not None or bitrate is not None:
+            raise MediaError(f"{name}: its quality is fixed, so it takes no crf and no bitrate; leave them out.")
+        return dict(codec.options)
+    if bitrate is not None:
+        return {key: value for key, value in codec.options.items() if key != "b"}
+    default, most = codec.crf
+    if crf is not None and crf > most:
+        raise MediaError(f"crf={crf}: lies between 0 (best) and {most} for {name}; use {default}.")
+    return {**codec.options, "crf": str(default if crf is None else crf)}
+
+
 def _bits(name: str, asked: int | None) -> int:
     formats = CODECS[name].formats
     bits = min(formats) if asked is None else asked
@@ -214,7 +185,3 @@ def _pixel_formats(encoder: str) -> tuple[str, ...]:
         return tuple(each.name for each in av.Codec(encoder, "w").video_formats or ())
     except UnknownCodecError:
         return ()
-
-
-def _listed(container: Container) -> str:
-    return ", ".join(name for name in container.codecs if name in codecs_available())

@@ -15,6 +15,7 @@ FINE_STEPS = 257  # of 16 bits in one of 8, so that 255 is 65535
 
 Frames = UInt8[np.ndarray, "_t _h _w 3"]  # underscores: one function may hold films of different sizes
 FineFrames = UInt16[np.ndarray, "_t _h _w 3"]  # 0..65535, where films of more than 8 bits are written from
+FilmFrames = Frames | FineFrames
 AnyFrames = Frames | FineFrames | UInt8[Tensor, "t h w 3"]
 Picture = UInt8[np.ndarray, "_h _w 3"]
 FinePicture = UInt16[np.ndarray, "_h _w 3"]
@@ -63,6 +64,11 @@ def coarse(picture: Picture | FinePicture) -> Picture:
     if picture.dtype == np.uint8:
         return picture
     return ((picture.astype(np.uint32) + FINE_STEPS // 2) // FINE_STEPS).astype(np.uint8)
+
+
+def fine(picture: Picture) -> FinePicture:
+    """The same picture in 16 bits; `coarse` undoes it exactly."""
+    return picture.astype(np.uint16) * FINE_STEPS
 
 
 def _is_no_film(array: np.ndarray) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from av.error import FFmpegError
 from PIL import Image, ImageOps, PngImagePlugin
 
 from muybridge.core.errors import MediaError
@@ -52,7 +53,7 @@ def write_image(path: Path, picture: Picture, *, metadata: Mapping[str, Any] | N
     image = Image.fromarray(as_frames(picture[None])[0])
     options: dict[str, Any] = {"quality": quality}
     if path.suffix.lower() == ".png":
-        options = {"pnginfo": _png_text(metadata)}
+        options = {"pnginfo": png_text(metadata)}
     elif metadata is not None:
         options["exif"] = exif(metadata, limit_bytes=None if path.suffix.lower() == ".webp" else JPEG_EXIF_BYTES)
     save(path, lambda temporary: image.save(temporary, **options))
@@ -72,7 +73,7 @@ def save(path: Path, write: Callable[[Path], None]) -> None:
     with atomic_path(path) as temporary:
         try:
             write(temporary)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, FFmpegError) as error:
             raise MediaError(f"{path}: cannot be written ({error}); choose another place or format.") from None
 
 
@@ -108,7 +109,8 @@ def _from_16_bit(levels: np.ndarray, path: Path) -> Picture:
     return np.repeat(grey[..., None], 3, axis=-1)
 
 
-def _png_text(metadata: Mapping[str, Any] | None) -> PngImagePlugin.PngInfo:
+def png_text(metadata: Mapping[str, Any] | None) -> PngImagePlugin.PngInfo:
+    """The settings as a PNG text chunk."""
     info = PngImagePlugin.PngInfo()
     if metadata is not None:
         info.add_itxt(KEY, pack(metadata))

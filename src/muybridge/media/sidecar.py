@@ -8,11 +8,15 @@ from muybridge.core.errors import MediaError
 from muybridge.core.files import atomic_path
 from muybridge.media import image, video
 from muybridge.media.envelope import pack, unpack
+from muybridge.media.sequence import is_sequence, stem_of
 
 
 def sidecar_path(path: Path) -> Path:
-    """Where the settings of `path` lie: the same name with .json."""
-    return Path(path).with_suffix(".json")
+    """Where the settings of `path` lie: the same name with .json, for frame-%05d.png frame.json."""
+    path = Path(path)
+    if not is_sequence(path):
+        return path.with_suffix(".json")
+    return path.with_name(f"{stem_of(path)}.json")
 
 
 def write_settings(path: Path, settings: Mapping[str, Any]) -> Path:

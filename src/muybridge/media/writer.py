@@ -1,40 +1,25 @@
 """Film files from frames that come bit by bit, so that a film of any length needs the memory of a few frames."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-import av
 import numpy as np
-from av.container import OutputContainer
-from av.error import FFmpegError
-from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace
-from av.video.stream import VideoStream
 from torch import Tensor
 
 from muybridge.core.errors import MediaError
-from muybridge.core.files import atomic_path
-from muybridge.media.animation import write_animation
-from muybridge.media.envelope import pack
-from muybridge.media.formats import (
-    ANIMATION_SUFFIXES,
-    VIDEO_SUFFIXES,
-    Codec,
-    Coding,
-    SaveOptions,
-    check_animation,
-    check_fps,
-    coding,
-)
-from muybridge.media.frames import AnyFrames, as_any_frames, coarse
+from muybridge.media.animation import animation, check_animation
+from muybridge.media.coded import coded_film
+from muybridge.media.formats import ANIMATION_SUFFIXES, CONTAINERS, VIDEO_SUFFIXES, Coding, check_fps, coding
+from muybridge.media.frames import AnyFrames, as_any_frames
+from muybridge.media.retime import Motion, Rate, Retiming, check_motion
+from muybridge.media.save_options import SaveOptions
+from muybridge.media.sequence import check_sequence, is_sequence, sequence
+from muybridge.media.sound import check_sound
 
-BT709 = 1  # H.273 code point of the primaries, the transfer curve and the matrix
-LIMITED = 1  # 16..235, what players expect of YUV
-NUM_THREADS = 4  # fixed, not the machine's cores: x264's bytes depend on it
 PLAIN = SaveOptions()
 
 
@@ -51,10 +36,9 @@ class Sink(Protocol):
 class FilmWriter:
     """A film being written; `write` may be called any number of times with frames of one size."""
 
-    def __init__(self, path: Path, sink: Sink) -> None:
-        self._path, self._sink = path, sink
+    def __init__(self, path: Path, sink: Sink, *, retimings: Sequence[Retiming]) -> None:
+        self._path, self._sink, self._retimings = path, sink, retimings
         self._size: tuple[int, int] | None = None
-        self.num_frames = 0
 
     def write(self, frames: AnyFrames) -> None:
         """Append frames: uint8, or uint16 of the full range for films of more than 8 bits. Raises MediaError."""
@@ -67,8 +51,23 @@ class FilmWriter:
             given = f"frames of {width}x{height} after {self._size[0]}x{self._size[1]}"
             raise MediaError(f"{given}: a film has one size; bring them to it with geometry.fill.")
         for picture in array:
+            self._pass_on(picture, 0)
+
+    def finish(self) -> None:
+        """Pass on the frames that wait for later ones. Raises MediaError where none came."""
+        if self._size is None:
+            raise MediaError(f"{self._path}: got no frame; a film has at least one.")
+        for place, retiming in enumerate(self._retimings):
+            for picture in retiming.flush():
+                self._pass_on(picture, place + 1)
+
+    def _pass_on(self, picture: np.ndarray, place: int) -> None:
+        """To the retiming at `place`, behind the last one to the file."""
+        if place == len(self._retimings):
             self._sink.add(picture)
-            self.num_frames += 1
+            return
+        for made in self._retimings[place].push(picture):
+            self._pass_on(made, place + 1)
 
 
 @contextmanager
@@ -78,20 +77,19 @@ def open_writer(
     """A `FilmWriter` for `path`, whose extension says the format; the film appears when the block ends well.
 
     Coded film (.mp4 .mov .mkv .webm) needs the memory of some frames whatever its length, formats made of pictures
-    (.gif .webp) that of the whole film. An exception or interrupt in the block leaves what was there before.
-    Equal input gives equal bytes. `metadata` travels inside as JSON (the comment tag, shown by players).
+    (.gif .webp .apng) that of the whole film; NAME-%05d.png writes one picture after the other. An exception or
+    interrupt in the block leaves what was there before. Equal input gives equal bytes. `metadata` travels inside as
+    JSON (the comment tag, shown by players).
     Raises MediaError on a bad extension, fps or options before anything is written, and where no frame came;
     InvalidInput where the folder cannot be written.
     """
     path = Path(path)
-    check_output(path)
     check_fps(fps)
-    sink = _animation if path.suffix.lower() in ANIMATION_SUFFIXES else _coded_film
-    with sink(path, fps=fps, metadata=metadata, options=options) as opened:
-        writer = FilmWriter(path, opened)
+    check_output(path, options=options, fps=fps)
+    with _sink(path, fps=options.fps_of(fps), metadata=metadata, options=options) as sink:
+        writer = FilmWriter(path, sink, retimings=_retimings(fps, options))
         yield writer
-        if writer.num_frames == 0:
-            raise MediaError(f"{path}: got no frame; a film has at least one.")
+        writer.finish()
 
 
 def write_video(
@@ -109,129 +107,60 @@ def write_video(
             writer.write(part)
 
 
-def check_output(path: Path, *, suffixes: tuple[str, ...] = VIDEO_SUFFIXES) -> None:
-    """Raises MediaError where a film could not be written to `path` later; nothing is created."""
+def check_output(
+    path: Path,
+    *,
+    options: SaveOptions = PLAIN,
+    fps: float | None = None,
+    suffixes: tuple[str, ...] = VIDEO_SUFFIXES,
+) -> None:
+    """Raises MediaError where a film could not be written so to `path` later; nothing is created."""
     path = Path(path)
-    if path.suffix.lower() not in suffixes:
+    suffix = path.suffix.lower()
+    if suffix not in suffixes and not is_sequence(path):
         raise MediaError(f"{path}: films are written as {', '.join(suffixes)}; use {path.stem or 'film'}.mp4.")
     if path.is_dir():
         raise MediaError(f"{path}: is a folder; name a file in it.")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise MediaError(f"{path}: {folder} cannot be written; choose a folder you may write to.")
+    if suffix in CONTAINERS:
+        _coding(path, options)
+    elif is_sequence(path):
+        check_sequence(path, options)
+    elif suffix in ANIMATION_SUFFIXES:
+        check_animation(path, options, fps=None if fps is None else options.fps_of(fps))
+    if options.interpolate is not None:
+        check_motion()
+    if options.audio is not None:
+        check_sound(Path(options.audio))
 
 
-@contextmanager
-def _coded_film(
+def depth(path: Path, options: SaveOptions) -> int:
+    """Bits a channel that the file will keep, so that pixels may be made as fine. Raises MediaError."""
+    return 10 if path.suffix.lower() in CONTAINERS and "10" in _coding(path, options).pixel_format else 8
+
+
+def _coding(path: Path, options: SaveOptions) -> Coding:
+    return coding(path, codec=options.codec, crf=options.crf, bitrate=options.bitrate, bits=options.bits)
+
+
+def _sink(
     path: Path, *, fps: float, metadata: Mapping[str, Any] | None, options: SaveOptions
-) -> Iterator["_CodedFilm"]:
-    how = coding(path, options)
-    comment = None if metadata is None else pack(metadata)
-    with atomic_path(path) as temporary:
-        with _named(path):
-            output = av.open(str(temporary), "w", options=dict(how.container))
-        with output:
-            film = _CodedFilm(path, output, how, rate=Fraction(fps).limit_denominator(1001), comment=comment)
-            yield film
-            film.finish()
+) -> AbstractContextManager[Sink]:
+    if is_sequence(path):
+        return sequence(path, metadata=metadata)
+    if path.suffix.lower() in ANIMATION_SUFFIXES:
+        return animation(path, fps=fps, metadata=metadata, crf=options.crf)
+    return coded_film(path, _coding(path, options), fps=fps, metadata=metadata, audio=options.audio)
 
 
-class _CodedFilm:
-    """One stream of film in a container."""
-
-    def __init__(
-        self, path: Path, output: OutputContainer, how: Coding, *, rate: Fraction, comment: str | None
-    ) -> None:
-        self._path, self._output, self._coding, self._rate = path, output, how, rate
-        self._num_frames = 0
-        self._stream: VideoStream | None = None
-        if comment is not None:
-            output.metadata["comment"] = comment
-
-    def start(self, width: int, height: int) -> None:
-        how = self._coding
-        _check_sides(width, height, codec=how.codec)
-        options = dict(how.options)
-        stream = cast(VideoStream, self._output.add_stream(how.codec.encoder, rate=self._rate, options=options))
-        context = stream.codec_context
-        stream.width, stream.height, stream.pix_fmt = width, height, how.codec.formats[how.bits]
-        context.thread_count = NUM_THREADS
-        if how.bits_per_second is not None:
-            context.bit_rate = how.bits_per_second
-        if how.tag is not None:
-            context.codec_tag = how.tag
-        context.color_primaries = context.color_trc = BT709
-        if not how.codec.is_rgb:
-            context.colorspace, context.color_range = BT709, LIMITED
-        self._stream = stream
-
-    def add(self, picture: np.ndarray) -> None:
-        assert self._stream is not None
-        frame = _as_coded(picture, codec=self._coding.codec, pixels=self._coding.codec.formats[self._coding.bits])
-        frame.pts, frame.time_base = self._num_frames, 1 / self._rate
-        self._num_frames += 1
-        with _named(self._path):
-            self._output.mux(self._stream.encode(frame))
-
-    def finish(self) -> None:
-        assert self._stream is not None
-        with _named(self._path):
-            self._output.mux(self._stream.encode(None))
-
-
-@contextmanager
-def _animation(
-    path: Path, *, fps: float, metadata: Mapping[str, Any] | None, options: SaveOptions
-) -> Iterator["_Kept"]:
-    check_animation(path, options)
-    kept = _Kept()
-    yield kept
-    crf = 17 if options.crf is None else options.crf
-    write_animation(path, np.stack(kept.pictures), fps=fps, metadata=metadata, quality=max(1, 100 - crf))
-
-
-class _Kept:
-    """The frames of a format that is written in one go."""
-
-    def __init__(self) -> None:
-        self.pictures: list[np.ndarray] = []
-
-    def start(self, width: int, height: int) -> None:
-        """Any size will do."""
-
-    def add(self, picture: np.ndarray) -> None:
-        self.pictures.append(coarse(picture))
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """FFmpeg's errors as MediaErrors that name the file."""
-    try:
-        yield
-    except FFmpegError as error:
-        raise MediaError(f"{path}: cannot be written ({error.strerror}); choose another place or size.") from None
-
-
-def _check_sides(width: int, height: int, *, codec: Codec) -> None:
-    odd = [side % 2 and halved for side, halved in zip((width, height), codec.halves_sides, strict=True)]
-    if any(odd):
-        raise MediaError(f"frames of {width}x{height}: 4:2:0 film needs even sides; crop a row or column.")
-
-
-def _as_coded(picture: np.ndarray, *, codec: Codec, pixels: str) -> VideoFrame:
-    """Full-range RGB as the encoder takes it: YUV is limited-range BT.709, and tagged so.
-
-    Players take untagged small film for BT.601 and shift its colours.
-    """
-    source = "rgb24" if picture.dtype == np.uint8 else "rgb48le"
-    frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=source)
-    if codec.is_rgb:
-        return frame.reformat(format=pixels)
-    frame = frame.reformat(
-        format=pixels,
-        dst_colorspace=Colorspace.ITU709,
-        src_color_range=ColorRange.JPEG,
-        dst_color_range=ColorRange.MPEG,
-    )
-    frame.colorspace, frame.color_range = BT709, LIMITED
-    return frame
+def _retimings(fps: float, options: SaveOptions) -> list[Retiming]:
+    found: list[Retiming] = []
+    if options.interpolate is not None:
+        found.append(Motion(options.interpolate))
+    if options.output_fps is not None:
+        now = Fraction(fps).limit_denominator(1001) * (options.interpolate or 1)
+        output_fps = Fraction(options.output_fps).limit_denominator(1001)
+        found.append(Rate(now, output_fps, between=options.between or "repeat"))
+    return found

@@ -2,24 +2,25 @@
 
 import numpy as np
 
-from muybridge.media.frames import Frames
+from muybridge.media.frames import FilmFrames, fine
 from muybridge.pipelines.conditions import reading
 from muybridge.pipelines.request import GenerationRequest
 
 
-def finished(request: GenerationRequest, frames: Frames) -> Frames:
+def finished(request: GenerationRequest, frames: FilmFrames) -> FilmFrames:
     """What the user gets of the frames that were decoded: with a film to extend, both as one."""
     conditions = request.conditions
     if conditions.extend is None:
         return frames
     given = reading.film(conditions.extend, fps=request.fps)
     given = reading.fitted(given, width=request.width, height=request.height)
+    given = np.stack([fine(picture) for picture in given]) if frames.dtype == np.uint16 else given
     if conditions.is_backwards:
         return joined(frames, given, overlap=conditions.held_overlap)
     return joined(given, frames, overlap=conditions.held_overlap)
 
 
-def joined(before: Frames, after: Frames, *, overlap: int) -> Frames:
+def joined(before: FilmFrames, after: FilmFrames, *, overlap: int) -> FilmFrames:
     """Two films, the last `overlap` frames of one being the first of the other, as one film.
 
     These frames pass from one to the other in even steps: both show the same, but the VAE's is softer and its colours
@@ -27,4 +28,4 @@ def joined(before: Frames, after: Frames, *, overlap: int) -> Frames:
     """
     weight = (np.arange(1, overlap + 1) / (overlap + 1))[:, None, None, None]
     mixed = (1 - weight) * before[-overlap:] + weight * after[:overlap]
-    return np.concatenate([before[:-overlap], np.round(mixed).astype(np.uint8), after[overlap:]])
+    return np.concatenate([before[:-overlap], np.round(mixed).astype(before.dtype), after[overlap:]])
