@@ -1,0 +1,151 @@
+"""Laws of films that are made window by window."""
+
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+import muybridge
+from muybridge.core.errors import InvalidInput
+from muybridge.media.video import read_video
+from muybridge.pipelines.long.film import FADED, HELD, LongFilm
+from muybridge.pipelines.long.pixels import decoded
+from muybridge.pipelines.long.reel import Reel
+from muybridge.pipelines.long.windows import num_windows, pieces, window_of
+from muybridge.vae import modes, to_vae
+from tests.pipelines import tiny
+
+PROMPT = "a horse"
+SHORT = muybridge.Settings(size="32x32", steps=2, seed=7, frames=33, window=17)
+TOLERANCE = 1e-5  # float32 sums in another order
+
+
+def streaming() -> muybridge.Pipeline:
+    """With a VAE that streams exactly."""
+    pipe = tiny.pipeline()
+    vae = tiny.vae(replace(tiny.VAE, norm="frame", has_mid_attention=False))
+    return muybridge.Pipeline(replace(pipe.components, vae=vae))
+
+
+def request(pipe: muybridge.Pipeline, **changes: object):
+    [made] = pipe.requests([PROMPT], replace(SHORT, **changes))
+    return made
+
+
+def latents_of(pipe, made):
+    """Window by window, as the pipeline makes them."""
+    windows = []
+
+    def sample(window, start):
+        windows.append((window, start))
+        noise = torch.Generator().manual_seed(window.seed % 2**31)
+        x = torch.randn(4, 5, 4, 4, generator=noise)
+        return x if start is None else torch.where(start.held[:, None, None], start.given, x)
+
+    return list(islice(pieces(made, sample), num_windows(made))), windows
+
+
+@pytest.mark.parametrize("steady", [0.0, 0.2])
+def test_a_longer_film_begins_with_the_shorter_one_bitwise(steady):
+    pipe = streaming()
+    short = pipe(PROMPT, size="32x32", steps=2, seed=7, frames=21, window=17, steady=steady)
+    long = pipe(PROMPT, size="32x32", steps=2, seed=7, frames=29, window=17, steady=steady)
+    assert np.array_equal(long.pixels[:21], short.pixels)
+    assert torch.equal(long.latents[:, :6], short.latents) and long.latents.shape[1] == 8
+
+
+def test_a_window_holds_the_last_frames_of_the_one_before():
+    made = request(streaming())
+    parts, windows = latents_of(None, made)
+    assert windows[0][1] is None and windows[0][0].seed == made.seed
+    film = torch.cat([part.latents for part in parts], dim=1)
+    at = parts[0].latents.shape[1]
+    for part, (window, start) in zip(parts[1:], windows[1:], strict=True):
+        assert start.held.tolist() == [True] * HELD + [False] * (5 - HELD)
+        assert torch.equal(start.given[:, :HELD], film[:, at - HELD : at]) and window.num_frames == 17
+        at += part.latents.shape[1]
+    assert len({window.seed for window, _ in windows}) == len(windows)
+
+
+def test_the_windows_of_a_film_are_counted_before_it_is_made():
+    made = request(streaming(), frames=65, steady=0.2)
+    parts, _ = latents_of(None, made)
+    num_frames = 1 + 4 * (sum(part.latents.shape[1] for part in parts) - 1)
+    without_last = num_frames - 4 * parts[-1].latents.shape[1]
+    assert without_last < made.num_frames + 1 <= num_frames
+    assert num_windows(request(streaming(), frames=17, window=17)) == 1
+
+
+def test_pieces_are_decoded_as_the_film_whole_where_nothing_leaves():
+    pipe = streaming()
+    parts, _ = latents_of(None, request(pipe))
+    plain = [replace(part, leaving=None) for part in parts]
+    pixels = torch.cat(list(decoded(pipe.components, plain)), dim=2)
+    film = torch.cat([part.latents for part in parts], dim=1)[None]
+    whole = modes.decode(pipe.components.vae, to_vae(film, pipe.components.vae.config))
+    torch.testing.assert_close(pixels, whole, rtol=0, atol=TOLERANCE)
+
+
+def test_the_picture_passes_from_what_leaves_and_only_there():
+    pipe = streaming()
+    parts, _ = latents_of(None, request(pipe))
+    plain = torch.cat(list(decoded(pipe.components, [replace(part, leaving=None) for part in parts])), dim=2)
+    faded = torch.cat(list(decoded(pipe.components, parts)), dim=2)
+    change = (faded - plain).abs().amax((0, 1, 3, 4))
+    first = 1 + 4 * (parts[0].latents.shape[1] - 1)
+    assert change.nonzero().flatten().tolist()[: 4 * FADED] == list(range(first, first + 4 * FADED))
+    assert change[:first].max() == 0 and change[first] > change[first + 4 * FADED - 1]
+
+
+def test_nothing_is_made_before_it_is_read():
+    pipe, steps = streaming(), []
+    endless = pipe.frames(PROMPT, replace(SHORT, frames=1_000_001), on_progress=steps.append)
+    assert not any(step.stage == "denoise" and step.done for step in steps)
+    first = next(endless)
+    assert first.dtype == np.uint8 and first.shape[1:] == (32, 32, 3)
+    assert max(step.done for step in steps if step.stage == "denoise") == 2  # steps of the first window
+
+
+def test_a_reel_is_saved_as_its_video(tmp_path):
+    pipe = streaming()
+    [reel] = pipe.reels([request(pipe, frames=21)])
+    assert isinstance(reel, Reel)
+    path = reel.save(tmp_path / "film.mp4")
+    again = pipe(PROMPT, size="32x32", steps=2, seed=7, frames=21, window=17)
+    again.save(tmp_path / "again.mp4")
+    assert path.read_bytes() == (tmp_path / "again.mp4").read_bytes()
+    frames, _ = read_video(path)
+    assert len(frames) == 21
+    recorded = muybridge.Settings.recorded(muybridge.read_settings(path))
+    assert pipe.requests([PROMPT], recorded) == [request(pipe, frames=21)]
+
+
+def test_norms_of_clips_stream_with_the_statistics_of_the_first_window():
+    film = tiny.pipeline()(PROMPT, size="32x32", steps=1, seed=7, frames=21, window=17)
+    assert film.num_frames == 21
+
+
+def test_an_image_begins_the_first_window_only():
+    pipe = streaming()
+    picture = np.full((32, 32, 3), 200, np.uint8)
+    made = request(pipe, **{"image": muybridge.Settings.of({"image": picture}).image})
+    assert window_of(made, 0).conditions.image is not None and window_of(made, 1).conditions.image is None
+
+
+def test_a_film_within_one_window_is_the_plain_film():
+    assert request(streaming(), frames=17) == request(streaming(), frames=17, window=None)
+    assert not request(streaming(), frames=17).is_streamed
+
+
+def test_what_needs_the_whole_film_is_refused():
+    pipe = streaming()
+    with pytest.raises(InvalidInput, match="loop with frames=33"):
+        request(pipe, loop=True)
+    with pytest.raises(InvalidInput, match="window=5: needs at least 13 frames"):
+        request(pipe, window=5)
+    with pytest.raises(InvalidInput, match="window with context"):
+        LongFilm(window=17, context=17)
+    with pytest.raises(InvalidInput, match="use --window|window makes films"):
+        request(pipe, frames=4097, window=0)
