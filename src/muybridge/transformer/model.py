@@ -34,7 +34,7 @@ class Transformer(nn.Module):
         super().__init__()
         self.config = config
         self.chunk_tokens: int | None = CHUNK_TOKENS  # at a time, where no gradient is recorded; None takes all
-        self._rope = RopeTables(config.rope_axes_dim, theta=config.rope_theta)
+        self.rope_tables = RopeTables(config.rope_axes_dim, theta=config.rope_theta)
         width, heads, mlp_dim = config.hidden_size, config.num_heads, config.mlp_dim
         self.img_in = PatchEmbed(config.in_channels, width, config.patch_size)
         self.txt_in = TextRefiner(
@@ -174,7 +174,7 @@ class Transformer(nn.Module):
 
     def rope(self, grid: tuple[int, int, int], *, num_plain: int) -> Complex[Tensor, "s half"]:
         """Rotations of the tokens of a grid and of text tokens after them."""
-        return self._rope(grid, num_plain=num_plain, device=self.device)
+        return self.rope_tables(grid, num_plain=num_plain, device=self.device)
 
     def check(self, latents: Tensor, sigma: Tensor, conditions: Conditions) -> None:
         """Raises InvalidInput where an input does not fit this network or the others."""
