@@ -48,7 +48,7 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
-    """What is asked for. passes: forwards of a step, by its sampler and by classifier-free guidance.
+    """What is asked for. passes: forwards of a step, by its sampler, guidance and prompts; a mean where steps differ.
 
     budget: of a step cache, such as speed=2x or psnr>=32; None computes every forward.
     """
@@ -57,7 +57,7 @@ class Work:
     height: int
     num_frames: int
     num_steps: int
-    passes: int = 1
+    passes: float = 1
     batch_size: int = 1
     budget: str | None = None
 

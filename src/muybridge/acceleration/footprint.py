@@ -136,7 +136,7 @@ def table_values(model: Model, work: Work) -> int:
     """What the adaptive norms make for every forward of a run."""
     config = model.transformer
     widths = 12 * config.num_double_blocks + 3 * config.num_single_blocks + 2
-    return widths * config.hidden_size * work.num_steps * work.passes * work.batch_size
+    return widths * config.hidden_size * round(work.num_steps * work.passes) * work.batch_size
 
 
 def decode(model: Model, work: Work, settings: RunSettings, *, kind: str = "cpu") -> Parts:

@@ -112,7 +112,7 @@ def _report(speed: "Speed", *, chosen: Sequence[str]) -> str:
     lines = [
         f"# {speed.model.name} on {speed.machine.name}",
         "",
-        f"{work.width}x{work.height}, {work.num_frames} frames, {work.num_steps} steps of {work.passes} evaluations, "
+        f"{work.width}x{work.height}, {work.num_frames} frames, {work.num_steps} steps of {work.passes:g} evaluations, "
         f"{', '.join([str(speed.settings.dtype), *chosen])}.",
         f"{datetime.date.today()}, load {os.getloadavg()[0]:.1f} at the end; {speed.machine.source}.",
         "",

@@ -121,10 +121,13 @@ def _typed_union(options: tuple[Any, ...], value: Any, where: str) -> Any:
     is_none = value is None or (value == "none" and str not in options)
     if is_none and type(None) in options:
         return None
-    for option in options:
-        if option is not type(None):
+    *others, last = (option for option in options if option is not type(None))
+    for option in others:
+        try:
             return _typed(option, value, where)
-    raise InvalidInput(f"{where}={value!r}: no type fits.")
+        except InvalidInput:
+            continue  # the next one may fit
+    return _typed(last, value, where)
 
 
 def _typed_tuple(items: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:

@@ -1,5 +1,6 @@
 """What every text encoder gives the transformer, the seam for it, and a shipped double without weights."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from muybridge.core.seeding import generator
 from muybridge.media.frames import Picture
+from muybridge.text.places import Place
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +42,10 @@ class TextEncoder(Protocol):
 
         picture: what the film begins with, for encoders that look at it; for the others it makes no difference.
         """
+        ...
+
+    def places(self, prompt: str, *, num_frames: int) -> list[Place]:
+        """The characters that each token of the prompt stands for; these tokens are the last of its states."""
         ...
 
 
@@ -87,6 +93,10 @@ class HashEncoder:
         states = [torch.stack([self._draw(word, "state", self.text_dim) for word in line]) for line in words]
         pooled = [torch.stack([self._draw(word, "pooled", self.pooled_dim) for word in line]).mean(0) for line in words]
         return pad_states(states, pooled)
+
+    def places(self, prompt: str, *, num_frames: int) -> list[Place]:
+        """Of each word, and none of the end."""
+        return [*(word.span() for word in re.finditer(r"\S+", prompt)), (len(prompt), len(prompt))]
 
     def encode_many(
         self, prompts: Sequence[str], *, batch_size: int = 16

@@ -21,6 +21,7 @@ from muybridge.core.files import atomic_path
 from muybridge.media.frames import Picture
 from muybridge.text.encoder import TextStates, pad_states
 from muybridge.text.llm import LanguageStates
+from muybridge.text.places import Place, token_places
 from muybridge.text.templates import GALLOP
 
 CLAMP = 8.0  # standard deviations; what a few rare tokens exceed carries no meaning for a small network
@@ -109,6 +110,10 @@ class RawStates:
             raise invalid(given, f"this model reads {self.max_tokens}", "say it in fewer words")
         return ids
 
+    def places(self, prompt: str) -> list[Place]:
+        """The characters of each token that `one` gives a state of."""
+        return token_places(self.language.tokenizer, GALLOP, prompt)[self._crop :]
+
     def one(self, prompt: str) -> Float[Tensor, "l d"]:
         """States of one prompt, template cropped."""
         return self.language.states(self.token_ids(prompt))[self._crop :].float()
@@ -155,6 +160,10 @@ class GallopEncoder:
             self.raw.token_ids(prompt)  # refuse the list before any work
         pairs = [self._standardised(self.raw.one(prompt)) for prompt in prompts]
         return pad_states([states for states, _ in pairs], [pooled for _, pooled in pairs])
+
+    def places(self, prompt: str, *, num_frames: int = 1) -> list[Place]:
+        """The characters of each token of the prompt; the template's end has none."""
+        return self.raw.places(prompt)
 
     def encode_many(
         self, prompts: Sequence[str], *, batch_size: int = 16

@@ -14,6 +14,7 @@ from muybridge.media.frames import Picture
 from muybridge.text.clip import ClipPooled
 from muybridge.text.encoder import TextStates, pad_states
 from muybridge.text.llm import LanguageStates
+from muybridge.text.places import Place, token_places
 from muybridge.text.templates import (
     RELEASED_IMAGE,
     RELEASED_TEXT_TOKENS,
@@ -69,6 +70,11 @@ class ReleasedEncoder:
         states = [self._states(template, prompt) for prompt in prompts]
         pooled = [self.clip.pooled(prompt) for prompt in prompts]
         return pad_states(states, pooled, length=self._max_length - self._crops[template])
+
+    def places(self, prompt: str, *, num_frames: int) -> list[Place]:
+        """The characters of each token of the prompt that is read; the template's end has none."""
+        template = released_template(num_frames)
+        return token_places(self.language.tokenizer, template, prompt)[self._crops[template] : self._max_length]
 
     def _states(self, template: Template, prompt: str) -> Float[Tensor, "l d"]:
         ids = self.language.token_ids(template, prompt)
