@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from muybridge.core.errors import InvalidInput, MediaError
-from muybridge.media.formats import VIDEO_SUFFIXES, SaveOptions
+from muybridge.media.formats import CONTAINERS, VIDEO_SUFFIXES
+from muybridge.media.save_options import SaveOptions
 from muybridge.media.video import read_metadata, read_video
 from muybridge.media.writer import check_output, open_writer, write_video
 
-CODED = [suffix for suffix in VIDEO_SUFFIXES if suffix not in (".gif", ".webp")]
+CODED = list(CONTAINERS)
 COLOUR_LEVELS = 3  # measured: 2, from rounding to 8-bit limited-range YUV and back
 SETTINGS = {"prompt": 'ein "Ball" — 球 🐎', "seed": 7, "size": [64, 48], "cfg": 1.5}
 every_format = pytest.mark.parametrize("suffix", VIDEO_SUFFIXES)
@@ -38,7 +39,7 @@ def flat(*colours: tuple[int, int, int]) -> np.ndarray:
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    return float(10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2)))
+    return float(10 * np.log10(255**2 / max(np.mean((a.astype(float) - b) ** 2), 1e-9)))
 
 
 @every_format
@@ -146,7 +147,7 @@ def test_a_damaged_frame_is_refused(tmp_path: Path):
     path = tmp_path / "film.mkv"
     write_video(path, np.random.default_rng(0).integers(0, 255, (9, 64, 64, 3), dtype=np.uint8), fps=24)
     data = bytearray(path.read_bytes())
-    for index in range(len(data) // 2, len(data) // 2 + 200):
+    for index in range(len(data) // 4, len(data) // 2):  # most damage shows; a little of it may decode
         data[index] ^= 0xFF
     path.write_bytes(data)
     with pytest.raises(MediaError, match="is damaged or not a film"):

@@ -8,14 +8,16 @@ import pytest
 import torch
 
 from muybridge.core.errors import MediaError
-from muybridge.media.formats import CODECS, CONTAINERS, SaveOptions, codecs_available
+from muybridge.media.formats import CODECS, CONTAINERS, codecs_available
 from muybridge.media.frames import to_uint8, to_uint16
+from muybridge.media.save_options import SaveOptions
 from muybridge.media.video import read_metadata, read_video
 from muybridge.media.writer import open_writer, write_video
 from tests.media.test_video import SETTINGS, clip, psnr
 
-CHART_LEVELS = 4  # measured: 3, from rounding to limited-range YUV, chroma at half size and the codec
-CHART_DB = 45.0  # measured: 48.9 for the worst (AV1)
+CHART_LEVELS = 3  # measured: 2, from rounding to limited-range YUV and the codec
+CHART_DB = 49.0  # measured: 52.1 with 8 bits, AV1 a little less
+CHART_SHIFT = 0.25  # of a level, in the mean
 EVERY = [(suffix, codec) for suffix, container in CONTAINERS.items() for codec in container.codecs]
 every_coding = pytest.mark.parametrize(("suffix", "codec"), EVERY)
 
@@ -38,6 +40,7 @@ def test_colours_survive_every_codec(tmp_path: Path, suffix: str, codec: str):
             inner[row * 32 + 6 : row * 32 + 26, column * 32 + 6 : column * 32 + 26] = True
     error = np.abs(read[:, inner].astype(int) - chart()[:, inner])
     assert error.max() <= CHART_LEVELS and psnr(read[:, inner], chart()[:, inner]) > CHART_DB
+    assert np.abs((read[:, inner].astype(int) - chart()[:, inner]).mean(axis=(0, 1))).max() < CHART_SHIFT
 
 
 @every_coding
@@ -106,7 +109,7 @@ def test_a_bit_rate_decides_the_size(tmp_path: Path):
         ("film.mov", {"codec": "prores", "crf": 3}, "quality is fixed"),
         ("film.mp4", {"crf": 60}, "between 0 .best. and 51 for h264"),
         ("film.gif", {"codec": "h264"}, "takes no codec"),
-        ("film.gif", {"bits": 10}, "takes no bits=10"),
+        ("film.gif", {"bits": 10}, "has 8 bits a channel, not 10"),
         ("film.webp", {"bitrate": "1M"}, "takes no bitrate"),
     ],
 )
@@ -114,15 +117,6 @@ def test_options_that_a_format_cannot_keep_are_refused(tmp_path: Path, name: str
     with pytest.raises(MediaError, match=match):
         write_video(tmp_path / name, clip(3), fps=24, options=SaveOptions(**options))
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{"codec": "theora"}, {"crf": -1}, {"crf": 1.5}, {"bits": 9}, {"bitrate": "much"}, {"bitrate": "1M", "crf": 20}],
-)
-def test_options_of_no_meaning_are_refused(options: dict):
-    with pytest.raises(ValueError, match="; "):
-        SaveOptions(**options)
 
 
 def test_a_film_has_one_size_and_some_frames(tmp_path: Path):

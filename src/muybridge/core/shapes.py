@@ -15,6 +15,11 @@ def check_num_frames(num_frames: int, *, ratio: int = TEMPORAL_RATIO) -> None:
     raise invalid(f"num_frames={num_frames}", f"this VAE needs {ratio}n+1 frames", nearest)
 
 
+def nearest_frames(wanted: float, *, ratio: int = TEMPORAL_RATIO) -> int:
+    """The number ratio*n + 1 that is nearest to `wanted`."""
+    return max(0, round((wanted - 1) / ratio)) * ratio + 1
+
+
 def check_size(width_px: int, height_px: int, *, multiple: int) -> None:
     """Raises InvalidInput unless both sides are positive multiples of `multiple` pixels."""
     for name, side in (("width", width_px), ("height", height_px)):

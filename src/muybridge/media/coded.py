@@ -17,12 +17,11 @@ from av.video.stream import VideoStream
 from muybridge.core.env import quiet_encoders
 from muybridge.core.errors import MediaError
 from muybridge.core.files import atomic_path
+from muybridge.media.colour import BT709, EXACT, LIMITED
 from muybridge.media.envelope import pack
 from muybridge.media.formats import Codec, Coding
 from muybridge.media.sound import SoundTrack, sound_track
 
-BT709 = 1  # H.273 code point of the primaries, the transfer curve and the matrix
-LIMITED = 1  # 16..235, what players expect of YUV
 NUM_THREADS = 4  # fixed, not the machine's cores: x264's bytes depend on it
 
 
@@ -117,6 +116,7 @@ def _as_coded(picture: np.ndarray, *, how: Coding) -> VideoFrame:
         dst_colorspace=Colorspace.ITU709,
         src_color_range=ColorRange.JPEG,
         dst_color_range=ColorRange.MPEG,
+        interpolation=EXACT,
     )
     frame.colorspace, frame.color_range = BT709, LIMITED
     return frame

@@ -11,6 +11,7 @@ from muybridge.media.retime import Between
 
 Still = Literal["first", "last", "sheet"]
 STILLS = ("first", "last", "sheet")
+_SIZE = {"crf", "bitrate"}  # one of them decides the size of the file
 MAX_FACTOR = 8  # convention: beyond it motion is mostly invented
 
 
@@ -67,7 +68,10 @@ class SaveOptions:
 
     def over(self, other: Self) -> Self:
         """These options, and `other`'s where nothing was chosen here."""
-        return config.from_dict(type(self), {**other.record(), **self.record()})
+        now, before = self.record(), other.record()
+        if now.keys() & _SIZE:
+            before = {name: value for name, value in before.items() if name not in _SIZE}
+        return config.from_dict(type(self), {**before, **now})
 
     def record(self) -> dict[str, Any]:
         """What was chosen, for JSON."""

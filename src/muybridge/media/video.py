@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from muybridge.core.errors import MediaError
 from muybridge.media.animation import read_animation
+from muybridge.media.colour import EXACT
 from muybridge.media.envelope import find
 from muybridge.media.formats import ANIMATION_SUFFIXES
 from muybridge.media.frames import Frames
@@ -86,6 +87,7 @@ def to_rgb(frame: VideoFrame) -> np.ndarray:
         format="rgb48le" if frame.color_trc in HDR_CURVES else "rgb24",
         src_colorspace=frame.colorspace if is_tagged else guess,
         dst_color_range=ColorRange.JPEG,
+        interpolation=EXACT,
     ).to_ndarray()
     if frame.color_trc in HDR_CURVES:
         rgb = tone_map(rgb, curve=HDR_CURVES[frame.color_trc])
