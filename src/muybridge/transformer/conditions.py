@@ -49,7 +49,7 @@ class Signals:
     """
 
     frames: Float[Tensor, "b g d"]
-    clip: Float[Tensor, "b 1 d"]
+    clip: Float[Tensor, "b clips d"]  # one, but in a packed pass
     rope: Complex[Tensor, "s half"]
     grid: Grid
     lengths: Sequence[int] | None

@@ -80,9 +80,9 @@ class PackedSignals(Signals):
     """
 
     places: tuple[Place, ...]
-    visual: Int[Tensor, " runs"]
-    text: Int[Tensor, " runs"]
-    whole: Int[Tensor, " runs"]
+    visual: Int[Tensor, " visual_runs"]
+    text: Int[Tensor, " text_runs"]
+    whole: Int[Tensor, " whole_runs"]
 
     def of_visual(self, modulation: MakesSignals) -> Made:
         """As in `Signals`."""
@@ -132,9 +132,9 @@ class _Layout:
     groups: Sequence[tuple[Sequence[int], Conditions]]  # clips that are embedded as one batch
     rope: Complex[Tensor, "s half"]
     places: tuple[Place, ...]
-    visual: Int[Tensor, " runs"]
-    text: Int[Tensor, " runs"]
-    whole: Int[Tensor, " runs"]
+    visual: Int[Tensor, " visual_runs"]
+    text: Int[Tensor, " text_runs"]
+    whole: Int[Tensor, " whole_runs"]
 
 
 class PackedTransformer:
