@@ -83,6 +83,7 @@ def command(
     direction: options.Direction = None,
     overlap: options.Overlap = None,
     loop: options.Loop = None,
+    dynamic: options.Dynamic = None,
     loras: options.Loras = None,
     ignores_lora_text: options.IgnoresLoraText = False,
     device: options.ComputeDevice = None,

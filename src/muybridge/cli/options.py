@@ -47,6 +47,7 @@ Extend = Annotated[Path | None, typer.Option(metavar="FILE", help="A film to con
 Direction = Annotated[str | None, typer.Option(metavar="forwards|backwards", help="Where --extend goes on.")]
 Overlap = Annotated[int | None, typer.Option(help="Frames in common with --extend, 4n+1.")]
 Loop = Annotated[bool | None, typer.Option("--loop", help="The last frame meets the first.")]
+Dynamic = Annotated[bool | None, typer.Option("--dynamic", help="More motion, of weights made for pictures.")]
 
 # What to change of the model.
 Loras = Annotated[

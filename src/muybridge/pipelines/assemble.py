@@ -84,6 +84,7 @@ def load(
         _with_scheduler(entry, folder),
         has_guidance=facts.transformer.has_guidance,
         negative="" if is_gallop(folder) else RELEASED_NEGATIVES[use.needs_picture],
+        has_buckets=use.needs_picture,
     )
     settings = _settled(run, facts, defaults, dtype=precision, device=place)
     check_text(facts.text, settings)

@@ -17,6 +17,7 @@ from muybridge.pipelines.batches import Bench, Texts, prompts_of, shared, text_f
 from muybridge.pipelines.components import Components
 from muybridge.pipelines.conditions.extension import finished
 from muybridge.pipelines.conditions.film import Direction
+from muybridge.pipelines.conditions.pictured import check_picture
 from muybridge.pipelines.conditions.starting import check_media, starts_of
 from muybridge.pipelines.denoise import Means, Plan, denoise
 from muybridge.pipelines.lora_use import LoraUse
@@ -77,6 +78,7 @@ class Pipeline:
         direction: Direction | None = None,
         overlap: int | None = None,
         loop: bool | None = None,
+        dynamic: bool | None = None,
         memory: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> Video | list[Video]:
@@ -93,6 +95,7 @@ class Pipeline:
         What a film is made from, as `FilmConditions` says, is a path, a PIL image, an array, a tensor or a `Video`:
         image and last_image are its ends, keyframes {frame or seconds: picture}; video is made anew at a strength, or
         where mask is white; extend is continued, forwards or backwards, over an overlap; loop: its end meets its start.
+        dynamic: more motion from weights that were made for pictures.
         Without a size the film takes the aspect of what is given.
 
         on_progress: called with a `Progress`; if it raises, the work stops.
@@ -140,6 +143,7 @@ class Pipeline:
             StepCache.of(request, model=self.name)
             self._loras.check(request.loras)
             check_media(request)
+            check_picture(request, self.components)
         self.bench(memory).runs(requests)
 
     def stream(

@@ -15,10 +15,11 @@ from muybridge.pipelines.conditions.media_ref import MediaRef
 from muybridge.pipelines.conditions.reading import size_px
 from muybridge.pipelines.lora_use import LoraUse
 from muybridge.pipelines.request import GenerationRequest
-from muybridge.pipelines.sizes import format_size, parse_size, size_like
+from muybridge.pipelines.sizes import RELEASED_BUCKETS, bucket_size, format_size, parse_size, size_like
 from muybridge.weights.catalog import CatalogueEntry
 
 RANDOM_SEEDS = 1_000_000  # as the released code draws them
+DYNAMIC_SHIFT = 17.0  # released, of image to video without --i2v-stability
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +27,8 @@ class Defaults:
     """How a model is run where the user says nothing; the values here are those of the released text-to-video model.
 
     guidance: the embedded scale, None for weights without it. negative: what classifier-free guidance turns away from.
-    native_sizes: the (width, height) the model was trained for, by preset.
+    native_sizes: the (width, height) the model was trained for, by preset. buckets: of a model that was made for
+    pictures, by preset, the side of the square that its films have the area of, the usual one first.
     """
 
     width: int = 1280
@@ -41,9 +43,10 @@ class Defaults:
     steady: float = 0.0
     negative: str = ""
     native_sizes: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    buckets: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, entry: CatalogueEntry, *, has_guidance: bool, negative: str) -> Self:
+    def of(cls, entry: CatalogueEntry, *, has_guidance: bool, negative: str, has_buckets: bool = False) -> Self:
         """Those of a model; `negative` where its entry has none. Raises WeightsError where the entry's do not hold."""
         try:
             found = config.from_dict(cls, {"negative": negative, **entry.defaults})
@@ -51,7 +54,8 @@ class Defaults:
         except InvalidInput as error:
             raise WeightsError(f"{entry.name}: its defaults do not hold: {error}") from None
         guidance = found.guidance if has_guidance else None
-        return replace(found, guidance=guidance, native_sizes=entry.native_sizes)
+        buckets = RELEASED_BUCKETS if has_buckets else {}
+        return replace(found, guidance=guidance, native_sizes=entry.native_sizes, buckets=buckets)
 
     def shift_for(self, num_steps: Any) -> float:
         """The model's shift, or the paper's for another number of steps where the model follows the paper."""
@@ -108,6 +112,7 @@ class Settings:
     direction: Direction | None = None
     overlap: int | None = None
     loop: bool | None = None
+    dynamic: bool | None = None
 
     @classmethod
     def of(cls, chosen: Mapping[str, Any]) -> Self:
@@ -166,19 +171,28 @@ class Settings:
 
     def _derived(self, defaults: Defaults, conditions: FilmConditions) -> dict[str, Any]:
         """What depends on more than one choice."""
-        default = defaults.width, defaults.height
-        if (lead := conditions.leading) is not None and self.size is None and self.aspect is None:
-            default = size_like(size_px(lead[1]), default=default, native=defaults.native_sizes)
-        width, height = parse_size(self.size, self.aspect, default=default, native=defaults.native_sizes)
+        width, height = self._size(defaults, conditions.leading)
+        usual_shift = DYNAMIC_SHIFT if conditions.dynamic else defaults.shift_for(_first(self.steps, defaults.steps))
         budget = Budget.of(quality=self.quality, speed=self.speed)
         is_guided = _first(self.cfg, defaults.cfg) != 1
         return {
             "width": width,
             "height": height,
-            "shift": _first(self.shift, defaults.shift_for(_first(self.steps, defaults.steps))),
+            "shift": _first(self.shift, usual_shift),
             "negative_prompt": self.negative or (defaults.negative if is_guided else ""),
             "budget": None if budget is None else str(budget),
         }
+
+    def _size(self, defaults: Defaults, lead: tuple[str, MediaRef] | None) -> tuple[int, int]:
+        """Width and height; without an aspect of its own the film takes that of the picture or film that leads it."""
+        default, size = (defaults.width, defaults.height), self.size
+        if lead is not None and self.aspect is None:
+            preset = size or next(iter(defaults.buckets), None)
+            if preset in defaults.buckets:
+                return bucket_size(size_px(lead[1]), defaults.buckets[preset])
+            if size is None:
+                default = size_like(size_px(lead[1]), default=default, native=defaults.native_sizes)
+        return parse_size(size, self.aspect, default=default, native=defaults.native_sizes)
 
 
 # What a word, a path or a picture of the surface means, by the names of `Settings`.

@@ -12,6 +12,8 @@ Presets = Mapping[str, tuple[Size, ...]]  # the sizes a model was trained for, b
 
 DEFAULT_ASPECT = "16:9"
 MAX_RATIO = 10  # of the longer side to the shorter: convention
+BUCKET_PX, BUCKET_RATIO = 32, 4  # released, of image to video
+RELEASED_BUCKETS: Mapping[str, int] = {"720p": 960, "540p": 720, "360p": 480}  # by preset, as `bucket_size` takes it
 ASPECT_TOLERANCE = 0.03  # 960x544 is sold as 16:9 and 1104x832 as 4:3
 
 
@@ -39,6 +41,32 @@ def size_like(given: Size, *, default: Size, native: Presets) -> Size:
         return given
     ratio = min(max(width / height, 1 / MAX_RATIO), MAX_RATIO)
     return _of_ratio(ratio, default, native)
+
+
+def bucket_size(given: Size, base_px: int) -> Size:
+    """The size of a film that begins with a picture of this size, by the released image-to-video rule.
+
+    Of `bucket_sizes` the one that is nearest in aspect among those that are less elongated, so that covering it only
+    crops the picture.   HunyuanVideo-I2V, hyvideo/utils/data_utils.py.
+    """
+    aspect = given[1] / given[0]
+    buckets = {size: round(size[1] / size[0], 5) for size in bucket_sizes(base_px)}
+    if aspect >= 1:
+        near = {size: aspect - ratio for size, ratio in buckets.items() if ratio <= aspect}
+    else:
+        near = {size: ratio - aspect for size, ratio in buckets.items() if ratio > aspect}
+    return min(near, key=lambda size: near[size])
+
+
+def bucket_sizes(base_px: int) -> tuple[Size, ...]:
+    """Multiples of 32 px within 4:1, along the hyperbola below the area of a square of `base_px`; the tallest first."""
+    num = round((base_px / BUCKET_PX) ** 2)
+    return tuple(
+        (across * BUCKET_PX, down * BUCKET_PX)
+        for down in range(num, 0, -1)
+        for across in range(max(1, num // (down + 1)), num // down + 1)
+        if max(across, down) <= BUCKET_RATIO * min(across, down)
+    )
 
 
 def format_size(width: int, height: int) -> str:

@@ -97,17 +97,20 @@ class PicturedEncoder:
         return pad_states(states, pooled, length=len(vectors[:: self.stride]) + num_text)
 
     def places(self, prompt: str, *, num_frames: int) -> list[Place]:
-        """The characters of each token of the prompt that is read; the line break after it has none."""
+        """The characters of each token of the prompt that is read; the template's end has none."""
         template = pictured_template(num_frames)
         places = token_places(self.language.tokenizer, template, prompt)
-        end = min(len(places) - self._num_last, self._max_length)
-        return places[self._crops[template] : end - HEADER_TOKENS] + places[: self._max_length][end:]
+        end = self._end(len(places))
+        return places[self._crops[template] : end - HEADER_TOKENS] + places[end : self._max_length]
+
+    def _end(self, num_tokens: int) -> int:
+        """Where the template's last line break begins, or what is read ends."""
+        return min(num_tokens - self._num_last, self._max_length)
 
     def _states(self, template: Template, prompt: str, vectors: Float[Tensor, "n d"]) -> Float[Tensor, "l d"]:
         ids = self.language.token_ids(template, prompt)
-        line_break = len(ids) - self._num_last
-        end = min(line_break, self._max_length)
-        if dropped := ids[end - HEADER_TOKENS : line_break - HEADER_TOKENS]:
+        end = self._end(len(ids))
+        if dropped := ids[end - HEADER_TOKENS : len(ids) - self._num_last - HEADER_TOKENS]:
             text = self.language.tokenizer.decode(dropped)
             log.warning("prompt_too_long encoder=llm limit_tokens=%d dropped=%r", self._max_length, text)
         ids = ids[: self._max_length]

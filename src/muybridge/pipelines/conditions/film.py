@@ -65,7 +65,8 @@ class FilmConditions:
     image, last_image: the first and the last frame. keyframes: pictures at other times. video: a film, or a picture
     for a picture, that is made anew at `strength`, a share of the run's steps. mask: white where `image` or `video` is
     made anew, black where it stays. extend: a film that is continued in a `direction`, with `overlap` of its frames
-    (4n+1) in common. loop: the last frame meets the first. Raises InvalidInput where they do not go together.
+    (4n+1) in common. loop: the last frame meets the first. dynamic: more motion, from weights
+    that were made for pictures. Raises InvalidInput where they do not go together.
     """
 
     image: MediaRef | None = None
@@ -78,6 +79,7 @@ class FilmConditions:
     direction: Direction | None = None
     overlap: int | None = None
     loop: bool = False
+    dynamic: bool = False
 
     def __post_init__(self) -> None:
         for one, other, remedy in APART:

@@ -16,6 +16,7 @@ from muybridge.pipelines.conditions import reading
 from muybridge.pipelines.conditions.film import latent_frame
 from muybridge.pipelines.conditions.masks import cells_to_make
 from muybridge.pipelines.conditions.media_ref import MediaRef
+from muybridge.pipelines.conditions.pictured import taken
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.start import Start
 from muybridge.vae import modes, to_model
@@ -66,7 +67,7 @@ def start_of(request: GenerationRequest, components: Components) -> Start | None
     assert base is not None
     if made is not None:
         held, made = _held_where_known(held, made)
-    return Start(given=base, held=held, made=made, strength=conditions.share)
+    return taken(Start(given=base, held=held, made=made, strength=conditions.share), request, components)
 
 
 @torch.inference_mode()
