@@ -9,6 +9,7 @@ from muybridge.pipelines.prompting.prompting import spoken
 from muybridge.pipelines.prompting.weighting import WeightedPrompt, weighted
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.text.encoder import TextStates
+from muybridge.text.vision import black_picture
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -24,10 +25,11 @@ def encode_texts(
 ) -> FilmTexts:
     """All that a request says, each text encoded alone.
 
-    cameras: the sentence of each camera movement. picture: what the film begins with, for encoders that look at it.
+    cameras: the sentence of each camera movement. picture: what the film begins with, for encoders that look at it;
+    beside the negative prompt they see black, as released.
     """
 
-    def encode(prompt: str) -> TextStates:
+    def encode(prompt: str, picture: Picture | None = picture) -> TextStates:
         said = WeightedPrompt.parse(prompt)
         frames = min(request.num_frames, 2)  # encoders ask only whether it is a picture
         text = source.encode([said.text], num_frames=frames, picture=picture)
@@ -36,4 +38,5 @@ def encode_texts(
         return weighted(text, said.token_weights(source.places(said.text, num_frames=frames)))
 
     prompts = tuple(map(encode, spoken(request.prompt, request.prompting, cameras)))
-    return FilmTexts(prompts=prompts, negative=encode(request.negative_prompt) if request.is_guided else None)
+    black = None if picture is None else black_picture()
+    return FilmTexts(prompts=prompts, negative=encode(request.negative_prompt, black) if request.is_guided else None)
