@@ -13,6 +13,7 @@ import muybridge
 from muybridge.cli.outputs import check_writable, output_paths
 from muybridge.cli.preview import FilePreview, ScreenPreview, check_preview_file
 from muybridge.cli.progress import StageBars
+from muybridge.media.sidecar import sidecar_path
 from muybridge.pipelines.resume.finished import recorded_film
 
 if TYPE_CHECKING:
@@ -49,17 +50,20 @@ def jobs_of(
     """A job for each request. is_resumed: a film that is in its file already is left there. Raises InvalidInput."""
     first = requests[0]
     prompts, seeds = [request.prompt for request in requests], [request.seed for request in requests]
+    suffix = ".png" if first.is_picture else ".mp4"
 
     def record(index: int, path: Path) -> dict[str, Any] | None:
         return recorded_film(path, pipe.settings_of(requests[index])) if is_resumed else None
 
-    suffix = ".png" if first.is_picture else ".mp4"
     paths = output_paths(output, prompts, seeds, suffix=suffix, is_own=lambda *film: record(*film) is not None)
     for path in paths:
         muybridge.check_destination(path, num_frames=first.num_frames)
         check_writable(path)
-    places = enumerate(zip(requests, paths, strict=True))
-    return [Job(request=request, path=path, record=record(index, path)) for index, (request, path) in places]
+    is_whole = [sidecar_path(path).is_file() for path in paths]  # it is written last
+    return [
+        Job(request=request, path=path, record=record(index, path) if is_whole[index] else None)
+        for index, (request, path) in enumerate(zip(requests, paths, strict=True))
+    ]
 
 
 def make(
@@ -68,16 +72,27 @@ def make(
     """Films saved as they come; what `--json` prints of each, in order."""
     missing = [job for job in jobs if job.record is None]
     if len(missing) < len(jobs):
-        console.print(f"{len(jobs) - len(missing)} of {len(jobs)} are in their files already", style="dim")
+        console.print(
+            f"{len(jobs) - len(missing)} of {len(jobs)} are in their files already", style="dim", soft_wrap=True
+        )
     reports = {job.path: _of_record(job) for job in jobs if job.record is not None}
+    _forget(pipe, [job for job in jobs if job.record is not None], showing.resume_dir)
     try:
         if missing:
             reports |= _made(pipe, missing, memory=memory, showing=showing, console=console)
     except KeyboardInterrupt:
         if showing.resume_dir is not None:
-            console.print("stopped; the same command goes on from here", style="dim")
+            _say(console, "stopped; the same command goes on from here")
         raise
     return [reports[job.path] for job in jobs]
+
+
+def _forget(pipe: "Pipeline", jobs: Sequence[Job], resume_dir: Path | None) -> None:
+    """States of films that were stopped between being saved and being forgotten."""
+    keeper = pipe.keeper(resume_dir)
+    for job in jobs:
+        if forget := keeper.on_saved(job.request):
+            forget()
 
 
 def _made(
@@ -107,7 +122,11 @@ def _made(
 
 def _screen(showing: Showing, console: Console) -> ScreenPreview | None:
     if showing.has_preview and not console.is_terminal:
-        console.print("--preview draws nothing: this is no terminal; --preview-file FILE.webp writes one", style="dim")
+        console.print(
+            "--preview draws nothing: this is no terminal; --preview-file FILE.webp writes one",
+            style="dim",
+            soft_wrap=True,
+        )
     return ScreenPreview(console) if showing.has_preview and console.is_terminal else None
 
 
@@ -121,3 +140,7 @@ def _of_record(job: Job) -> dict[str, Any]:
     request = job.request
     shape = {"width": request.width, "height": request.height, "frames": request.num_frames, "fps": request.fps}
     return {"path": str(job.path), **shape, "seconds": 0.0, "settings": job.record}
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, style="dim", soft_wrap=True, highlight=False)

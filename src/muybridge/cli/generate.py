@@ -10,6 +10,7 @@ Examples:
   muybridge generate "a red car" --transformer my-finetune.safetensors
   muybridge generate "the horse gallops on" --image horse.png
   muybridge generate "a red car" --quality "psnr>=32"
+  muybridge generate --prompts prompts.txt -o films/ --resume-dir underway/ --preview
   muybridge generate "a red car" --lora style.safetensors:0.8
   muybridge generate "a red car" --lora a.safetensors:0.6#1-10 --lora b.safetensors@double_blocks.0-9,single
 
@@ -19,7 +20,6 @@ double_blocks.0-9,single or *img_attn*; STEPS such as 1-10, 11- or 5, counted fr
 
 import json
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,13 +28,13 @@ import typer
 from rich.console import Console
 
 import muybridge
+from muybridge import cli
 from muybridge.cli import options, rooms
-from muybridge.cli.outputs import check_writable, output_paths
-from muybridge.cli.progress import ByteBars, StageBars
+from muybridge.cli.progress import ByteBars
 from muybridge.core.errors import InvalidInput, invalid
 
 if TYPE_CHECKING:
-    from muybridge import GenerationRequest, LoraUse, Pipeline, RunChoice, Video
+    from muybridge import LoraUse, Pipeline, RunChoice
 
 
 def command(
@@ -94,12 +94,17 @@ def command(
     vae_mode: options.VaeMode = None,
     attention: options.Attention = None,
     compiles: options.Compiles = False,
+    resume_dir: options.ResumeDir = None,
+    has_preview: options.HasPreview = False,
+    preview_file: options.PreviewFile = None,
     is_json: options.IsJson = False,
 ) -> None:
     """Check everything, then make and save one film after the other."""
     chosen = locals()
     if output is not None and output.strip() == "":
         raise invalid("output ''", "is empty", "name a file or a folder")
+    showing = cli.Showing(resume_dir=resume_dir, has_preview=has_preview, preview_file=preview_file)
+    showing.check()
     record = {} if repeat is None else muybridge.read_settings(repeat)
     words = _prompts(prompts, prompts_file, record)
     films = chosen | {"seed": _seed(seed), "loras": _loras(loras, ignores_text=ignores_lora_text)}
@@ -110,10 +115,10 @@ def command(
     wanted |= {"quantise": quantise or record.get("quantise"), "attention": attention or record.get("attention")}
     run = muybridge.RunChoice(films=choices, memory=memory, wanted=wanted)
     pipe = _load(model, record, transformer=transformer, device=device, dtype=dtype, run=run, console=console)
-    requests = pipe.requests(words, choices)
-    paths = _checked_paths(output, requests)
+    requests = pipe.requests(words, choices, resume_dir=resume_dir)
+    jobs = cli.jobs_of(pipe, requests, output=output, is_resumed=resume_dir is not None)
     pipe.check(requests, memory=memory)
-    made = _generate(pipe, requests, paths=paths, memory=memory, console=console)
+    made = cli.make(pipe, jobs, memory=memory, showing=showing, console=console)
     print(json.dumps({"films": made}, indent=2) if is_json else "\n".join(film["path"] for film in made))
 
 
@@ -193,39 +198,3 @@ def _seed(seeds: Sequence[int] | None) -> int | list[int] | None:
     if not seeds:
         return None
     return seeds[0] if len(seeds) == 1 else list(seeds)
-
-
-def _checked_paths(output: str | None, requests: Sequence["GenerationRequest"]) -> list[Path]:
-    first = requests[0]
-    suffix = ".png" if first.is_picture else ".mp4"
-    prompts, seeds = [request.prompt for request in requests], [request.seed for request in requests]
-    paths = output_paths(output, prompts, seeds, suffix=suffix)
-    for path in paths:
-        muybridge.check_destination(path, num_frames=first.num_frames)
-        check_writable(path)
-    return paths
-
-
-def _generate(
-    pipe: "Pipeline",
-    requests: Sequence["GenerationRequest"],
-    *,
-    paths: Sequence[Path],
-    memory: str | None,
-    console: Console,
-) -> list[dict[str, Any]]:
-    """Films saved as they come; what `--json` prints of each."""
-    results: list[dict[str, Any]] = []
-    started = time.perf_counter()
-    with StageBars(console, num_films=len(requests)) as bars:
-        for film, path in zip(pipe.stream(requests, memory=memory, on_progress=bars.show), paths, strict=True):
-            film.save(path)
-            results.append(_report(film, path, seconds=time.perf_counter() - started))
-            started = time.perf_counter()
-    return results
-
-
-def _report(film: "Video", path: Path, *, seconds: float) -> dict[str, Any]:
-    height, width = film.pixels.shape[1:3]
-    shape = {"width": width, "height": height, "frames": film.num_frames, "fps": film.fps}
-    return {"path": str(path), **shape, "seconds": round(seconds, 3), "settings": dict(film.settings)}

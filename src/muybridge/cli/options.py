@@ -76,9 +76,17 @@ Attention = Annotated[
     str | None, typer.Option(metavar="NAME", help="A kernel, or a sparse pattern such as radial:0.5. Default: exact.")
 ]
 Compiles = Annotated[bool, typer.Option("--compile", help="Compile the blocks first; pays from minutes on.")]
+ResumeDir = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Keep what is computed there; after a stop the same command goes on."),
+]
 
 # What to read and write.
 Transformer = Annotated[Path | None, typer.Option(metavar="FILE", help="Other weights, in any layout.")]
+HasPreview = Annotated[bool, typer.Option("--preview", help="Draw the film so far above the bars.")]
+PreviewFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write the film so far to a .webp or .gif, now and then.")
+]
 IsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from rich.console import Console, RenderableType
 
-from muybridge.cli.terminal.kinds import kind_of
+from muybridge.cli.terminal.kinds import Kind, kind_of
 from muybridge.cli.terminal.strip import EMPTY, Above, gone, resized, strip_of
 from muybridge.core.env import terminal_words
 from muybridge.core.errors import MediaError
-from muybridge.media.animation import write_animation
+from muybridge.media.formats import ANIMATION_SUFFIXES
 from muybridge.media.frames import Frames
+from muybridge.media.writer import write_video
 
 if TYPE_CHECKING:
     from muybridge import Progress
 
-FILE_SUFFIXES = (".webp", ".gif")
-FILE_QUALITY = 80
 MAX_SIDE_PX = 512  # of a preview file: a preview has a pixel for every four
 FILE_EVERY_S, SCREEN_EVERY_S = 2.0, 0.25  # convention: about as often as people look
 MAX_SHARE = 0.05  # of the time may go into a preview
@@ -45,7 +44,8 @@ class ScreenPreview:
     """Draws a strip of frames above the bars of a terminal."""
 
     def __init__(self, console: Console) -> None:
-        self._console, self._kind = console, kind_of(console, terminal_words())
+        self._console = console
+        self._kind: Kind = kind_of(console, terminal_words())
         self._strip, self._pace = EMPTY, Pace(SCREEN_EVERY_S)
 
     def show(self, progress: "Progress") -> None:
@@ -83,14 +83,15 @@ class FilePreview:
         if progress.preview is None or not (self._pace.is_due() or progress.done == progress.total):
             return
         started = time.monotonic()
-        write_animation(self._path, enlarged(progress.preview()), fps=self._fps, metadata=None, quality=FILE_QUALITY)
+        write_video(self._path, enlarged(progress.preview()), fps=self._fps)
         self._pace.shown(time.monotonic() - started)
 
 
 def check_preview_file(path: Path) -> None:
     """Raises MediaError where a preview could not be written so."""
-    if path.suffix.lower() not in FILE_SUFFIXES:
-        raise MediaError(f"--preview-file {path}: previews are written as .webp or .gif; use {path.stem}.webp.")
+    if path.suffix.lower() not in ANIMATION_SUFFIXES:
+        known = ", ".join(ANIMATION_SUFFIXES)
+        raise MediaError(f"--preview-file {path}: previews are written as {known}; use {path.stem}.webp.")
 
 
 def enlarged(frames: Frames) -> Frames:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,9 +23,13 @@ from muybridge.pipelines.conditions.starting import check_media, starts_of
 from muybridge.pipelines.denoise import Means, Plan, denoise
 from muybridge.pipelines.lora_use import LoraUse
 from muybridge.pipelines.loras import LoraShelf
+from muybridge.pipelines.preview import Glances, Sight
 from muybridge.pipelines.progress import Counter, OnProgress
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.result import Video
+from muybridge.pipelines.resume.folder import ResumeFolder, machine
+from muybridge.pipelines.resume.keeper import Keeper, Sampled
+from muybridge.pipelines.resume.record import Replay
 from muybridge.pipelines.settings import Settings, settings_of
 from muybridge.pipelines.step_cache import StepCache
 from muybridge.text.encoder import TextStates
@@ -38,6 +43,7 @@ class Pipeline:
     def __init__(self, components: Components) -> None:
         self.components = components
         self._loras = LoraShelf(components.transformer)
+        self.glances = Glances(components.vae, identity=components.weights.get("vae"))
 
     @property
     def name(self) -> str:
@@ -80,6 +86,7 @@ class Pipeline:
         loop: bool | None = None,
         dynamic: bool | None = None,
         memory: str | None = None,
+        resume_dir: Path | str | None = None,
         on_progress: OnProgress | None = None,
     ) -> Video | list[Video]:
         """A film from a sentence, or a list of films from a list; what is not given is the model's own default.
@@ -98,7 +105,8 @@ class Pipeline:
         dynamic: more motion from weights that were made for pictures.
         Without a size the film takes the aspect of what is given.
 
-        on_progress: called with a `Progress`; if it raises, the work stops.
+        resume_dir: a folder that keeps what is computed until the film is saved; if this is stopped, the same call goes
+        on from there and makes the same film. on_progress: called with a `Progress`; if it raises, the work stops.
 
         The same request gives the same latents alone, in a list and in any order: bitwise on a CPU. Raises InvalidInput
         on a value that breaks a rule and DoesNotFit where memory would not do, both before the work starts.
@@ -106,11 +114,19 @@ class Pipeline:
         chosen = locals()
         prompts = [prompt] if isinstance(prompt, str) else _checked_list(prompt)
         settings = Settings.of(chosen)
-        films = list(self.stream(self.requests(prompts, settings), memory=memory, on_progress=on_progress))
+        requests = self.requests(prompts, settings, resume_dir=resume_dir)
+        films = list(self.stream(requests, memory=memory, resume_dir=resume_dir, on_progress=on_progress))
         return films[0] if isinstance(prompt, str) else films
 
-    def requests(self, prompts: Sequence[str], settings: Settings) -> list[GenerationRequest]:
-        """One checked request for each prompt, the model's defaults where nothing was chosen, LoRAs with their hash."""
+    def requests(
+        self, prompts: Sequence[str], settings: Settings, *, resume_dir: Path | str | None = None
+    ) -> list[GenerationRequest]:
+        """One checked request for each prompt, the model's defaults where nothing was chosen, LoRAs with their hash.
+
+        resume_dir: where no seed is chosen, the folder's own, so that the same call gives the same requests.
+        """
+        if resume_dir is not None and settings.seed is None:
+            settings = replace(settings, seed=ResumeFolder(resume_dir).seed())
         settings = settings.identified()
         if settings.loras:
             settings = replace(settings, loras=tuple(map(self._loras.identified, settings.loras)))
@@ -136,6 +152,12 @@ class Pipeline:
         components = self.components
         return Bench(facts=components.facts, plain=components.run, device=self.device, memory=memory or AUTO)
 
+    def keeper(self, resume_dir: Path | str | None) -> Keeper:
+        """What keeps the films of these networks in a folder while they are made. Raises InvalidInput."""
+        here = machine(self.device)
+        folder = None if resume_dir is None else ResumeFolder(resume_dir)
+        return Keeper(folder, lambda request: self.settings_of(request) | {"machine": here})
+
     def check(self, requests: Sequence[GenerationRequest], *, memory: str | None = None) -> None:
         """Raises DoesNotFit, or InvalidInput where the weights cannot do a request, before anything is computed."""
         for request in requests:
@@ -151,10 +173,12 @@ class Pipeline:
         requests: Sequence[GenerationRequest],
         *,
         memory: str | None = None,
+        resume_dir: Path | str | None = None,
         on_progress: OnProgress | None = None,
     ) -> Iterator[Video]:
         """The films of the requests, in order, each as soon as it is finished."""
         self.check(requests, memory=memory)
+        keeper = self.keeper(resume_dir)
         steps = sum(request.steps_taken for request in requests)
         counter = Counter(on_progress, {"text": len(requests), "denoise": steps, "decode": len(requests)})
         bench = self.bench(memory)
@@ -164,11 +188,10 @@ class Pipeline:
             self.components.text.release()
         for batch in bench.batches(requests, runs):
             run = runs[shared(batch[0])]
-            cache = StepCache.of(batch[0], model=self.name)
-            latents = self._denoise(batch, texts, run=run, cache=cache, counter=counter)
-            reports = cache.reports() if cache is not None else [None] * len(batch)
-            for request, film, report in zip(batch, latents, reports, strict=True):
-                yield self._finish(request, film, run=run, report=report, counter=counter)
+            sampled = self._sampled(batch, texts, run=run, keeper=keeper, counter=counter)
+            for request, (latents, report) in zip(batch, sampled, strict=True):
+                film = self._finish(request, latents, run=run, report=report, counter=counter)
+                yield replace(film, on_saved=keeper.on_saved(request))
 
     @torch.inference_mode()
     def decode(
@@ -194,6 +217,25 @@ class Pipeline:
             counter.advance("text")
         return texts
 
+    def _sampled(
+        self, batch: Sequence[GenerationRequest], texts: Texts, *, run: RunSettings, keeper: Keeper, counter: Counter
+    ) -> Iterator[Sampled]:
+        """Of each film its latents, and what its step cache reports: as they were kept, or made now."""
+        found = keeper.found(batch)
+        missing = [request for request, known in zip(batch, found, strict=True) if known is None]
+        num_found = (len(batch) - len(missing)) * batch[0].steps_taken
+        counter.advance("denoise", num_found, is_found=num_found > 0)
+        made: Iterator[Sampled] = iter(())
+        if missing:
+            cache = StepCache.of(batch[0], model=self.name)
+            with keeper.replay(missing) as replay:
+                latents = self._denoise(missing, texts, run=run, cache=cache, replay=replay, counter=counter)
+            reports = cache.reports() if cache is not None else [None] * len(missing)
+            films = list(zip(latents, reports, strict=True))
+            keeper.keep(missing, films)
+            made = iter(films)
+        return (next(made) if known is None else known for known in found)
+
     def _denoise(
         self,
         batch: Sequence[GenerationRequest],
@@ -201,12 +243,18 @@ class Pipeline:
         *,
         run: RunSettings,
         cache: StepCache | None,
+        replay: Replay,
         counter: Counter,
     ) -> Float[Tensor, "b c t h w"]:
         first = batch[0]
         channels = self.components.transformer.config.out_channels
         counter.advance("denoise", 0)
+        sight = Sight(self.glances)
         self.components.transformer.chunk_tokens = run.chunk_tokens
+
+        def on_step() -> None:
+            counter.advance("denoise", len(batch), is_found=replay.is_found, preview=sight.frames)
+
         with self._loras.active(first.loras) as at_step:
             try:
                 return denoise(
@@ -216,8 +264,14 @@ class Pipeline:
                     seeds=[request.seed for request in batch],
                     shape=latent_shape(first.num_frames, first.height, first.width, channels=channels),
                     starts=starts_of(batch, replace(self.components, run=run)),
-                    means=Means(evicts_modulation=run.evicts_modulation, at_step=at_step, cache=cache),
-                    on_step=lambda: counter.advance("denoise", len(batch)),
+                    means=Means(
+                        evicts_modulation=run.evicts_modulation,
+                        at_step=at_step,
+                        cache=cache,
+                        record=replay.around,
+                        watch=sight.around,
+                    ),
+                    on_step=on_step,
                 )
             except torch.OutOfMemoryError as error:
                 raise _too_large(first, error) from None

@@ -53,7 +53,7 @@ def fit(latents: Float[Tensor, "b c t h w"], pixels: Float[Tensor, "b 3 f y x"])
 def fit_to(vae: VideoVAE) -> Matrix:
     """The matrix of a VAE, from what it makes of films of dead leaves; the same every time.
 
-    Takes eight encodings of 9 frames of 64 px: 0.3 s of a core with gallop, FIT_SECONDS with the released VAE.
+    Takes eight encodings of 9 frames of 64 px: 0.3 s of a core with gallop, 30 s with the released VAE.
     """
     shape = {"num_frames": FITTED_FRAMES, "height": FITTED_PX, "width": FITTED_PX}
     films = [leaves(seed, **shape)[None] for seed in range(FITTED_FILMS)]

@@ -17,7 +17,7 @@ from rich.console import Console
 
 Kind = Literal["kitty", "iterm", "sixel", "cells", "ascii"]
 
-ANSWER_S = 0.3  # convention: a terminal behind a slow line answers within it, one that never does costs no more
+ANSWER_S = 1.0  # convention: terminals answer, slow lines within it; what comes later would reach the shell
 DEVICE_ATTRIBUTES, ANSWER, HAS_SIXEL = b"\x1b[c", re.compile(rb"\x1b\[\?([\d;]*)c"), b"4"  # ECMA-48; DEC STD 070
 
 # What a terminal says, by variable: the beginning of its value, and what that understands.

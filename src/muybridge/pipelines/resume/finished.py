@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from muybridge.core.errors import MediaError
-from muybridge.media.sidecar import read_settings, sidecar_path
+from muybridge.media.sidecar import read_settings
 
 
 def recorded_film(path: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What is recorded with the film at `path`, if that is the one which these settings make; else None.
-
-    A film whose .json is not there was stopped before it was saved whole.
-    """
-    if not (path.is_file() and sidecar_path(path).is_file()):
+    """What is recorded with the film at `path`, if that is the one which these settings make; else None."""
+    if not path.is_file():
         return None
     try:
         record = read_settings(path)

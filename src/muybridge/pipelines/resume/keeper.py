@@ -28,11 +28,14 @@ class Keeper:
         return [None for _ in batch] if self._folder is None else [state.result() for state in self._states(batch)]
 
     @contextmanager
-    def replay(self, batch: Sequence[GenerationRequest]) -> Iterator[Replay]:
-        """A run of these films that continues where it was stopped; when the block ends, however, all is written."""
+    def replay(self, batch: Sequence[GenerationRequest], *, run: str = "film") -> Iterator[Replay]:
+        """A run of these films that continues where it was stopped; when the block ends, however, all is written.
+
+        run: its name, where films take several, such as one a window.
+        """
         with ExitStack() as stack:
             states = [] if self._folder is None else self._states(batch)
-            yield Replay([stack.enter_context(state.run()) for state in states])
+            yield Replay([stack.enter_context(state.run(run)) for state in states])
 
     def keep(self, batch: Sequence[GenerationRequest], made: Sequence[Sampled]) -> None:
         """The films' latents instead of how far they were."""
@@ -40,10 +43,9 @@ class Keeper:
             for state, (latents, report) in zip(self._states(batch), made, strict=True):
                 state.keep(latents, report)
 
-    def saved(self, request: GenerationRequest) -> None:
-        """The film is in a file: nothing of it is kept any more."""
-        for state in self._states([request]) if self._folder is not None else ():
-            state.discard()
+    def on_saved(self, request: GenerationRequest) -> Callable[[], None] | None:
+        """What to do once the film is in a file: nothing of it is kept any more."""
+        return None if self._folder is None else self._states([request])[0].discard
 
     def _states(self, batch: Sequence[GenerationRequest]) -> list[FilmState]:
         assert self._folder is not None

@@ -26,7 +26,7 @@ from muybridge.core.errors import InvalidInput, RunFailed
 from muybridge.core.files import atomic_path
 from muybridge.flow.samplers import Velocity
 
-WRITE_EVERY_S = 10.0  # convention: the work that SIGKILL or a power cut may cost; Ctrl-C and SIGTERM cost none
+WRITE_EVERY_S = 5.0  # convention: the work that SIGKILL or a power cut may cost; Ctrl-C and SIGTERM cost none
 
 _log = logging.getLogger(__name__)
 
