@@ -57,8 +57,9 @@ def run(capsys: pytest.CaptureFixture[str], folder: Path) -> Run:
 def generate(run: Run, model: str) -> Run:
     """`muybridge generate` with the tiny model at a tiny size."""
 
-    def generate(*words: str, size: str = "48x32", frames: int = 5, steps: int = 2) -> Outcome:
-        given = ["--model", model, "--size", size, "--frames", str(frames), "--steps", str(steps), "--device", "cpu"]
+    def generate(*words: str, size: str = "48x32", frames: int | None = 5, steps: int = 2) -> Outcome:
+        given = ["--model", model, "--size", size, "--steps", str(steps), "--device", "cpu"]
+        given += [] if frames is None else ["--frames", str(frames)]
         return run("generate", *given, *words)
 
     return generate

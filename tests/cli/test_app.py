@@ -50,11 +50,11 @@ def test_help_of_generate_brings_no_torch():
 
 
 def test_a_full_disk_is_one_line_and_a_failure(generate, monkeypatch):
-    import muybridge.pipelines.result as result
+    import muybridge.pipelines.saving as saving
 
     def full(*_, **__):
         raise OSError(28, "No space left on device", "film.mp4")
 
-    monkeypatch.setattr(result, "write_video", full)
+    monkeypatch.setattr(saving, "write_video", full)
     outcome = generate("a", "-o", "film.mp4")
     assert outcome.code == 1 and outcome.err == "error: film.mp4: No space left on device\n"

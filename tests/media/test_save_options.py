@@ -28,7 +28,7 @@ def test_the_size_of_the_file_is_decided_once():
 
 def test_words_of_the_command_line_become_options():
     given = {"stills": "first, sheet", "audio": Path("a.wav"), "crf": None, "prompt": "a ball"}
-    assert SaveOptions.of(given) == SaveOptions(stills=("first", "sheet"), audio="a.wav")
+    assert SaveOptions.of(given) == SaveOptions(stills=("first", "sheet"), audio=str(Path.cwd() / "a.wav"))
 
 
 @pytest.mark.parametrize(("options", "fps"), [({}, 24), ({"interpolate": 2}, 48), ({"output_fps": 30.0}, 30)])

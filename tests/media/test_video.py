@@ -150,7 +150,7 @@ def test_a_damaged_frame_is_refused(tmp_path: Path):
     for index in range(len(data) // 4, len(data) // 2):  # most damage shows; a little of it may decode
         data[index] ^= 0xFF
     path.write_bytes(data)
-    with pytest.raises(MediaError, match="is damaged or not a film"):
+    with pytest.raises(MediaError, match="is damaged or not a film|ends at"):
         read_video(path)
 
 

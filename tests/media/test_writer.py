@@ -16,7 +16,7 @@ from muybridge.media.writer import open_writer, write_video
 from tests.media.test_video import SETTINGS, clip, psnr
 
 CHART_LEVELS = 3  # measured: 2, from rounding to limited-range YUV and the codec
-CHART_DB = 49.0  # measured: 52.1 with 8 bits, AV1 a little less
+CHART_DB = 48.5  # measured: 52.1 with 8 bits, 48.8 with AV1
 CHART_SHIFT = 0.25  # of a level, in the mean
 EVERY = [(suffix, codec) for suffix, container in CONTAINERS.items() for codec in container.codecs]
 every_coding = pytest.mark.parametrize(("suffix", "codec"), EVERY)

@@ -57,8 +57,8 @@ class SaveOptions:
         given = {each.name: chosen[each.name] for each in fields(cls) if chosen.get(each.name) is not None}
         if isinstance(stills := given.get("stills"), str):
             given["stills"] = tuple(word.strip() for word in stills.split(","))
-        if isinstance(given.get("audio"), Path):
-            given["audio"] = str(given["audio"])
+        if "audio" in given:
+            given["audio"] = str(Path(given["audio"]).absolute())  # it is recorded, and repeated from elsewhere
         return cls(**given)
 
     @classmethod

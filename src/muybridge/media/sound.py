@@ -43,7 +43,7 @@ class SoundTrack:
     """Sound that is written as far as the film has come.
 
     Copied where the container holds its codec, else encoded: AAC, in WebM Opus. It starts with the film and is cut
-    where that ends, to a packet (about 20 ms); sound that is shorter is followed by silence.
+    where that ends, to two packets (about 40 ms); sound that is shorter is followed by silence.
     """
 
     def __init__(
