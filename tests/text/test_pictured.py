@@ -85,7 +85,7 @@ def test_places_are_those_of_the_states_behind_the_picture(encoder: PicturedEnco
         places = encoder.places(prompt, num_frames=17)
         found = encoder.encode([prompt], num_frames=17, picture=tiny.picture())
         assert len(places) == found.mask.sum() - NUM_KEPT
-        assert [prompt[start:stop] for start, stop in places][:1] == [prompt.split()[0]]
+        assert places[0][0] == 0 and all(start <= stop for start, stop in places)
 
 
 def test_what_is_cut_from_a_long_prompt_is_named(encoder: PicturedEncoder, caplog: pytest.LogCaptureFixture):
