@@ -1,6 +1,7 @@
 """Layers with changes of their weights beside them, put in place of the plain ones from outside (DESIGN law 5)."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,11 +18,61 @@ IDENTITY_ROWS = 1024  # of the identity at a time: bounds the memory that readin
 _BASE, _DELTAS = "base.", "deltas."
 
 
+Shares = Sequence[tuple[slice, float]]  # rows of a layer's input, and how strongly a change acts on them
+
+
 class Dial:
-    """How strongly a set of changes acts, for many layers at once; 0 leaves them out."""
+    """How strongly a set of changes acts, for many layers at once; 0 leaves them out.
+
+    shares: where rows of several films go through a layer together, how strongly on which, by what the layer sees
+    (`Adapted.sees`); None where all rows are alike.
+    """
 
     def __init__(self, strength: float) -> None:
         self.strength = strength
+        self.shares: Mapping[str, Shares] | None = None
+
+    def over(self, sees: str | None) -> Shares:
+        """The rows that it acts on."""
+        if self.shares is not None and sees is not None:
+            return self.shares[sees]
+        return ((slice(None), self.strength),) if self.strength != 0 else ()
+
+
+Strengths = tuple[tuple[Dial, float], ...]  # of one film
+
+
+class Dials:
+    """Dials that differ from film to film: each film has some of them, at its strength (`transformer.packed`)."""
+
+    def __init__(self) -> None:
+        self._known: set[Dial] = set()
+
+    def turn_to(self, strengths: Strengths) -> None:
+        """Whatever is called now is about films with these alone."""
+        self._known.update(dial for dial, _ in strengths)
+        for dial in self._known:
+            dial.shares, dial.strength = None, 0.0
+        for dial, strength in strengths:
+            dial.strength = strength
+
+    def spread(self, films: Sequence[Strengths], rows: Mapping[str, Sequence[slice]]) -> None:
+        """Each film's act on its rows of what a layer sees, which may be several slices a film, one round each."""
+        for dial in self._known:
+            dial.shares = {
+                sees: [
+                    (own, strength)
+                    for own, strengths in zip(slices, itertools.cycle(films))
+                    for acting, strength in strengths
+                    if acting is dial and strength != 0
+                ]
+                for sees, slices in rows.items()
+            }
+
+    def rest(self) -> None:
+        """All off, as if there had been no films."""
+        self.turn_to(())
+        self._known.clear()
 
 
 class Shift(nn.Module):
@@ -37,11 +88,15 @@ class Shift(nn.Module):
 
 
 class Adapted(nn.Module):
-    """A layer and what is added to it. It has the names of the plain layer: its state dict shows the base alone."""
+    """A layer and what is added to it. It has the names of the plain layer: its state dict shows the base alone.
 
-    def __init__(self, base: nn.Module) -> None:
+    sees: which of the `Dial.shares` are about its rows, (1, rows, i); None where it never sees several films at once.
+    """
+
+    def __init__(self, base: nn.Module, *, sees: str | None = None) -> None:
         super().__init__()
         self.base = base
+        self.sees = sees
         self.deltas = nn.ModuleList()
         self.dials: list[Dial] = []
         self.register_state_dict_post_hook(_only_base)
@@ -77,10 +132,10 @@ class Adapted(nn.Module):
         rows = x if not isinstance(self.base, nn.Conv3d) else patchify(x, self.base.stride)
         needs_plain = any(delta.gain is not None for delta, _ in linear)
         total = y.clone() if needs_plain else y
-        for delta, strength in linear:
-            change = delta(rows, y, layer=self._on_rows)
+        for delta, shares in linear:
             part = total if delta.first_row is None else total.narrow(-1, delta.first_row, delta.num_rows)
-            part.add_(change, alpha=strength)
+            for own, strength in shares:
+                part[..., own, :].add_(delta(rows[..., own, :], y[..., own, :], layer=self._on_rows), alpha=strength)
         return total
 
     def outputs(self, x: Float[Tensor, "*shape i"], *, first: int, num: int) -> Float[Tensor, "*shape o"]:
@@ -89,19 +144,21 @@ class Adapted(nn.Module):
         if shifts or not all(delta.is_factors_alone for delta, _ in linear):
             return self(x).narrow(-1, first, num)
         total = outputs(self.base, x, first=first, num=num)
-        for delta, strength in linear:
+        for delta, shares in linear:
             start = delta.first_row or 0
             begin, end = max(first, start), min(first + num, start + delta.num_rows)
-            if begin < end:
-                change = delta(x, total, layer=self._on_rows).narrow(-1, begin - start, end - begin)
-                total.narrow(-1, begin - first, end - begin).add_(change, alpha=strength)
+            for own, strength in shares if begin < end else ():
+                change = delta(x[..., own, :], total[..., own, :], layer=self._on_rows)
+                part = total[..., own, begin - first : end - first]
+                part.add_(change.narrow(-1, begin - start, end - begin), alpha=strength)
         return total
 
-    def _active(self) -> tuple[list[tuple[Shift, float]], list[tuple[Delta, float]]]:
-        """The changes that are on, with their strength."""
-        active = [(d, dial.strength) for d, dial in zip(self.deltas, self.dials, strict=True) if dial.strength != 0]
-        shifts = [(delta, strength) for delta, strength in active if isinstance(delta, Shift)]
-        return shifts, [(delta, strength) for delta, strength in active if isinstance(delta, Delta)]
+    def _active(self) -> tuple[list[tuple[Shift, float]], list[tuple[Delta, Shares]]]:
+        """The changes that are on, with their strength, and that of linear ones by rows."""
+        pairs = list(zip(self.deltas, self.dials, strict=True))
+        shifts = [(d, dial.strength) for d, dial in pairs if isinstance(d, Shift) and dial.strength != 0]
+        linear = [(d, dial.over(self.sees)) for d, dial in pairs if isinstance(d, Delta)]
+        return shifts, [(delta, shares) for delta, shares in linear if shares]
 
     def _on_rows(self, rows: Tensor) -> Tensor:
         """The base, and a patch convolution as the matrix that it is."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from muybridge.core.errors import invalid
 from muybridge.core.files import sha256
+from muybridge.ops.adapted import Dial
 from muybridge.pipelines.lora_use import SYNTAX, LoraUse
 from muybridge.transformer import Transformer
 from muybridge.weights.lora import ActiveLora, Lora, LoraStack, read_lora
@@ -19,6 +20,7 @@ class LoraShelf:
         self._stack = LoraStack(transformer)
         self._loras: dict[tuple[str, bool], Lora] = {}
         self._digests: dict[tuple[Path, int, int], str] = {}
+        self._dials: dict[tuple[int, str | None], Dial] = {}
 
     def identified(self, use: LoraUse) -> LoraUse:
         """The use with its file's full path and hash, so that it can be repeated from anywhere.
@@ -47,13 +49,32 @@ class LoraShelf:
 
         Outside the transformer is as it was; what was fitted stays at hand for the next film with the same.
         """
-        self._stack.set([self._active(use) for use in uses])
+        self._stack.set([self.read(use) for use in uses])
         try:
             yield self._stack.at_step if any(use.steps for use in uses) else None
         finally:
             self._stack.mute()
 
-    def _active(self, use: LoraUse) -> ActiveLora:
+    def share(self, uses: Sequence[ActiveLora]) -> None:
+        """Have all of these at hand, off, for films that share passes; those of one file and blocks are one."""
+        apart = {_place(use): use for use in uses}
+        self._stack.set(list(apart.values()))
+        self._stack.mute()
+        self._dials = dict(zip(apart, self._stack.dials, strict=True))
+
+    def dial(self, use: ActiveLora) -> Dial:
+        """How strongly one acts that is at hand."""
+        return self._dials[_place(use)]
+
+    def can_share(self, uses: Sequence[LoraUse]) -> bool:
+        """Whether these can act on some films of a pass and not on others: not where they change norms."""
+        if not uses:
+            return True
+        with self.active(uses):
+            return self._stack.is_linear_in_blocks
+
+    def read(self, use: LoraUse) -> ActiveLora:
+        """The use with what is in its file, which is read once."""
         found = self.identified(use)
         key = (found.sha256 or "", use.ignores_text)
         if key not in self._loras:
@@ -66,3 +87,8 @@ class LoraShelf:
         if key not in self._digests:
             self._digests[key] = sha256(path)
         return self._digests[key]
+
+
+def _place(use: ActiveLora) -> tuple[int, str | None]:
+    """What changes of layers are known by, however strong they are."""
+    return id(use.lora), use.blocks

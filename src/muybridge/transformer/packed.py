@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Complex, Float, Int
 from torch import Tensor, nn
 
 from muybridge.core.shapes import token_grid
 from muybridge.ops.attention import Attention, Grid
 from muybridge.ops.patch import unpatchify
+from muybridge.ops.rows import MIN_ROWS
 from muybridge.transformer.conditions import Conditions, Made, MakesSignals, Signals, valid_lengths
 from muybridge.transformer.model import Transformer
 
@@ -106,7 +108,7 @@ class PackedSignals(Signals):
 
     def attend(self, attention: Attention, query: Tensor, key: Tensor, value: Tensor) -> Float[Tensor, "b heads s d"]:
         """Every clip by itself, on its own grid."""
-        out = torch.empty_like(value.transpose(1, 2), memory_format=torch.contiguous_format).transpose(1, 2)
+        out = torch.zeros_like(value.transpose(1, 2), memory_format=torch.contiguous_format).transpose(1, 2)
         for place in self.places:
             own = [torch.cat([x[:, :, place.visual], x[:, :, place.text]], 2) for x in (query, key, value)]
             attended = attention(*own, lengths=None, grid=place.grid)
@@ -173,7 +175,9 @@ class PackedTransformer:
             text=layout.text,
             whole=layout.whole,
         )
-        streams = [torch.cat([visual.pop(i) for i in range(len(clips))], 1), torch.cat([p.txt for p in every])[None]]
+        txt = torch.cat([part.txt for part in every])
+        txt = F.pad(txt, (0, 0, 0, len(layout.rope) - layout.places[-1].visual.stop - len(txt)))
+        streams = [torch.cat([visual.pop(i) for i in range(len(clips))], 1), txt[None]]
         patches = model.patches(streams, signals)
         own = [(clip, place.grid, patches[:, place.visual]) for clip, place in zip(clips, layout.places, strict=True)]
         return [
@@ -208,7 +212,8 @@ def _laid_out(model: Transformer, clips: Sequence[Clip]) -> _Layout:
     num_visual, num_text = [math.prod(grid) for grid in grids], [_num_text(clip.conditions) for clip in clips]
     visual, text = _slices(num_visual, first=0), _slices(num_text, first=sum(num_visual))
     tables = [model.rope(grid, num_plain=0) for grid in grids]
-    plain = tables[0].new_ones(sum(num_text), tables[0].shape[1])
+    padding = max(0, MIN_ROWS - sum(num_text))  # nobody's, for the reason that `ops.rows` gives
+    plain = tables[0].new_ones(sum(num_text) + padding, tables[0].shape[1])
     per_vector = [
         n // clip.num_levels for clip, n in zip(clips, num_visual, strict=True) for _ in range(clip.num_levels)
     ]
@@ -221,7 +226,7 @@ def _laid_out(model: Transformer, clips: Sequence[Clip]) -> _Layout:
             Place(grid=grid, visual=own, text=words) for grid, own, words in zip(grids, visual, text, strict=True)
         ),
         visual=_runs(per_vector).to(device),
-        text=_runs(num_text).to(device),
+        text=_runs([*num_text[:-1], num_text[-1] + padding]).to(device),
         whole=_runs(num_visual).to(device),
     )
 

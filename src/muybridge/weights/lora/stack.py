@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from muybridge.core.errors import WeightsError, invalid
 from muybridge.ops.adapted import Adapted, Dial, Shift, is_plain
 from muybridge.ops.lora import Delta
+from muybridge.transformer.packed import rows_of_layer
 from muybridge.weights.accounting import nearest
 from muybridge.weights.lora.fit import added_to, bound, exact
 from muybridge.weights.lora.form import Lora
@@ -35,6 +36,11 @@ class ActiveLora:
     weight: float = 1.0
     blocks: str | None = None
     steps: tuple[int, int | None] | None = None
+
+    def strength_in(self, step: int) -> float:
+        """Its weight in a step of the sampling, counted from 1, that it acts in, else 0."""
+        first, last = self.steps or (1, None)
+        return self.weight if first <= step and (last is None or step <= last) else 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +67,17 @@ class LoraStack:
     def uses(self) -> tuple[ActiveLora, ...]:
         """What was set."""
         return tuple(attached.use for attached in self._attached)
+
+    @property
+    def dials(self) -> tuple[Dial, ...]:
+        """Of what was set, in the same order."""
+        return tuple(attached.dial for attached in self._attached)
+
+    @property
+    def is_linear_in_blocks(self) -> bool:
+        """Whether all that acts in blocks changes linear layers alone, not norms."""
+        layers = [self.model.get_submodule(name) for own in self._attached for name in own.modules if "blocks." in name]
+        return not any(isinstance(delta, Shift) for layer in layers for delta in layer.deltas)  # type: ignore[union-attr]
 
     @property
     def is_fused(self) -> bool:
@@ -104,9 +121,7 @@ class LoraStack:
     def at_step(self, step: int) -> None:
         """Turn on what acts in this step of the sampling, counted from 1, and off what does not."""
         for attached in self._attached:
-            first, last = attached.use.steps or (1, None)
-            is_on = first <= step and (last is None or step <= last)
-            attached.dial.strength = attached.use.weight if is_on and not self.is_fused else 0.0
+            attached.dial.strength = 0.0 if self.is_fused else attached.use.strength_in(step)
 
     def mute(self) -> None:
         """Turn everything off, but leave it at hand."""
@@ -206,7 +221,7 @@ class LoraStack:
     def _adapted(self, name: str) -> Adapted:
         found = self.model.get_submodule(name)
         if not isinstance(found, Adapted):
-            found = Adapted(found).train(found.training)
+            found = Adapted(found, sees=rows_of_layer(name)).train(found.training)
             self.model.set_submodule(name, found)
         return found
 
