@@ -90,7 +90,7 @@ class Cast:
 
     def __init__(self, prompts: Prompts, plan: Plan, *, run: Sequence[Evaluation], sigmas: Float[Tensor, " n"]) -> None:
         """`run`: the evaluations of the sampler over `sigmas`. Raises InvalidInput on steps that are not among them."""
-        self._prompts, self._run = prompts, run
+        self._prompts, self.run = prompts, run
         self._guided = plan.guide.over(sigmas)
         self._embedded = _embedded(plan.guidance, sigmas)
         asked = (role for each in run for role in self._at(each.sigma))
@@ -105,7 +105,7 @@ class Cast:
         """
         passes: list[tuple[int, Tensor]] = []
         about: list[list[int]] = []
-        for each in self._run:
+        for each in self.run:
             sigma = levels(each.sigma)
             for role in self._at(each.sigma):
                 own = sigma if sigma.ndim == 1 else sigma[:, self.frames(role)]

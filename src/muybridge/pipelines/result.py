@@ -41,6 +41,16 @@ class Video:
         return len(self.pixels)
 
     @property
+    def width(self) -> int:
+        """Of a frame, in px."""
+        return self.pixels.shape[2]
+
+    @property
+    def height(self) -> int:
+        """Of a frame, in px."""
+        return self.pixels.shape[1]
+
+    @property
     def seed(self) -> int:
         """The seed that its noise came from."""
         return self.settings["seed"]

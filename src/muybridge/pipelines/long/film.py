@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 from muybridge.core.errors import invalid
 from muybridge.core.shapes import TEMPORAL_RATIO, check_num_frames, latent_frames
+from muybridge.ops.rope import Bend, Riflex, as_trained
 
 Switch = Literal["auto", "on", "off"]
 
@@ -60,6 +61,11 @@ class LongFilm:
         """Whether such a film may share passes of the network with others: it sees the film as it sees any."""
         is_whole = not self.streams(num_frames) and self.context_latents(num_frames) is None
         return is_whole and self.riflex_index(num_frames) is None
+
+    def bend(self, num_frames: int) -> Bend:
+        """What becomes of the frequencies of time."""
+        index = self.riflex_index(num_frames)
+        return as_trained if index is None else Riflex(index=index)
 
     def riflex_index(self, num_frames: int) -> int | None:
         """Which frequency of time is slowed, from 1; None for none.   Released rule, arXiv 2502.15894."""
