@@ -30,14 +30,16 @@ class Pace:
     def __init__(self, every_s: float) -> None:
         self._every_s = every_s
         self._next_s = 0.0
+        self._is_first = True
 
     def is_due(self) -> bool:
         """True from the time on that was last agreed."""
         return time.monotonic() >= self._next_s
 
     def shown(self, seconds: float) -> None:
-        """It took so long."""
-        self._next_s = time.monotonic() + max(self._every_s, seconds * (1 / MAX_SHARE - 1))
+        """It took so long; the first time, when the small decoder is fitted, says nothing of those to come."""
+        wait_s = self._every_s if self._is_first else max(self._every_s, seconds * (1 / MAX_SHARE - 1))
+        self._next_s, self._is_first = time.monotonic() + wait_s, False
 
 
 class ScreenPreview:

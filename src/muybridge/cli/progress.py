@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from muybridge import Progress
 
 LINE_EVERY_S = 60.0  # where there is no terminal to draw a bar on
+WITH_PICTURES_PER_S = 2  # refreshes: pictures are sent anew with each, also over slow lines
 _SHOWN = {
     "loss": "loss {:.4f}",
     "tokens_per_s": "{:,.0f} tokens/s",
@@ -65,6 +66,7 @@ class _TimedBars:
             console=console,
             transient=is_transient,
             disable=not console.is_terminal,
+            refresh_per_second=10 if above is None else WITH_PICTURES_PER_S,
             speed_estimate_period=3600.0,  # a shard of latents takes minutes; rich's 30 s would know no rate
         )
         self._tasks: dict[str, TaskID] = {}

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from muybridge.cli.preview import Pace
 from muybridge.cli.terminal.kinds import Kind
 from muybridge.cli.terminal.strip import EMPTY, Above, cells_of, gone, resized, strip_of
 from tests.cli.terminal.test_escapes import decoded_kitty, decoded_sixel
@@ -97,3 +98,12 @@ def test_before_the_first_preview_only_the_bars_are_drawn() -> None:
     screen = console()
     screen.print(Above(strip=EMPTY, below=Text("denoising")), end="")
     assert isinstance(screen.file, io.StringIO) and screen.file.getvalue().strip() == "denoising"
+
+
+def test_the_first_look_does_not_put_off_the_next() -> None:
+    """It fits the small decoder; later looks take their share of the time."""
+    pace = Pace(0.0)
+    pace.shown(3600.0)
+    assert pace.is_due()
+    pace.shown(3600.0)
+    assert not pace.is_due()
