@@ -12,7 +12,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from muybridge.core.seeding import generator
 from muybridge.media.frames import Picture
-from muybridge.text.places import Place
+
+Place = tuple[int, int]  # from and up to, in characters of the prompt; empty for a token of the template
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

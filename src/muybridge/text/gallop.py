@@ -19,9 +19,9 @@ from transformers.tokenization_utils_tokenizers import PreTrainedTokenizerFast
 from muybridge.core.errors import WeightsError, invalid
 from muybridge.core.files import atomic_path
 from muybridge.media.frames import Picture
-from muybridge.text.encoder import TextStates, pad_states
+from muybridge.text.encoder import Place, TextStates, pad_states
 from muybridge.text.llm import LanguageStates
-from muybridge.text.places import Place, token_places
+from muybridge.text.places import token_places
 from muybridge.text.templates import GALLOP
 
 CLAMP = 8.0  # standard deviations; what a few rare tokens exceed carries no meaning for a small network

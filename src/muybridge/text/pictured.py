@@ -13,9 +13,9 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from muybridge.core.errors import WeightsError, invalid
 from muybridge.media.frames import Picture
 from muybridge.text.clip import ClipPooled
-from muybridge.text.encoder import TextStates, pad_states
+from muybridge.text.encoder import Place, TextStates, pad_states
 from muybridge.text.llm import PROBE, LanguageStates
-from muybridge.text.places import Place, token_places
+from muybridge.text.places import token_places
 from muybridge.text.released import check_released_crops
 from muybridge.text.templates import (
     PICTURE,

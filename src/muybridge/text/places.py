@@ -2,9 +2,8 @@
 
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+from muybridge.text.encoder import Place
 from muybridge.text.templates import Template
-
-Place = tuple[int, int]  # from and up to, in characters of the prompt; empty for a token of the template
 
 
 def token_places(tokenizer: PreTrainedTokenizerBase, template: Template, prompt: str) -> list[Place]:

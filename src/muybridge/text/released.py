@@ -12,9 +12,9 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from muybridge.core.errors import WeightsError
 from muybridge.media.frames import Picture
 from muybridge.text.clip import ClipPooled
-from muybridge.text.encoder import TextStates, pad_states
+from muybridge.text.encoder import Place, TextStates, pad_states
 from muybridge.text.llm import LanguageStates
-from muybridge.text.places import Place, token_places
+from muybridge.text.places import token_places
 from muybridge.text.templates import (
     RELEASED_IMAGE,
     RELEASED_TEXT_TOKENS,

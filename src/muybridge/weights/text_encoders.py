@@ -60,12 +60,11 @@ def find_text_encoders(folder: Path, *, sees_pictures: bool = False) -> TextPlac
     Raises WeightsError where one is missing, or a folder of single files holds several of a kind.
     """
     found: dict[Kind, Path] = {}
-    places = [*_candidates(folder), *_candidates(folder.parent)]
-    kinds = {place: _kind(place) for place in places}
+    candidates = (*_candidates(folder), *_candidates(folder.parent))
+    places: list[tuple[Path, Kind | None]] = [(place, _kind(place)) for place in candidates]
     if sees_pictures:  # the first with eyes first
-        places.sort(key=lambda place: not (kinds[place] == "text-encoder" and has_eyes(place)))
-    for place in places:
-        kind = kinds[place]
+        places.sort(key=lambda found: not (found[1] == "text-encoder" and has_eyes(found[0])))
+    for place, kind in places:
         first = found.setdefault(kind, place) if kind else place
         if first != place and first.parent == place.parent and place.is_file():
             raise WeightsError(f"{place.parent}: {first.name} and {place.name} are both a {kind}; keep one.")
