@@ -85,7 +85,7 @@ def _released(entry: CatalogueEntry) -> Model:
     if entry.num_parameters not in (0, num_parameters(config)):
         rule = "its sizes are known only from its files"
         raise invalid(f"model={entry.name}", rule, f"fetch it first and give its folder: {entry.repo_id}")
-    text = text_facts(LanguageConfig(), PooledConfig(), VisionConfig() if use.stride else None)
+    text = text_facts(LanguageConfig(), PooledConfig(), vision=VisionConfig() if use.stride else None)
     return Model(name=entry.name, transformer=config, vae=vae, text=text)
 
 
@@ -130,10 +130,10 @@ def _local_text(folder: Path, *, sees_pictures: bool) -> TextFacts:
     if (folder / "text.safetensors").is_file():
         return GALLOP_TEXT
     places = find_text_encoders(folder, sees_pictures=sees_pictures)
-    return text_facts(*places.configs(), vision_config(places.language) if sees_pictures else None)
+    return text_facts(*places.configs(), vision=vision_config(places.language) if sees_pictures else None)
 
 
-def text_facts(language: LanguageConfig, pooled: PooledConfig, vision: VisionConfig | None = None) -> TextFacts:
+def text_facts(language: LanguageConfig, pooled: PooledConfig, *, vision: VisionConfig | None = None) -> TextFacts:
     """Of the released encoders, without the layers that never compute; vision: of one that sees pictures."""
     used = replace(language, num_layers=language.num_layers - SKIP_LAYERS)
     shapes = used.shapes()
