@@ -25,8 +25,6 @@ def check_picture(request: GenerationRequest, components: Components) -> None:
     if first_picture(request.conditions, fps=request.fps) is None:
         rule = f"the weights of {components.name} make films that begin with a picture"
         raise invalid("no image", rule, "give one as image, or use a model for text to video")
-    if request.is_picture:
-        raise invalid("num_frames=1", "the picture that is given would be all of it", "use 5 or more frames")
 
 
 def first_picture(conditions: FilmConditions, *, fps: float) -> Picture | None:
