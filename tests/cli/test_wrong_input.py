@@ -58,6 +58,22 @@ WRONG = [
     (["a", "--model", "galop"], "model=galop"),
     (["a", "--model", "no/such/folder"], "no/such/folder"),
     (["a", "--model", "file"], "file"),
+    (["a", "--image", "missing.png"], "image missing.png: no such file"),
+    (["a", "--image", "file"], "is not a picture"),
+    (["a", "--video", "file"], "file"),
+    (["a", "--image", "file", "--extend", "file"], "image with extend"),
+    (["a", "--mask", "file"], "mask without image or video"),
+    (["a", "--strength", "0.5"], "strength without video"),
+    (["a", "--video", "file", "--strength", "2"], "strength=2"),
+    (["a", "--keyframe", "2"], "is not TIME=FILE"),
+    (["a", "--keyframe", "soon=file"], "keyframe at 'soon'"),
+    (["a", "--keyframe", "9=file"], "keyframe at 9: the film's last frame is 4"),
+    (["a", "--keyframe", "0=file", "--image", "file"], "keyframe at 0: image at frame 0"),
+    (["a", "--extend", "file", "--overlap", "4"], "overlap=4"),
+    (["a", "--extend", "file", "--direction", "up"], "direction=up"),
+    (["a", "--loop", "--last-image", "file"], "loop with last_image"),
+    (["a", "--loop"], "loop of 5 frames"),
+    (["a", "--image", "file", "--frames", "1"], "its only frame is given already"),
 ]  # fmt: skip
 
 

@@ -16,8 +16,8 @@ from muybridge.core.shapes import latent_shape
 from muybridge.media.frames import to_uint8
 from muybridge.pipelines.batches import Bench, Texts, prompts_of, shared, text_frames
 from muybridge.pipelines.components import Components
-from muybridge.pipelines.conditions.extension import finished
 from muybridge.pipelines.conditions.film import Direction
+from muybridge.pipelines.conditions.finishing import decodable, finished
 from muybridge.pipelines.conditions.pictured import check_picture
 from muybridge.pipelines.conditions.starting import check_media, starts_of
 from muybridge.pipelines.denoise import Means, Plan, denoise
@@ -262,7 +262,7 @@ class Pipeline:
                     prompts_of(batch, texts),
                     plan=Plan.of(first),
                     seeds=[request.seed for request in batch],
-                    shape=latent_shape(first.num_frames, first.height, first.width, channels=channels),
+                    shape=latent_shape(first.sampled_frames, first.height, first.width, channels=channels),
                     starts=starts_of(batch, replace(self.components, run=run)),
                     means=Means(
                         evicts_modulation=run.evicts_modulation,
@@ -289,7 +289,8 @@ class Pipeline:
     ) -> Video:
         counter.advance("decode", 0)
         try:
-            decoded = to_uint8(steadied(self.decode(latents[None], mode=run.vae_mode), request.steady)[0])
+            pixels = self.decode(decodable(request, latents)[None], mode=run.vae_mode)
+            decoded = to_uint8(steadied(pixels, request.steady)[0])
         except torch.OutOfMemoryError as error:
             raise _too_large(request, error) from None
         pixels = finished(request, decoded)

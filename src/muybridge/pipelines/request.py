@@ -12,7 +12,7 @@ from muybridge.acceleration.caches.budget import Budget
 from muybridge.core import config
 from muybridge.core.errors import invalid
 from muybridge.core.seeding import MAX_SEED
-from muybridge.core.shapes import check_num_frames, check_size
+from muybridge.core.shapes import TEMPORAL_RATIO, check_num_frames, check_size
 from muybridge.flow.samplers import sampler
 from muybridge.flow.timesteps import inference_sigmas, steps_left
 from muybridge.pipelines.conditions.film import FilmConditions
@@ -76,6 +76,11 @@ class GenerationRequest:
     def sigmas(self) -> Float[Tensor, "n"]:
         """The noise levels of its run."""
         return inference_sigmas(self.num_steps, shift=self.shift, strength=self.conditions.share)
+
+    @property
+    def sampled_frames(self) -> int:
+        """Frames whose latents are sampled: the circle of a loop has none that stands for one frame alone."""
+        return self.num_frames - TEMPORAL_RATIO if self.conditions.loop else self.num_frames
 
     @property
     def steps_taken(self) -> int:

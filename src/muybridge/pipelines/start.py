@@ -9,21 +9,22 @@ from torch import Tensor
 
 from muybridge.core.errors import invalid
 from muybridge.flow.held import frame_levels, hold_frames, place
+from muybridge.flow.loops import on_a_circle, turn, turned
 from muybridge.flow.pinned import pin_cells
 from muybridge.flow.samplers import Velocity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Start:
-    """What a film starts from beside its noise. Every task is a choice of these six.
+    """What a film starts from beside its noise. Every task is a choice of these.
 
     given: clean latents at the transformer's scale, read where a frame is held, a cell is pinned, at a strength below 1
     and by noise_mix. held: latent frames that stay at sigma 0. made: cells that are made anew; all others follow the
     straight path from noise to `given`. strength: the share of the run's grid that is sampled, from
     x = (1 - sigma) given + sigma noise at its first level; 1 is pure noise (`flow.timesteps.inference_sigmas`).
     beside: channels that the network reads beside x, as latent-concat weights do. noise_mix: the share of `given` in
-    the noise itself. Raises InvalidInput where shapes do not fit each other, a share
-    lies outside [0, 1], or no cell is left to make.
+    the noise itself. is_circle: the last latent frame is followed by the first (`flow.loops`). Raises InvalidInput
+    where shapes do not fit each other, a share lies outside [0, 1], or no cell is left to make.
     """
 
     given: Float[Tensor, "c t h w"]
@@ -32,6 +33,7 @@ class Start:
     strength: float = 1.0
     beside: Float[Tensor, "k t h w"] | None = None
     noise_mix: float = 0.0
+    is_circle: bool = False
 
     def __post_init__(self) -> None:
         grid = tuple(self.given.shape[1:])
@@ -79,12 +81,18 @@ class Starts:
     def levels(self, sigma: float) -> Float[Tensor, "b *t"]:
         """What the network is asked for when the run is at `sigma`: one level a film, or one a latent frame."""
         levels = torch.full((len(self._noise),), sigma)
-        return levels if self._first is None else frame_levels(levels, self._first.held)
+        if self._first is None:
+            return levels
+        levels = frame_levels(levels, self._first.held)
+        return turned(levels, turn(sigma, len(self._first.held))) if self._first.is_circle else levels
 
-    def inside(self, velocity: Velocity) -> Velocity:
-        """Around the network itself, below guidance: the channels that it reads beside x."""
-        if (beside := self._beside) is None:
+    def inside(self, velocity: Velocity, frames: slice = slice(None)) -> Velocity:
+        """Around the network itself, below guidance: the channels that it reads beside x, of the frames it sees."""
+        if self._first is not None and self._first.is_circle:
+            velocity = on_a_circle(velocity)
+        if self._beside is None:
             return velocity
+        beside = self._beside[:, :, frames]
         return lambda x, sigma: velocity(torch.cat([x, beside.to(x)], 1), sigma)
 
     def around(self, velocity: Velocity) -> Velocity:
@@ -102,9 +110,9 @@ class Starts:
         return torch.where(self._made[:, None], x, self._given)
 
 
-def _pattern(start: Start) -> tuple[list[bool], float, bool, bool]:
+def _pattern(start: Start) -> tuple[list[bool], float, bool, bool, bool]:
     """What films of one batch have in common."""
-    return start.held.tolist(), start.strength, start.made is None, start.beside is None
+    return start.held.tolist(), start.strength, start.made is None, start.beside is None, start.is_circle
 
 
 def _stacked(parts: Sequence[Tensor | None], noise: Tensor) -> Tensor | None:

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from muybridge.media.frames import Frames
-from muybridge.media.video import write_video
+from muybridge.media.writer import write_video
 
 
 def gradient(width: int = 48, height: int = 32) -> np.ndarray:

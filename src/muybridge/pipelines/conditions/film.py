@@ -20,6 +20,7 @@ APART: tuple[tuple[str, str, str], ...] = (
     ("extend", "mask", "the film goes on after `extend`; leave one out"),
     ("extend", "loop", "extend the film, then make its end meet its start with keyframes"),
     ("loop", "last_image", "the last frame meets the first; leave one out"),
+    ("loop", "keyframes", "leave one out"),
     ("loop", "video", "leave one out"),
     ("loop", "mask", "leave one out"),
     ("mask", "last_image", "a mask frees parts of one picture or film; leave one out"),
@@ -65,8 +66,8 @@ class FilmConditions:
     image, last_image: the first and the last frame. keyframes: pictures at other times. video: a film, or a picture
     for a picture, that is made anew at `strength`, a share of the run's steps. mask: white where `image` or `video` is
     made anew, black where it stays. extend: a film that is continued in a `direction`, with `overlap` of its frames
-    (4n+1) in common. loop: the last frame meets the first. dynamic: more motion, from weights
-    that were made for pictures. Raises InvalidInput where they do not go together.
+    (4n+1) in common. loop: the last frame meets the first, in one frame less. dynamic: more motion, from
+    weights that were made for pictures. Raises InvalidInput where they do not go together.
     """
 
     image: MediaRef | None = None

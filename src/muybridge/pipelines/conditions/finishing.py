@@ -1,15 +1,25 @@
-"""A film and its continuation as one film."""
+"""From the latents of a request to what its user gets: a film with its continuation, a loop, or the film itself."""
 
 import numpy as np
+from jaxtyping import Float
+from torch import Tensor
 
 from muybridge.media.frames import FilmFrames, fine
 from muybridge.pipelines.conditions import reading
+from muybridge.pipelines.conditions.loop import closed, opened
 from muybridge.pipelines.request import GenerationRequest
+
+
+def decodable(request: GenerationRequest, latents: Float[Tensor, "c t h w"]) -> Float[Tensor, "c u h w"]:
+    """The latents that are decoded: those that were sampled, of a loop with what comes before its first."""
+    return opened(latents) if request.conditions.loop else latents
 
 
 def finished(request: GenerationRequest, frames: FilmFrames) -> FilmFrames:
     """What the user gets of the frames that were decoded: with a film to extend, both as one."""
     conditions = request.conditions
+    if conditions.loop:
+        return closed(frames)
     if conditions.extend is None:
         return frames
     given = reading.film(conditions.extend, fps=request.fps)
