@@ -23,7 +23,7 @@ GIF_UNIT_MS, UNIT_MS = 10, 1  # what the formats count in
 UNTIMED_MS = 100  # browsers' length of a frame that says 0
 MAX_GIF_FPS = 50  # browsers take frames below 20 ms for UNTIMED_MS
 DEFAULT_WEBP_QUALITY = 83
-DITHER = "dither=bayer:bayer_scale=3:diff_mode=rectangle"  # a still pattern, where error diffusion would crawl
+DITHER = "dither=bayer:bayer_scale=4:diff_mode=rectangle"  # a still pattern, where error diffusion would crawl
 GIF_COMMENT = b"\x21\xfe"
 BLOCK_BYTES = 255
 
