@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from muybridge.media.sidecar import read_settings
     from muybridge.pipelines.assemble import load
     from muybridge.pipelines.fitting import RunChoice
+    from muybridge.pipelines.long.reel import Reel
     from muybridge.pipelines.lora_use import LoraUse
     from muybridge.pipelines.pipeline import Pipeline
     from muybridge.pipelines.progress import Progress
@@ -25,6 +26,7 @@ _HOMES = {
     "LoraUse": "pipelines.lora_use",
     "Pipeline": "pipelines.pipeline",
     "Progress": "pipelines.progress",
+    "Reel": "pipelines.long.reel",
     "RunChoice": "pipelines.fitting",
     "RunSettings": "acceleration.settings",
     "SaveOptions": "media.save_options",
@@ -39,6 +41,7 @@ __all__ = [
     "LoraUse",
     "Pipeline",
     "Progress",
+    "Reel",
     "RunChoice",
     "RunSettings",
     "SaveOptions",

@@ -14,10 +14,11 @@ from muybridge.cli.outputs import check_writable, output_paths
 from muybridge.cli.preview import FilePreview, ScreenPreview, check_preview_file
 from muybridge.cli.progress import StageBars
 from muybridge.media.sidecar import sidecar_path
+from muybridge.media.writer import depth
 from muybridge.pipelines.resume.finished import recorded_film
 
 if TYPE_CHECKING:
-    from muybridge import GenerationRequest, Pipeline, Progress, Video
+    from muybridge import GenerationRequest, Pipeline, Progress, Reel, SaveOptions, Video
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +28,7 @@ class Showing:
     resume_dir: Path | None = None
     has_preview: bool = False
     preview_file: Path | None = None
+    together: bool | None = None
 
     def check(self) -> None:
         """Raises InvalidInput where something could not be written."""
@@ -41,27 +43,33 @@ class Job:
 
     request: "GenerationRequest"
     path: Path
+    saving: "SaveOptions"
     record: dict[str, Any] | None = None
 
 
 def jobs_of(
-    pipe: "Pipeline", requests: Sequence["GenerationRequest"], *, output: str | None, is_resumed: bool
+    pipe: "Pipeline",
+    requests: Sequence["GenerationRequest"],
+    *,
+    output: str | None,
+    saving: "SaveOptions",
+    is_resumed: bool,
 ) -> list[Job]:
     """A job for each request. is_resumed: a film that is in its file already is left there. Raises InvalidInput."""
     first = requests[0]
     prompts, seeds = [request.prompt for request in requests], [request.seed for request in requests]
-    suffix = ".png" if first.is_picture else ".mp4"
+    suffix = ".png" if first.is_picture else saving.usual_suffix
 
     def record(index: int, path: Path) -> dict[str, Any] | None:
         return recorded_film(path, pipe.settings_of(requests[index])) if is_resumed else None
 
     paths = output_paths(output, prompts, seeds, suffix=suffix, is_own=lambda *film: record(*film) is not None)
     for path in paths:
-        muybridge.check_destination(path, num_frames=first.num_frames)
+        muybridge.check_destination(path, num_frames=first.num_frames, fps=first.fps, options=saving)
         check_writable(path)
     is_whole = [sidecar_path(path).is_file() for path in paths]  # it is written last
     return [
-        Job(request=request, path=path, record=record(index, path) if is_whole[index] else None)
+        Job(request=request, path=path, saving=saving, record=record(index, path) if is_whole[index] else None)
         for index, (request, path) in enumerate(zip(requests, paths, strict=True))
     ]
 
@@ -72,9 +80,7 @@ def make(
     """Films saved as they come; what `--json` prints of each, in order."""
     missing = [job for job in jobs if job.record is None]
     if len(missing) < len(jobs):
-        console.print(
-            f"{len(jobs) - len(missing)} of {len(jobs)} are in their files already", style="dim", soft_wrap=True
-        )
+        _say(console, f"{len(jobs) - len(missing)} of {len(jobs)} are in their files already")
     reports = {job.path: _of_record(job) for job in jobs if job.record is not None}
     _forget(pipe, [job for job in jobs if job.record is not None], showing.resume_dir)
     try:
@@ -112,9 +118,16 @@ def _made(
 
         started = time.perf_counter()
         requests = [job.request for job in jobs]
-        films = pipe.stream(requests, memory=memory, resume_dir=showing.resume_dir, on_progress=show)
+        films = pipe.reels(
+            requests,
+            memory=memory,
+            resume_dir=showing.resume_dir,
+            together=showing.together,
+            bits=depth(jobs[0].path, jobs[0].saving),
+            on_progress=show,
+        )
         for film, job in zip(films, jobs, strict=True):
-            film.save(job.path)
+            film.save(job.path, options=job.saving)
             reports[job.path] = _report(film, job.path, seconds=time.perf_counter() - started)
             started = time.perf_counter()
     return reports
@@ -122,17 +135,12 @@ def _made(
 
 def _screen(showing: Showing, console: Console) -> ScreenPreview | None:
     if showing.has_preview and not console.is_terminal:
-        console.print(
-            "--preview draws nothing: this is no terminal; --preview-file FILE.webp writes one",
-            style="dim",
-            soft_wrap=True,
-        )
+        _say(console, "--preview draws nothing: this is no terminal; --preview-file FILE.webp writes one")
     return ScreenPreview(console) if showing.has_preview and console.is_terminal else None
 
 
-def _report(film: "Video", path: Path, *, seconds: float) -> dict[str, Any]:
-    height, width = film.pixels.shape[1:3]
-    shape = {"width": width, "height": height, "frames": film.num_frames, "fps": film.fps}
+def _report(film: "Video | Reel", path: Path, *, seconds: float) -> dict[str, Any]:
+    shape = {"width": film.width, "height": film.height, "frames": film.num_frames, "fps": film.fps}
     return {"path": str(path), **shape, "seconds": round(seconds, 3), "settings": dict(film.settings)}
 
 

@@ -7,9 +7,13 @@ Examples:
   muybridge generate "a penguin hops" "a whale swims" --seed 7 -o films/
   muybridge generate --prompts prompts.txt -o films/
   muybridge generate --from car.mp4 --steps 50 -o car-50.mp4
+  muybridge generate "a brown horse gallops over green grass" --frames 241 -o long.mp4
   muybridge generate "a red car" --transformer my-finetune.safetensors
   muybridge generate "the horse gallops on" --image horse.png
+  muybridge generate "a penguin hops" --negative "snow" --cfg 6@0.2-0.8 --rescale 0.7
+  muybridge generate "(a red car:1.5) in the snow" --camera pan_left --prompt-at "1.2s=a red car at sunset"
   muybridge generate "a red car" --quality "psnr>=32"
+  muybridge generate "a red car" --codec prores --stills first,sheet -o car.mov
   muybridge generate --prompts prompts.txt -o films/ --resume-dir underway/ --preview
   muybridge generate "a red car" --lora style.safetensors:0.8
   muybridge generate "a red car" --lora a.safetensors:0.6#1-10 --lora b.safetensors@double_blocks.0-9,single
@@ -62,15 +66,24 @@ def command(
     size: options.Size = None,
     aspect: options.Aspect = None,
     frames: options.Frames = None,
+    seconds: options.Seconds = None,
     fps: options.Fps = None,
     steps: options.Steps = None,
     shift: options.Shift = None,
     guidance: options.Guidance = None,
     cfg: options.Cfg = None,
+    rescale: options.Rescale = None,
+    cfg_zero_star: options.CfgZeroStar = None,
+    zero_steps: options.ZeroSteps = None,
+    camera: options.Camera = None,
+    prompt_at: options.PromptAt = None,
     negative: options.Negative = None,
     seed: options.Seed = None,
     sampler: options.Sampler = None,
     steady: options.Steady = None,
+    window: options.Window = None,
+    context: options.Context = None,
+    riflex: options.RiflexSwitch = None,
     quality: options.Quality = None,
     speed: options.Speed = None,
     image: options.Image = None,
@@ -85,6 +98,15 @@ def command(
     loop: options.Loop = None,
     dynamic: options.Dynamic = None,
     loras: options.Loras = None,
+    codec: options.Codec = None,
+    crf: options.Crf = None,
+    bitrate: options.Bitrate = None,
+    bits: options.Bits = None,
+    output_fps: options.OutputFps = None,
+    between: options.Between = None,
+    interpolate: options.Interpolate = None,
+    audio: options.Audio = None,
+    stills: options.Stills = None,
     ignores_lora_text: options.IgnoresLoraText = False,
     device: options.ComputeDevice = None,
     dtype: options.Dtype = None,
@@ -94,6 +116,7 @@ def command(
     vae_mode: options.VaeMode = None,
     attention: options.Attention = None,
     compiles: options.Compiles = False,
+    together: options.Together = None,
     resume_dir: options.ResumeDir = None,
     has_preview: options.HasPreview = False,
     preview_file: options.PreviewFile = None,
@@ -103,9 +126,10 @@ def command(
     chosen = locals()
     if output is not None and output.strip() == "":
         raise invalid("output ''", "is empty", "name a file or a folder")
-    showing = cli.Showing(resume_dir=resume_dir, has_preview=has_preview, preview_file=preview_file)
+    showing = cli.Showing(resume_dir=resume_dir, has_preview=has_preview, preview_file=preview_file, together=together)
     showing.check()
     record = {} if repeat is None else muybridge.read_settings(repeat)
+    saving = muybridge.SaveOptions.of(chosen).over(muybridge.SaveOptions.recorded(record))
     words = _prompts(prompts, prompts_file, record)
     films = chosen | {"seed": _seed(seed), "loras": _loras(loras, ignores_text=ignores_lora_text)}
     films |= {"keyframes": _keyframes(keyframes)}
@@ -116,7 +140,7 @@ def command(
     run = muybridge.RunChoice(films=choices, memory=memory, wanted=wanted)
     pipe = _load(model, record, transformer=transformer, device=device, dtype=dtype, run=run, console=console)
     requests = pipe.requests(words, choices, resume_dir=resume_dir)
-    jobs = cli.jobs_of(pipe, requests, output=output, is_resumed=resume_dir is not None)
+    jobs = cli.jobs_of(pipe, requests, output=output, saving=saving, is_resumed=resume_dir is not None)
     pipe.check(requests, memory=memory)
     made = cli.make(pipe, jobs, memory=memory, showing=showing, console=console)
     print(json.dumps({"films": made}, indent=2) if is_json else "\n".join(film["path"] for film in made))

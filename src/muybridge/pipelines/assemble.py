@@ -20,6 +20,7 @@ from muybridge.pipelines.fitting import RunChoice
 from muybridge.pipelines.identity import identity
 from muybridge.pipelines.pipeline import Pipeline
 from muybridge.pipelines.planning import model_of
+from muybridge.pipelines.prompting.camera import GALLOP_CAMERAS, RELEASED_CAMERAS
 from muybridge.pipelines.settings import Defaults
 from muybridge.pipelines.text_sources import OnMessage, is_gallop, text_source
 from muybridge.pipelines.transformers import transformer_from
@@ -85,6 +86,7 @@ def load(
         has_guidance=facts.transformer.has_guidance,
         negative="" if is_gallop(folder) else RELEASED_NEGATIVES[use.needs_picture],
         has_buckets=use.needs_picture,
+        cameras=GALLOP_CAMERAS if is_gallop(folder) else RELEASED_CAMERAS,
     )
     settings = _settled(run, facts, defaults, dtype=precision, device=place)
     check_text(facts.text, settings)

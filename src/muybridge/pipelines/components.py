@@ -13,7 +13,7 @@ from muybridge.acceleration.settings import RunSettings
 from muybridge.acceleration.stream import BlockStream
 from muybridge.media.frames import Picture
 from muybridge.pipelines.settings import Defaults
-from muybridge.text.encoder import TextEncoder, TextStates
+from muybridge.text.encoder import Place, TextEncoder, TextStates
 from muybridge.transformer import Transformer
 from muybridge.vae import VideoVAE
 from muybridge.vae.tiling import Tiling
@@ -34,6 +34,7 @@ class TextSource:
         self._load = load
         self._encoder: TextEncoder | None = None
         self._states: dict[tuple[tuple[str, ...], int, bytes], TextStates] = {}  # the latest last
+        self._places: dict[tuple[str, int], list[Place]] = {}
         self.facts = facts
         self.sees_pictures = sees_pictures
 
@@ -50,6 +51,15 @@ class TextSource:
         if len(self._states) > KEPT_STATES:
             del self._states[next(iter(self._states))]
         return states
+
+    def places(self, prompt: str, *, num_frames: int) -> list[Place]:
+        """As `TextEncoder.places`; best asked right after `encode`, while the encoder is there."""
+        key = prompt, num_frames
+        if key not in self._places:
+            if self._encoder is None:
+                self._encoder = self._load()
+            self._places[key] = self._encoder.places(prompt, num_frames=num_frames)
+        return self._places[key]
 
     def release(self) -> None:
         """Free the encoder's memory; the next new prompt loads it again."""

@@ -1,7 +1,7 @@
 """From noise to latents: the transformer as a Velocity, guided, followed by a sampler."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,10 +12,10 @@ from torch import Tensor
 from muybridge.acceleration.modulation import AtStep, evicted_modulation
 from muybridge.core.seeding import noise
 from muybridge.flow.evaluations import evaluations
-from muybridge.flow.guidance import classifier_free
 from muybridge.flow.samplers import Velocity, sampler
 from muybridge.flow.timesteps import inference_sigmas
-from muybridge.pipelines.request import GenerationRequest
+from muybridge.pipelines.cast import Cast, Plan, Prompts
+from muybridge.pipelines.long.context import Context, Seen
 from muybridge.pipelines.start import Start, Starts
 from muybridge.pipelines.step_cache import StepCache
 from muybridge.text.encoder import TextStates
@@ -23,40 +23,7 @@ from muybridge.transformer import Conditions, Transformer
 
 OnStep = Callable[[], None]  # called once after each step of each sampler run
 Wrap = Callable[[Velocity], Velocity]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """How a batch is sampled; films of one batch differ in prompt and seed only."""
-
-    num_steps: int
-    shift: float
-    sampler: str
-    guidance: float | None
-    cfg: float
-
-    @classmethod
-    def of(cls, request: GenerationRequest) -> "Plan":
-        """The plan of a request."""
-        return cls(
-            num_steps=request.num_steps,
-            shift=request.shift,
-            sampler=request.sampler,
-            guidance=request.guidance,
-            cfg=request.cfg,
-        )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Prompts:
-    """Text states of a batch and, where classifier-free guidance is on, those it is guided away from."""
-
-    positive: TextStates
-    negative: TextStates | None
-
-    def texts(self) -> list[TextStates]:
-        """What the network is run under, the prompts first."""
-        return [self.positive] if self.negative is None else [self.positive, self.negative]
+Prepare = Callable[..., AbstractContextManager[tuple[list[Velocity], AtStep]]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +32,9 @@ class Means:
 
     evicts_modulation: as `acceleration.modulation`; it changes no bit on a CPU. at_step: makes the transformer that of
     a sampler step, from 1, where steps differ. cache: predicts steps within its budget, and reports what it came to.
-    record: keeps what is computed, or finds it. watch: sees what the sampler sees.
+    record: keeps what is computed, or finds it. watch: sees what the sampler sees. prepare: the network in the form of
+    `evicted_modulation`, where it is not this film's alone (`pipelines.together`). context: the latent frames that the
+    network sees at a time, and those that neighbours share; None shows it the whole film.
     """
 
     evicts_modulation: bool = True
@@ -73,6 +42,8 @@ class Means:
     cache: StepCache | None = None
     record: Wrap | None = None
     watch: Wrap | None = None
+    prepare: Prepare | None = None
+    context: Context | None = None
 
 
 def conditions_of(transformer: Transformer, text: TextStates, *, guidance: float | None) -> Conditions:
@@ -101,7 +72,10 @@ def network_velocity(transformer: Transformer, text: TextStates, *, guidance: fl
 
 def guided_velocity(transformer: Transformer, prompts: Prompts, plan: Plan) -> Velocity:
     """The velocity of a plan: embedded guidance inside the network, classifier-free guidance around it."""
-    return _guided([network_velocity(transformer, text, guidance=plan.guidance) for text in prompts.texts()], plan)
+    sigmas, texts = inference_sigmas(plan.num_steps, shift=plan.shift), prompts.texts()
+    cast = Cast(prompts, plan, run=evaluations(sampler(plan.sampler), sigmas), sigmas=sigmas)
+    played = [network_velocity(transformer, texts[role.text], guidance=role.guidance) for role in cast.roles]
+    return cast.velocity(played)
 
 
 @torch.inference_mode()
@@ -120,26 +94,26 @@ def denoise(
 
     Noise comes from each film's own seed, on the CPU in float32 (DESIGN law 4). starts: one for each film where they
     start from more than noise. The velocity is the network's, then, from the inside out: beside its own channels,
-    guided, held and pinned, recorded, cached, watched; so a cache predicts, and accounts for, only what is made.
+    blended where prompts follow each other, guided, held and pinned, recorded, cached, watched; so a cache predicts,
+    and accounts for, only what is made.
     Raises InvalidInput where the starts of a batch do not go together.
     """
     means = means or Means()
     begin = Starts(starts, noise(seeds, shape).to(transformer.device))
     solve, sigmas = sampler(plan.sampler), inference_sigmas(plan.num_steps, shift=plan.shift, strength=begin.strength)
-    conditions = [conditions_of(transformer, text, guidance=plan.guidance) for text in prompts.texts()]
-    asked = [(each.step, begin.levels(each.sigma)) for each in evaluations(solve, sigmas)]
-    if means.evicts_modulation:
-        prepared = evicted_modulation(transformer, conditions, asked, at_step=means.at_step)
-    else:
-        prepared = _plain(transformer, conditions, means.at_step)
-    with prepared as (velocities, to_step):
+    cast, texts = Cast(prompts, plan, run=evaluations(solve, sigmas), sigmas=sigmas), prompts.texts()
+    conditions = [conditions_of(transformer, texts[role.text], guidance=role.guidance) for role in cast.roles]
+    seen = Seen.of(means.context, num_frames=shape[1], sigmas=sigmas)
+    asked, about = seen.asked(cast, begin)
+    prepare = means.prepare or partial(evicted_modulation if means.evicts_modulation else _plain, transformer)
+    with prepare(conditions, asked, about=about, at_step=means.at_step) as (velocities, to_step):
 
         def report(index: int, _total: int, _x: Tensor) -> None:
             to_step(index + 2)
             if on_step is not None:
                 on_step()
 
-        velocity = begin.around(_guided([begin.inside(velocity) for velocity in velocities], plan))
+        velocity = begin.around(seen.velocity(cast, begin, velocities))
         if means.record is not None:
             velocity = means.record(velocity)
         if means.cache is not None:
@@ -151,7 +125,12 @@ def denoise(
 
 @contextmanager
 def _plain(
-    transformer: Transformer, conditions: Sequence[Conditions], at_step: AtStep | None
+    transformer: Transformer,
+    conditions: Sequence[Conditions],
+    _asked: Sequence[tuple[int, Tensor]],
+    *,
+    about: Sequence[Sequence[int]],  # noqa: ARG001 (as `evicted_modulation`)
+    at_step: AtStep | None,
 ) -> Iterator[tuple[list[Velocity], AtStep]]:
     """The network as it is, in the form of `evicted_modulation`."""
     yield [partial(_network, transformer, given) for given in conditions], at_step or (lambda _step: None)
@@ -159,8 +138,3 @@ def _plain(
 
 def _network(transformer: Transformer, conditions: Conditions, x: Tensor, sigma: Tensor) -> Tensor:
     return transformer(x, sigma, conditions)
-
-
-def _guided(velocities: Sequence[Velocity], plan: Plan) -> Velocity:
-    """Of the conditional and, where there is one, the unconditional velocity."""
-    return velocities[0] if len(velocities) == 1 else classifier_free(velocities[0], velocities[1], plan.cfg)

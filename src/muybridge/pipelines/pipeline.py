@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +14,31 @@ from muybridge.acceleration.machine import AUTO
 from muybridge.acceleration.settings import RunSettings
 from muybridge.core.errors import DoesNotFit, invalid
 from muybridge.core.shapes import latent_shape
-from muybridge.media.frames import to_uint8
-from muybridge.pipelines.batches import Bench, Texts, prompts_of, shared, text_frames
+from muybridge.media.frames import Frames, to_uint8, to_uint16
+from muybridge.pipelines.batches import Bench, Shared, Texts, prompts_of, shared
 from muybridge.pipelines.components import Components
 from muybridge.pipelines.conditions.film import Direction
 from muybridge.pipelines.conditions.finishing import decodable, finished
-from muybridge.pipelines.conditions.pictured import check_picture
+from muybridge.pipelines.conditions.pictured import check_picture, seen_picture
 from muybridge.pipelines.conditions.starting import check_media, starts_of
 from muybridge.pipelines.denoise import Means, Plan, denoise
+from muybridge.pipelines.long.film import Switch
+from muybridge.pipelines.long.reel import Reel, reel_of
+from muybridge.pipelines.long.windows import num_windows, windows_of
 from muybridge.pipelines.lora_use import LoraUse
 from muybridge.pipelines.loras import LoraShelf
 from muybridge.pipelines.preview import Glances, Sight
 from muybridge.pipelines.progress import Counter, OnProgress
+from muybridge.pipelines.prompting.encoding import FilmTexts, encode_texts
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.result import Video
 from muybridge.pipelines.resume.folder import ResumeFolder, machine
 from muybridge.pipelines.resume.keeper import Keeper, Sampled
 from muybridge.pipelines.resume.record import Replay
-from muybridge.pipelines.settings import Settings, settings_of
+from muybridge.pipelines.settings import Prompt, Settings, settings_of
+from muybridge.pipelines.start import Start
 from muybridge.pipelines.step_cache import StepCache
-from muybridge.text.encoder import TextStates
+from muybridge.pipelines.together import Seat, Together
 from muybridge.vae import modes, to_vae
 from muybridge.vae.steady import steadied
 
@@ -57,17 +63,23 @@ class Pipeline:
 
     def __call__(
         self,
-        prompt: str | Sequence[str],
+        prompt: Prompt | Sequence[Prompt],
         *,
         negative: str | None = None,
         size: str | None = None,
         aspect: str | None = None,
         frames: int | None = None,
+        seconds: float | None = None,
         fps: int | None = None,
         steps: int | None = None,
         shift: float | None = None,
-        guidance: float | None = None,
-        cfg: float | None = None,
+        guidance: float | str | None = None,
+        cfg: float | str | None = None,
+        rescale: float | None = None,
+        cfg_zero_star: bool | None = None,
+        zero_steps: int | None = None,
+        camera: str | None = None,
+        prompt_at: Mapping[int | float | str, str] | None = None,
         seed: int | Sequence[int] | None = None,
         sampler: str | None = None,
         loras: Sequence[LoraUse | str] | None = None,
@@ -85,15 +97,24 @@ class Pipeline:
         overlap: int | None = None,
         loop: bool | None = None,
         dynamic: bool | None = None,
+        window: int | None = None,
+        context: int | None = None,
+        riflex: Switch | None = None,
         memory: str | None = None,
         resume_dir: Path | str | None = None,
+        together: bool | None = None,
+        bits: int = 8,
         on_progress: OnProgress | None = None,
     ) -> Video | list[Video]:
         """A film from a sentence, or a list of films from a list; what is not given is the model's own default.
 
-        negative: what classifier-free guidance (cfg above 1) turns away from. size: "WIDTHxHEIGHT" in px, "540p" or
-        "720p", the presets with an aspect such as "9:16". frames: 4n+1, 1 for a picture. guidance: the embedded kind.
-        seed: one (film i of a list gets seed + i) or one for each; left out, drawn and recorded in `.settings`.
+        The words in "(a red ball:1.3) on grass" weigh more; {0: "a meadow", 1.5: "a beach"}, or prompt_at={1.5: "a
+        beach"}, gives way to the next prompt. negative: what classifier-free guidance (cfg above 1) turns away from.
+        size: "WIDTHxHEIGHT" in px, "540p" or "720p", the presets with an aspect such as "9:16". frames: 4n+1, 1 for a
+        picture; or seconds. guidance: the embedded kind. Both are numbers or schedules such as "1-6" or "6@0.2-0.8"
+        (`flow.schedules`); rescale, cfg_zero_star and zero_steps keep cfg from burning (`flow.guidance`). camera: a
+        movement such as "pan_left", said in the words of the training. seed: one (film i of a list gets seed + i) or
+        one for each; left out, drawn and recorded in `.settings`.
         loras: each a LoraUse or "FILE[:WEIGHT][@BLOCKS][#STEPS]", swapped from call to call without loading anew.
         steady: averages frames along their motion, against flicker; 0 is off. quality: "psnr>=32", the least likeness
         to the film of all steps, or speed: "2x", so many times fewer network evaluations: the steps between are
@@ -103,23 +124,36 @@ class Pipeline:
         image and last_image are its ends, keyframes {frame or seconds: picture}; video is made anew at a strength, or
         where mask is white; extend is continued, forwards or backwards, over an overlap; loop: its end meets its start.
         dynamic: more motion from weights that were made for pictures.
-        Without a size the film takes the aspect of what is given.
+        Without a size the film takes the aspect of what is given. Beyond the trained length, as `LongFilm` says: window
+        frames at a time, each window going on from the last; or whole, through context frames at a time; and riflex.
 
         resume_dir: a folder that keeps what is computed until the film is saved; if this is stopped, the same call goes
-        on from there and makes the same film. on_progress: called with a `Progress`; if it raises, the work stops.
+        on from there and makes the same film. together: films of different sizes, lengths, steps, guidance and LoRAs
+        share the passes of the network; left out, where that is faster. bits: 10 keeps pixels
+        fine enough for `save` with as many. on_progress: called with a `Progress`; if it
+        raises, the work stops.
 
         The same request gives the same latents alone, in a list and in any order: bitwise on a CPU. Raises InvalidInput
         on a value that breaks a rule and DoesNotFit where memory would not do, both before the work starts.
         """
         chosen = locals()
-        prompts = [prompt] if isinstance(prompt, str) else _checked_list(prompt)
+        is_one = isinstance(prompt, (str, Mapping))
+        prompts = [prompt] if is_one else _checked_list(prompt)
         settings = Settings.of(chosen)
         requests = self.requests(prompts, settings, resume_dir=resume_dir)
-        films = list(self.stream(requests, memory=memory, resume_dir=resume_dir, on_progress=on_progress))
-        return films[0] if isinstance(prompt, str) else films
+        stream = self.stream(
+            requests,
+            memory=memory,
+            resume_dir=resume_dir,
+            together=together,
+            bits=bits,
+            on_progress=on_progress,
+        )
+        films = list(stream)
+        return films[0] if is_one else films
 
     def requests(
-        self, prompts: Sequence[str], settings: Settings, *, resume_dir: Path | str | None = None
+        self, prompts: Sequence[Prompt], settings: Settings, *, resume_dir: Path | str | None = None
     ) -> list[GenerationRequest]:
         """One checked request for each prompt, the model's defaults where nothing was chosen, LoRAs with their hash.
 
@@ -174,24 +208,67 @@ class Pipeline:
         *,
         memory: str | None = None,
         resume_dir: Path | str | None = None,
+        together: bool | None = None,
+        bits: int = 8,
         on_progress: OnProgress | None = None,
     ) -> Iterator[Video]:
-        """The films of the requests, in order, each as soon as it is finished."""
+        """The films of the requests, in order, each as soon as it is finished. together: as in `__call__`."""
+        films = self.reels(
+            requests,
+            memory=memory,
+            resume_dir=resume_dir,
+            together=together,
+            bits=bits,
+            on_progress=on_progress,
+        )
+        return (film.video() if isinstance(film, Reel) else film for film in films)
+
+    def reels(
+        self,
+        requests: Sequence[GenerationRequest],
+        *,
+        memory: str | None = None,
+        resume_dir: Path | str | None = None,
+        together: bool | None = None,
+        bits: int = 8,
+        on_progress: OnProgress | None = None,
+    ) -> Iterator[Video | Reel]:
+        """As `stream`, but films of several windows are not made before they are read, or saved; use each in turn."""
         self.check(requests, memory=memory)
         keeper = self.keeper(resume_dir)
-        steps = sum(request.steps_taken for request in requests)
+        steps = sum(request.steps_taken * num_windows(request) for request in requests)
         counter = Counter(on_progress, {"text": len(requests), "denoise": steps, "decode": len(requests)})
         bench = self.bench(memory)
         runs = bench.runs(requests)
         texts = self._encode(requests, counter)
         if not all(run.keeps_text for run in runs.values()):
             self.components.text.release()
-        for batch in bench.batches(requests, runs):
-            run = runs[shared(batch[0])]
-            sampled = self._sampled(batch, texts, run=run, keeper=keeper, counter=counter)
-            for request, (latents, report) in zip(batch, sampled, strict=True):
-                film = self._finish(request, latents, run=run, report=report, counter=counter)
+        shares = partial(self._shares, bench, runs, together=together)
+        for group in bench.groups(requests, runs, shares=shares):
+            if group.requests[0].is_streamed:
+                yield self._reel(group.requests[0], texts, run=group.run, keeper=keeper, counter=counter)
+                continue
+            sample = partial(self._packed, bench=bench) if group.is_packed else self._sampled
+            sampled = sample(group.requests, texts, run=group.run, keeper=keeper, counter=counter)
+            for request, (latents, report) in zip(group.requests, sampled, strict=True):
+                film = self._finish(request, latents, run=group.run, report=report, bits=bits, counter=counter)
                 yield replace(film, on_saved=keeper.on_saved(request))
+
+    def frames(
+        self,
+        prompt: Prompt,
+        settings: Settings = Settings(),  # noqa: B008 (frozen)
+        *,
+        memory: str | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Iterator[Frames]:
+        """The frames of one film, uint8 (t, h, w, 3), a few at a time as they come: of any length in constant memory.
+
+        A film that is not made window by window comes as one.
+        """
+        [request] = self.requests([prompt], settings)
+        [film] = self.reels([request], memory=memory, on_progress=on_progress)
+        return iter(film) if isinstance(film, Reel) else iter((film.pixels,))
 
     @torch.inference_mode()
     def decode(
@@ -205,20 +282,67 @@ class Pipeline:
         unscaled = to_vae(latents, vae.config).to(next(vae.parameters()))
         return modes.decode(vae, unscaled, mode=mode or run.vae_mode, tiling=self.components.tiling).float()
 
-    def _encode(self, requests: Sequence[GenerationRequest], counter: Counter) -> dict[tuple[str, int], TextStates]:
-        """States of every prompt and negative prompt, each encoded alone, once."""
-        texts: dict[tuple[str, int], TextStates] = {}
+    def _encode(self, requests: Sequence[GenerationRequest], counter: Counter) -> Texts:
+        """States of all that the requests say."""
+        texts: dict[GenerationRequest, FilmTexts] = {}
         counter.advance("text", 0)
         for request in requests:
-            wanted = [request.prompt] + ([request.negative_prompt] if request.cfg != 1 else [])
-            for key in ((prompt, text_frames(request)) for prompt in wanted):
-                if key not in texts:
-                    texts[key] = self.components.text.encode([key[0]], num_frames=key[1])
+            if request not in texts:
+                texts[request] = encode_texts(
+                    self.components.text,
+                    request,
+                    cameras=self.components.defaults.cameras,
+                    picture=seen_picture(request, self.components),
+                )
             counter.advance("text")
         return texts
 
+    def _shares(
+        self, bench: Bench, runs: Mapping[Shared, RunSettings], request: GenerationRequest, *, together: bool | None
+    ) -> bool:
+        """Whether a film shares passes with its neighbours."""
+        run = runs[shared(request)]
+        if not request.long.can_share(request.num_frames):
+            return False
+        is_wanted = bench.gains(request, run) if together is None else together
+        return is_wanted and bench.can_share(request, run) and self._loras.can_share(request.loras)
+
+    def _packed(
+        self,
+        requests: Sequence[GenerationRequest],
+        texts: Texts,
+        *,
+        bench: Bench,
+        run: RunSettings,
+        keeper: Keeper,
+        counter: Counter,
+    ) -> Iterator[Sampled]:
+        """As `_sampled`, by passes that these films share."""
+
+        def sample(request: GenerationRequest, seat: Seat) -> Sampled:
+            [film] = self._sampled([request], texts, run=run, keeper=keeper, counter=counter, seat=seat)
+            return film
+
+        transformer, has_room = self.components.transformer, partial(bench.has_room, run=run)
+        try:
+            with Together(
+                transformer, loras=self._loras, has_room=has_room, puts_away=run.evicts_modulation
+            ) as together:
+                films = [together.add(partial(sample, request), size=request) for request in requests]
+                yield from map(together.wait, films)
+        finally:
+            self.components.rest()
+
     def _sampled(
-        self, batch: Sequence[GenerationRequest], texts: Texts, *, run: RunSettings, keeper: Keeper, counter: Counter
+        self,
+        batch: Sequence[GenerationRequest],
+        texts: Texts,
+        *,
+        run: RunSettings,
+        keeper: Keeper,
+        counter: Counter,
+        seat: Seat | None = None,
+        starts: Sequence[Start] | None = None,
     ) -> Iterator[Sampled]:
         """Of each film its latents, and what its step cache reports: as they were kept, or made now."""
         found = keeper.found(batch)
@@ -229,7 +353,8 @@ class Pipeline:
         if missing:
             cache = StepCache.of(batch[0], model=self.name)
             with keeper.replay(missing) as replay:
-                latents = self._denoise(missing, texts, run=run, cache=cache, replay=replay, counter=counter)
+                means = partial(self._denoise, run=run, cache=cache, replay=replay, counter=counter)
+                latents = means(missing, texts, seat=seat, starts=starts)
             reports = cache.reports() if cache is not None else [None] * len(missing)
             films = list(zip(latents, reports, strict=True))
             keeper.keep(missing, films)
@@ -245,6 +370,8 @@ class Pipeline:
         cache: StepCache | None,
         replay: Replay,
         counter: Counter,
+        seat: Seat | None,
+        starts: Sequence[Start] | None,
     ) -> Float[Tensor, "b c t h w"]:
         first = batch[0]
         channels = self.components.transformer.config.out_channels
@@ -255,7 +382,8 @@ class Pipeline:
         def on_step() -> None:
             counter.advance("denoise", len(batch), is_found=replay.is_found, preview=sight.frames)
 
-        with self._loras.active(first.loras) as at_step:
+        tables = self.components.transformer.rope_tables
+        with tables.bent(first.long.bend(first.num_frames)), (seat or self._loras).active(first.loras) as at_step:
             try:
                 return denoise(
                     self.components.transformer,
@@ -263,20 +391,39 @@ class Pipeline:
                     plan=Plan.of(first),
                     seeds=[request.seed for request in batch],
                     shape=latent_shape(first.sampled_frames, first.height, first.width, channels=channels),
-                    starts=starts_of(batch, replace(self.components, run=run)),
+                    starts=starts or starts_of(batch, replace(self.components, run=run)),
                     means=Means(
                         evicts_modulation=run.evicts_modulation,
                         at_step=at_step,
                         cache=cache,
                         record=replay.around,
                         watch=sight.around,
+                        context=first.long.context_latents(first.num_frames),
+                        prepare=None if seat is None else seat.prepared,
                     ),
                     on_step=on_step,
                 )
             except torch.OutOfMemoryError as error:
                 raise _too_large(first, error) from None
             finally:
-                self.components.rest()
+                if seat is None:  # else the others go on
+                    self.components.rest()
+
+    def _reel(
+        self, request: GenerationRequest, texts: Texts, *, run: RunSettings, keeper: Keeper, counter: Counter
+    ) -> Reel:
+        def sample(window: GenerationRequest, start: Start | None) -> Float[Tensor, "c t h w"]:
+            sampled = partial(self._sampled, run=run, keeper=keeper, counter=counter)
+            [(latents, _)] = sampled([window], {window: texts[request]}, starts=None if start is None else [start])
+            return latents
+
+        def forget() -> None:
+            for window in windows_of(request):
+                if forget_one := keeper.on_saved(window):
+                    forget_one()
+
+        reel = reel_of(request, sample, self.components, settings=self.settings_of(request))
+        return replace(reel, on_saved=forget, on_end=lambda: counter.advance("decode"))
 
     def _finish(
         self,
@@ -285,19 +432,21 @@ class Pipeline:
         *,
         run: RunSettings,
         report: Mapping[str, Any] | None,
+        bits: int,
         counter: Counter,
     ) -> Video:
         counter.advance("decode", 0)
         try:
-            pixels = self.decode(decodable(request, latents)[None], mode=run.vae_mode)
-            decoded = to_uint8(steadied(pixels, request.steady)[0])
+            decoded = steadied(self.decode(decodable(request, latents)[None], mode=run.vae_mode), request.steady)[0]
+            pixels = finished(request, to_uint8(decoded))
+            fine = finished(request, to_uint16(decoded)) if bits > 8 else None
         except torch.OutOfMemoryError as error:
             raise _too_large(request, error) from None
-        pixels = finished(request, decoded)
         counter.advance("decode")
         cached = {} if report is None else {"cache": dict(report)}
         settings = self.settings_of(request) | cached
-        return Video(pixels=pixels, fps=request.fps, settings=settings, latents=latents.float().cpu().clone())
+        kept = latents.float().cpu().clone()
+        return Video(pixels=pixels, fine=fine, fps=request.fps, settings=settings, latents=kept)
 
     def _check_guidance(self, request: GenerationRequest) -> None:
         has_guidance = self.components.transformer.config.has_guidance
@@ -308,7 +457,7 @@ class Pipeline:
             raise invalid(f"guidance={request.guidance}", rule, "leave it out, or use cfg")
 
 
-def _checked_list(prompts: Sequence[str]) -> list[str]:
+def _checked_list(prompts: Any) -> list[Prompt]:
     if not isinstance(prompts, Sequence) or not prompts:
         raise invalid(f"prompt={prompts!r}", "needs a sentence, or a list of at least one", "say what to show")
     return list(prompts)

@@ -13,7 +13,7 @@ from muybridge.acceleration.facts import Model, TextFacts, Work
 from muybridge.acceleration.machine import AUTO, device_here, limits_of
 from muybridge.acceleration.plan import Plan, choose
 from muybridge.core.errors import WeightsError, invalid
-from muybridge.flow.samplers import NUM_EVALUATIONS
+from muybridge.pipelines.cast import num_forwards
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.settings import Defaults
 from muybridge.text.config import LanguageConfig, PooledConfig, VisionConfig
@@ -46,13 +46,13 @@ def described(name: str | Path) -> tuple[Model, Defaults]:
 
 
 def work_of(request: GenerationRequest, *, batch_size: int = 1) -> Work:
-    """What a request asks for, `batch_size` films of it together."""
+    """What a request asks for, `batch_size` films of it together; one window, where a film has several."""
     return Work(
         width=request.width,
         height=request.height,
-        num_frames=request.num_frames,
+        num_frames=request.long.window if request.is_streamed else request.num_frames,
         num_steps=request.steps_taken,
-        passes=NUM_EVALUATIONS[request.sampler] * (1 if request.cfg == 1 else 2),
+        passes=num_forwards(request) / request.steps_taken,
         batch_size=batch_size,
         budget=request.budget,
     )

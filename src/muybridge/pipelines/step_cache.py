@@ -8,6 +8,7 @@ from torch import Tensor
 from muybridge.acceleration.caches.budget import Budget
 from muybridge.acceleration.caches.budgeted import Budgeted, within_budget
 from muybridge.flow.samplers import Sampler, Velocity, sampler
+from muybridge.pipelines.cast import Plan
 from muybridge.pipelines.request import GenerationRequest
 
 
@@ -42,6 +43,9 @@ class StepCache:
 
 
 def _changes(request: GenerationRequest) -> set[int]:
-    """Steps, from 0, from which on the network is another, because a LoRA begins or ends."""
+    """Steps, from 0, from which on the velocity is another, because a LoRA or guidance begins or ends."""
     ranges = [use.steps for use in request.loras if use.steps is not None]
-    return {first - 1 for first, _ in ranges} | {last for _, last in ranges if last is not None}
+    guided = Plan.of(request).guide.over(request.sigmas)
+    passes = [guided.num_passes(sigma) for sigma in request.sigmas[:-1].tolist()]
+    turns = {step for step in range(1, len(passes)) if passes[step] != passes[step - 1]}
+    return turns | {first - 1 for first, _ in ranges} | {last for _, last in ranges if last is not None}

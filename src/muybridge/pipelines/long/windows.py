@@ -51,6 +51,11 @@ def num_windows(request: GenerationRequest) -> int:
     return 1 + max(0, -(-(needed - (size - FADED)) // (size - HELD - FADED)))
 
 
+def windows_of(request: GenerationRequest) -> list[GenerationRequest]:
+    """Those of all windows that the film needs."""
+    return [window_of(request, index) for index in range(num_windows(request))]
+
+
 def pieces(request: GenerationRequest, sample: Sample) -> Iterator[Piece]:
     """The film's latents without end, window by window; `sample` makes those of a window."""
     latents = sample(window_of(request, 0), None)
