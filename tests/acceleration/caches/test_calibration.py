@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from muybridge.acceleration.caches.calibration import Calibration, calibration_of, mean_square, psnr_db
+from muybridge.acceleration.caches.gaps import EDGE, log_odds
 from muybridge.core.errors import WeightsError
 from muybridge.flow.evaluations import Evaluation
 
@@ -28,13 +29,22 @@ def test_gains_weigh_channels():
     assert MADE.in_pixels(latents) == pytest.approx(0.5 * 4 + 0.25 * 16)
 
 
+def _before(end: Evaluation, distance: float) -> Evaluation:
+    """The evaluation at so many log-odds more."""
+    odds = math.exp(log_odds(end.sigma) + distance)
+    return _at((odds * (1 + EDGE) - EDGE) / (1 + odds))
+
+
 def test_laws_are_powers_of_the_distance():
-    assert MADE.surprise(_at(0.9), _at(0.5)) == pytest.approx(4 * MADE.surprise(_at(0.7), _at(0.5)))
-    assert MADE.carry(_at(0.9), _at(0.5)) == pytest.approx(2 * MADE.carry(_at(0.7), _at(0.5)))
+    end = _at(0.5)
+    near, far = _before(end, 0.4), _before(end, 0.8)
+    assert MADE.surprise(far, end) == pytest.approx(4 * MADE.surprise(near, end))
+    assert MADE.carry(far, end) == pytest.approx(2 * MADE.carry(near, end))
 
 
 def test_levels_are_interpolated_in_logarithms():
-    found = [math.sqrt(MADE.surprise(_at(sigma + 0.1), _at(sigma))) / 0.1 for sigma in (0.9, 0.75, 0.5, 0.25, 0.0)]
+    ends = [_at(sigma) for sigma in (0.9, 0.75, 0.5, 0.25, 0.0)]
+    found = [math.sqrt(MADE.surprise(_before(end, 0.1), end)) / 0.1 for end in ends]
     assert found == pytest.approx([4 * 0.5**0.2, 4 * 0.5**0.5, 2.0, math.sqrt(2), 1.0])
 
 

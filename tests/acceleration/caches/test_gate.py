@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from muybridge.acceleration.caches.first_block import first_block_cache
+from muybridge.acceleration.caches.magcache import magcache
 from muybridge.acceleration.caches.teacache import teacache
 from muybridge.flow.guidance import classifier_free
 from muybridge.flow.samplers import Velocity, euler
@@ -14,8 +15,10 @@ from tests.transformer.networks import TINY, conditions, latents, network, sampl
 
 STEPS = 6
 SIGMAS = inference_sigmas(STEPS, shift=3.0)
+RATIOS = (1.0, 0.5, 0.9, 0.8, 0.7)
 CACHES = {
     "TeaCache": lambda net, threshold: teacache(net, threshold=threshold, polynomial=(1.0, 0.0), num_evaluations=STEPS),
+    "MagCache": lambda net, threshold: magcache(net, threshold=threshold, ratios=RATIOS, num_evaluations=STEPS),
     "first block": lambda net, threshold: first_block_cache(net, threshold=threshold),
 }
 NEVER_SKIPS, SOMETIMES, ALWAYS_SKIPS = 0.0, 0.6, 1e9
@@ -49,7 +52,7 @@ def test_blocks_are_left_out_and_put_back(cache):
     calls = []
     blocks[-1].register_forward_hook(lambda *_: calls.append(1))
     _, num_computed = _made(cache, ALWAYS_SKIPS, net=net)
-    assert num_computed == (2 if cache == "TeaCache" else 1)  # TeaCache computes the last one too
+    assert num_computed == {"TeaCache": 2, "MagCache": 2, "first block": 1}[cache]  # its last one too; a fifth of 5
     assert len(calls) == 2 * num_computed  # both halves of the guidance, together
     assert list(net.state_dict()) == names
     assert list(net.blocks()) == blocks

@@ -4,7 +4,11 @@ import random
 
 import pytest
 
-from muybridge.acceleration.caches.plan import MAX_DISTANCE, Placements
+from muybridge.acceleration.caches.calibration import calibration_of
+from muybridge.acceleration.caches.plan import MAX_DISTANCE, Placements, planned
+from muybridge.flow.evaluations import evaluations
+from muybridge.flow.samplers import euler
+from muybridge.flow.timesteps import inference_sigmas
 
 NUM = 9
 
@@ -16,22 +20,13 @@ def cost():
     return lambda start, end: table[start, end]
 
 
-def _walk(placements: Placements, num_further: int) -> list[int]:
-    path, at = [0], 0
-    while at < NUM - 1:
-        at = placements.next(at, num_further)
-        num_further -= 1
-        path.append(at)
-    return path
-
-
 @pytest.mark.parametrize("num_further", range(1, NUM))
 def test_no_other_placement_costs_less(cost, num_further):
     placements = Placements(NUM, cost)
     every = ((0, *inner, NUM - 1) for inner in itertools.combinations(range(1, NUM - 1), num_further - 1))
     allowed = [path for path in every if all(b - a <= MAX_DISTANCE for a, b in itertools.pairwise(path))]
     least = min(sum(cost(a, b) for a, b in itertools.pairwise(path)) for path in allowed)
-    found = _walk(placements, num_further)
+    found = placements.path(num_further + 1)
     assert len(found) == num_further + 1
     assert sum(cost(a, b) for a, b in itertools.pairwise(found)) == pytest.approx(least)
     assert placements.error(0, num_further) == pytest.approx(least)
@@ -46,15 +41,33 @@ def test_the_fewest_are_within_and_one_fewer_is_not(cost):
 
 def test_nothing_allowed_computes_everything(cost):
     placements = Placements(NUM, cost)
-    assert _walk(placements, placements.fewest(0, -1.0)) == list(range(NUM))
+    assert placements.path(placements.fewest(0, -1.0) + 1) == tuple(range(NUM))
 
 
 def test_a_gap_that_costs_infinity_is_never_taken():
     placements = Placements(NUM, lambda start, end: math.inf if start < 4 < end else 1.0)
-    assert all(4 in _walk(placements, num) for num in range(2, NUM))
+    assert all(4 in placements.path(num + 1) for num in range(2, NUM))
 
 
 def test_too_few_further_evaluations_are_as_few_as_can_be():
     far = 3 * MAX_DISTANCE + 1
     placements = Placements(far, lambda start, end: 1.0)
     assert placements.next(0, 1) == MAX_DISTANCE
+
+
+def test_planned_gaps_grow_where_a_film_is_decided():
+    run = evaluations(euler, inference_sigmas(30, shift=3.0))
+    calibration = calibration_of("gallop")
+    assert calibration is not None
+    found = planned(run, calibration).path(10)
+    gaps = [end - start for start, end in itertools.pairwise(found)]
+    assert len(found) == 10
+    assert gaps[0] == 1
+    assert gaps[:6] == sorted(gaps[:6])
+
+
+def test_a_change_of_the_network_is_computed_on_both_sides():
+    run = evaluations(euler, inference_sigmas(30, shift=3.0))
+    calibration = calibration_of("gallop")
+    assert calibration is not None
+    assert {16, 17} <= set(planned(run, calibration, starts=(17,)).path(8))

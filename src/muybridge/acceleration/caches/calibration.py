@@ -13,12 +13,14 @@ from typing import Self
 from jaxtyping import Float
 from torch import Tensor
 
+from muybridge.acceleration.caches.gaps import log_odds
 from muybridge.core import config
 from muybridge.core.errors import WeightsError
 from muybridge.flow.evaluations import Evaluation
 
 _FOLDER = Path(__file__).parent / "calibrations"
 PEAK_TO_PEAK = 2.0  # of pixels in [-1, 1]
+TOLERANCE_DB = 1.0  # of a quality that is asked for; evaluations come whole, so that most films exceed it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,8 +29,8 @@ class Calibration:
 
     channel_gains: squared pixel error for a squared error of 1 in a latent channel, of the VAE alone.
     levels: falling values of sigma at which the next two are known; between them their logarithms are interpolated.
-    roughness: root mean square surprise, in pixels, of a velocity predicted over a distance of 1 in sigma; it goes with
-    the power `exponent` of the distance. carries: what a squared correction over a distance of 1 leaves as squared
+    roughness: root mean square surprise, in pixels, of a velocity predicted over a distance of 1 in log-odds; it goes
+    with the power `exponent` of the distance. carries: what a squared correction over a distance of 1 leaves as squared
     error in the finished film; the amplitude goes with the power `growth` of the distance. slope, offset_db: what turns
     the PSNR of the summed errors into the real one, from films made within budgets: plans take the gaps that the laws
     think cheap, and so the sum is too small. spread_db: standard deviation of that estimate from the real PSNR, among
@@ -59,8 +61,8 @@ class Calibration:
         return self.offset_db + self.slope * psnr_db(error)
 
     def allowed_error(self, psnr: float) -> float:
-        """The sum of errors with which five films in six keep this PSNR."""
-        return mean_square((psnr + self.spread_db - self.offset_db) / self.slope)
+        """The sum of errors with which five films in six fall no more than TOLERANCE_DB below this PSNR."""
+        return mean_square((psnr + self.spread_db - TOLERANCE_DB - self.offset_db) / self.slope)
 
     def surprise(self, start: Evaluation, end: Evaluation) -> float:
         """Expected mean square, in pixels, of the surprise at `end` when the velocity was last known at `start`."""
@@ -88,7 +90,8 @@ class Calibration:
 
 
 def _distance(start: Evaluation, end: Evaluation) -> float:
-    return max(start.sigma - end.sigma, 1e-6)  # evaluations of one level surprise by their rounding alone
+    """In log-odds; evaluations of one level surprise by their rounding alone."""
+    return max(log_odds(start.sigma) - log_odds(end.sigma), 1e-6)
 
 
 def calibration_of(model: str) -> Calibration | None:

@@ -1,6 +1,11 @@
 """Which evaluations to compute: the placement of every number of them that costs the least expected error."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Collection, Sequence
+
+from muybridge.acceleration.caches.calibration import Calibration
+from muybridge.acceleration.caches.gaps import Gap
+from muybridge.flow.evaluations import Evaluation
 
 MAX_DISTANCE = 8  # evaluations from one computed to the next; convention: beyond, nothing known is of use
 
@@ -40,3 +45,24 @@ class Placements:
         """The fewest further evaluations whose expected squared error is within `allowed`."""
         needed = self._last - start
         return next((num for num in range(needed) if self.error(start, num) <= allowed), needed)
+
+    def path(self, num: int) -> tuple[int, ...]:
+        """The best way to compute `num` evaluations in all; more where so few cannot get from end to end."""
+        path = [0]
+        while path[-1] < self._last:
+            path.append(self.next(path[-1], max(num - len(path), 1)))
+        return tuple(path)
+
+
+def planned(run: Sequence[Evaluation], calibration: Calibration, *, starts: Collection[int] = ()) -> Placements:
+    """The placements that a calibration thinks best: always the first two, the last, and both sides of a change."""
+    certain = {1, *starts, *(start - 1 for start in starts)}
+    gap = Gap(run)
+
+    def cost(start: int, end: int) -> float:
+        if any(start < index < end for index in certain):
+            return math.inf
+        ends = run[start], run[end]
+        return gap.share(start, end) ** 2 * calibration.surprise(*ends) * calibration.carry(*ends)
+
+    return Placements(len(run), cost)
