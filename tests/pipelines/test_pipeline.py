@@ -78,10 +78,11 @@ def test_a_seed_that_was_drawn_is_recorded_and_repeats_the_film():
 
 
 def test_settings_say_all_that_repeats_the_film():
-    settings = pipeline()("a horse", seed=3, cfg=2.0, **SMALL).settings
+    settings = pipeline()("a horse", seed=3, guidance=6, cfg="2@0-1", **SMALL).settings
     expected = {
         "prompt": "a horse", "negative": "ugly", "size": "48x32", "frames": 5, "steps": 3, "shift": 17.0,
-        "guidance": 6.0, "cfg": 2.0, "seed": 3, "sampler": "euler", "model": "tiny", "dtype": "float32",
+        "guidance": 6.0, "cfg": "2@0-1", "rescale": 0.7, "seed": 3, "sampler": "euler",
+        "model": "tiny", "dtype": "float32",
     }  # fmt: skip
     assert expected.items() <= settings.items()
     assert set(settings["weights"]) == {"transformer", "vae"} and settings["versions"]["torch"] == torch.__version__
