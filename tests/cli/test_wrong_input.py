@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-import muybridge.pipelines.pipeline as pipeline
+import muybridge.media.writer as writer
+import muybridge.pipelines.production as production
+import muybridge.pipelines.sampling as sampling
 
 WRONG = [
     (["a", "--frames", "128"], "num_frames=128: this VAE needs 4n+1 frames; use 125 or 129"),
@@ -26,9 +28,9 @@ WRONG = [
     ([], "no prompt"),
     (["a", "--prompts", "b.txt"], "prompts and --prompts"),
     (["--prompts", "missing.txt"], "--prompts missing.txt"),
-    (["a", "--guidance", "nan"], "guidance=nan"),
-    (["a", "--guidance", "-1"], "guidance=-1"),
-    (["a", "--cfg", "nan"], "cfg=nan"),
+    (["a", "--guidance", "nan"], "guidance: scale 'nan'"),
+    (["a", "--guidance", "-1"], "guidance: scale '-1'"),
+    (["a", "--cfg", "nan"], "cfg: scale 'nan'"),
     (["a", "--cfg", "0.5"], "cfg=0.5"),
     (["a", "--shift", "inf"], "shift=inf"),
     (["a", "--seed", "-1"], "seed=-1"),
@@ -162,44 +164,36 @@ def test_an_unknown_verb_is_refused(run, verb):
     check(run(verb), "no such verb")
 
 
-def interrupt(monkeypatch: pytest.MonkeyPatch, attribute: str) -> None:
-    def stop(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(pipeline, attribute, stop)
+def stop(*_, **__):
+    raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("attribute", ["denoise", "to_uint8"])
-def test_an_interrupt_leaves_nothing(generate, folder, monkeypatch, attribute):
-    interrupt(monkeypatch, attribute)
+@pytest.mark.parametrize(("module", "attribute"), [(sampling, "denoise"), (production, "to_uint8")])
+def test_an_interrupt_leaves_nothing(generate, folder, monkeypatch, module, attribute):
+    monkeypatch.setattr(module, attribute, stop)
     outcome = generate("a horse", "-o", "film.mp4")
     assert outcome.code == 130 and outcome.err.strip() == "interrupted"
     assert list(folder.iterdir()) == []
 
 
 def test_an_interrupt_while_writing_leaves_nothing(generate, folder, monkeypatch):
-    import muybridge.media.video as video
-
-    def stop(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(video, "_to_yuv", stop)
+    monkeypatch.setattr(writer.FilmWriter, "finish", stop)
     assert generate("a horse", "-o", "film.mp4").code == 130
     assert list(folder.iterdir()) == []
 
 
 ANNOUNCED = """
 import sys
-import muybridge.pipelines.pipeline as pipeline
+import muybridge.pipelines.sampling as sampling
 from muybridge.cli import main
 
-denoise = pipeline.denoise
+denoise = sampling.denoise
 
 def announced(*given, **named):
     print("denoising", flush=True)
     return denoise(*given, **named)
 
-pipeline.denoise = announced
+sampling.denoise = announced
 sys.exit(main())
 """
 

@@ -13,11 +13,12 @@ from muybridge.cli.generate import command as generate
 from muybridge.core import errors
 from muybridge.flow.timesteps import inference_sigmas
 from muybridge.pipelines.request import GenerationRequest
+from muybridge.pipelines.settings import Settings, settings_of
 from muybridge.transformer import Conditions, Transformer, TransformerConfig
 from muybridge.vae import VAEConfig, VideoVAE
 from muybridge.vae.tiling import Tiling, decode_tiled, encode_tiled
 
-CALL = ("seed", "size", "aspect", "frames", "fps", "steps", "shift", "guidance", "cfg", "negative")
+CALL = tuple(field.name for field in dataclasses.fields(Settings))
 
 
 def test_the_default_transformer_is_the_released_one():
@@ -86,6 +87,11 @@ def test_the_call_takes_only_the_prompt_by_position():
 @pytest.mark.parametrize("name", CALL)
 def test_the_command_line_and_the_call_use_the_same_names(name):
     assert name in inspect.signature(generate).parameters
+
+
+def test_what_is_recorded_goes_by_the_names_of_the_call():
+    request = GenerationRequest(prompt="a horse gallops", cfg=6.0, negative_prompt="snow", budget="psnr>=32")
+    assert set(settings_of(request)) <= {"prompt", *CALL}
 
 
 def test_a_request_is_a_frozen_value():

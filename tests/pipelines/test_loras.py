@@ -95,7 +95,7 @@ def test_what_cannot_act_is_refused_before_the_work(tmp_path: Path):
     for word, error, message in (
         ("nowhere.safetensors", InvalidInput, "no such file"),
         ("nowhere:x", InvalidInput, "'x' is no weight"),
-        (str(tmp_path), InvalidInput, "is a folder; name the file in it"),
+        (str(tmp_path), InvalidInput, "is a folder; name the file itself"),
         (path + "@double_blocks.40", InvalidInput, "is no module"),
         (path + "#4", InvalidInput, "takes 3 steps"),
     ):

@@ -175,7 +175,7 @@ def evicted_modulation(
     conditions: Sequence[Conditions],
     asked: Sequence[tuple[int, Tensor]],
     *,
-    about: Sequence[Collection[int]] | None = None,
+    about: Sequence[Sequence[int]] | None = None,
     at_step: AtStep | None = None,
 ) -> Iterator[tuple[list[Velocity], AtStep]]:
     """Inside, tables stand in for the network's modulation, which comes back afterwards as it was.

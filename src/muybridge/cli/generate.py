@@ -26,9 +26,8 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
 from rich.console import Console
 
 import muybridge
@@ -42,26 +41,12 @@ if TYPE_CHECKING:
 
 
 def command(
-    prompts: Annotated[
-        list[str] | None, typer.Argument(metavar="PROMPT...", help="One sentence for each film.")
-    ] = None,
+    prompts: options.Prompts = None,
     *,
-    prompts_file: Annotated[
-        str | None, typer.Option("--prompts", metavar="FILE", help="One prompt a line; - is standard input.")
-    ] = None,
-    repeat: Annotated[
-        Path | None,
-        typer.Option(
-            "--from", metavar="FILE", help="Repeat a result: its .mp4, .png or .json. Other options override."
-        ),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option("-o", "--output", metavar="FILE|DIR", help="Default: films/PROMPT-SEED.mp4, .png for pictures."),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help=f"A name of the catalogue, or a folder. Default: {options.DEFAULT_MODEL}.")
-    ] = None,
+    prompts_file: options.PromptsFile = None,
+    repeat: options.Repeat = None,
+    output: options.Output = None,
+    model: options.ModelOrRecorded = None,
     transformer: options.Transformer = None,
     size: options.Size = None,
     aspect: options.Aspect = None,
@@ -132,7 +117,6 @@ def command(
     saving = muybridge.SaveOptions.of(chosen).over(muybridge.SaveOptions.recorded(record))
     words = _prompts(prompts, prompts_file, record)
     films = chosen | {"seed": _seed(seed), "loras": _loras(loras, ignores_text=ignores_lora_text)}
-    films |= {"keyframes": _keyframes(keyframes)}
     choices = muybridge.Settings.of(films).over(muybridge.Settings.recorded(record)).identified()
     console = Console(stderr=True)
     wanted = {"weights": weights, "vae_mode": vae_mode, "compiles": compiles}
@@ -181,16 +165,6 @@ def _loras(words: Sequence[str] | None, *, ignores_text: bool) -> "tuple[LoraUse
     if not words:
         return None
     return tuple(muybridge.LoraUse.parse(word, ignores_text=ignores_text) for word in words)
-
-
-def _keyframes(words: Sequence[str] | None) -> dict[str, str] | None:
-    """{time: file} of TIME=FILE."""
-    if not words:
-        return None
-    for word in words:
-        if not all(word.partition("=")):
-            raise invalid(f"keyframe {word!r}", "is not TIME=FILE", "write it like 16=fox.png or 1.5s=fox.png")
-    return {time: file for time, _, file in (word.partition("=") for word in words)}
 
 
 def _prompts(prompts: Sequence[str] | None, file: str | None, record: dict[str, Any]) -> list[str]:

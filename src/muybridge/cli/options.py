@@ -9,6 +9,14 @@ import typer
 DEFAULT_MODEL = "gallop"
 
 # What to make.
+Prompts = Annotated[list[str] | None, typer.Argument(metavar="PROMPT...", help="One sentence for each film.")]
+PromptsFile = Annotated[
+    str | None, typer.Option("--prompts", metavar="FILE", help="One prompt a line; - is standard input.")
+]
+Repeat = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="FILE", help="Repeat a result: its .mp4, .png or .json. Other options override."),
+]
 Model = Annotated[str, typer.Option(help="A name of the catalogue, or a folder.")]
 Size = Annotated[str | None, typer.Option(metavar="WIDTHxHEIGHT", help="In px, multiples of 16; or 540p, 720p.")]
 Aspect = Annotated[str | None, typer.Option(metavar="W:H", help="Such as 16:9, instead of a size in px.")]
@@ -127,6 +135,13 @@ ResumeDir = Annotated[
 ]
 
 # What to read and write.
+ModelOrRecorded = Annotated[
+    str | None, typer.Option(help=f"A name of the catalogue, or a folder. Default: {DEFAULT_MODEL}.")
+]
+Output = Annotated[
+    str | None,
+    typer.Option("-o", "--output", metavar="FILE|DIR", help="Default: films/PROMPT-SEED.mp4, .png for pictures."),
+]
 Transformer = Annotated[Path | None, typer.Option(metavar="FILE", help="Other weights, in any layout.")]
 HasPreview = Annotated[bool, typer.Option("--preview", help="Draw the film so far above the bars.")]
 PreviewFile = Annotated[

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from muybridge.core.errors import invalid
+from muybridge.core.errors import InvalidInput, invalid
 
 NONE = 1.0  # the scale that guides nothing
 SYNTAX = "SCALE[-SCALE][@SIGMA-SIGMA|#STEPS]"
@@ -84,6 +84,14 @@ class Schedule:
         if isinstance(given, bool) or not isinstance(given, (int, float)):
             raise invalid(f"scale {given!r}", f"is neither a number nor {SYNTAX}", _EXAMPLE)
         return cls(start=float(given), end=float(given))
+
+    @classmethod
+    def named(cls, name: str, given: Any) -> Self:
+        """As `of`; errors begin with the option's name."""
+        try:
+            return cls.of(given)
+        except InvalidInput as error:
+            raise InvalidInput(f"{name}: {error}") from None
 
     def __str__(self) -> str:
         part = "" if self.end == self.start else f"-{digits(self.end)}"

@@ -1,5 +1,6 @@
 """Pixels as numbers: pictures of 8 or 16 bits (numpy, t h w 3) and float pixels (torch, c t h w, in [-1, 1])."""
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,11 @@ def coarse(picture: Picture | FinePicture) -> Picture:
 def fine(picture: Picture) -> FinePicture:
     """The same picture in 16 bits; `coarse` undoes it exactly."""
     return picture.astype(np.uint16) * FINE_STEPS
+
+
+def digest_of(pixels: np.ndarray) -> str:
+    """SHA-256 of pixels and their shape, in hexadecimals."""
+    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
 
 
 def _is_no_film(array: np.ndarray) -> bool:

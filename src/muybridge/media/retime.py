@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Literal, Protocol
 
-import av
 import numpy as np
-from av.filter import Graph
+from av.filter import Graph, filters_available
+from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 
 from muybridge.core.errors import MediaError
@@ -122,7 +122,7 @@ class Motion:
         assert self._graph is not None
         try:
             frame = self._graph.pull()
-        except (av.error.BlockingIOError, av.error.EOFError):
+        except (BlockingIOError, EOFError):
             return None
         assert isinstance(frame, VideoFrame)
         return frame.to_ndarray(format="rgb24")
@@ -130,7 +130,7 @@ class Motion:
 
 def check_motion() -> None:
     """Raises MediaError where this FFmpeg has no filter for `Motion`."""
-    if "minterpolate" not in av.filter.filters_available:
+    if "minterpolate" not in filters_available:
         raise MediaError("interpolate: this FFmpeg has no minterpolate; use output_fps, and between=blend.")
 
 
@@ -146,7 +146,7 @@ def _graph(picture: np.ndarray, *, factor: int) -> Graph:
         raise MediaError(f"frames of {width}x{height}: motion needs {MIN_SIDE_PX} px; use output_fps.")
     graph = Graph()
     graph.link_nodes(
-        graph.add_buffer(width=width, height=height, format=av.VideoFormat("rgb24"), time_base=Fraction(1)),
+        graph.add_buffer(width=width, height=height, format=VideoFormat("rgb24"), time_base=Fraction(1)),
         graph.add("format", "gbrp|yuv444p"),
         graph.add("minterpolate", f"fps={factor}:{MOTION}"),
         graph.add("buffersink"),

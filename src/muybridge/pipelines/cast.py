@@ -73,8 +73,9 @@ class Prompts:
 
     def frames(self, text: int) -> slice:
         """The latent frames that the network sees under this one of `texts`."""
-        is_whole = self.weights is None or text >= len(self.weights)
-        return slice(None) if is_whole else window_of(self.weights[text]).frames
+        if self.weights is None or text >= len(self.weights):
+            return slice(None)
+        return window_of(self.weights[text]).frames
 
 
 @dataclass(frozen=True, slots=True)

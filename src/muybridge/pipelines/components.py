@@ -1,7 +1,6 @@
 """The networks of one model together, and what is known of them."""
 
 import gc
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -11,7 +10,7 @@ from typing import Any
 from muybridge.acceleration.facts import Model, TextFacts
 from muybridge.acceleration.settings import RunSettings
 from muybridge.acceleration.stream import BlockStream
-from muybridge.media.frames import Picture
+from muybridge.media.frames import Picture, digest_of
 from muybridge.pipelines.settings import Defaults
 from muybridge.text.encoder import Place, TextEncoder, TextStates
 from muybridge.transformer import Transformer
@@ -33,7 +32,7 @@ class TextSource:
         """`facts`: what the memory and time of the loaded encoder depend on. sees_pictures: whether it looks at any."""
         self._load = load
         self._encoder: TextEncoder | None = None
-        self._states: dict[tuple[tuple[str, ...], int, bytes], TextStates] = {}  # the latest last
+        self._states: dict[tuple[tuple[str, ...], int, str], TextStates] = {}  # the latest last
         self._places: dict[tuple[str, int], list[Place]] = {}
         self.facts = facts
         self.sees_pictures = sees_pictures
@@ -41,7 +40,7 @@ class TextSource:
     def encode(self, prompts: Sequence[str], *, num_frames: int, picture: Picture | None = None) -> TextStates:
         """As `TextEncoder.encode`; the first call loads the encoder, and what was asked lately needs none."""
         seen = picture if self.sees_pictures else None
-        key = tuple(prompts), num_frames, _content(seen)
+        key = tuple(prompts), num_frames, "" if seen is None else digest_of(seen)
         states = self._states.pop(key, None)
         if states is None:
             if self._encoder is None:
@@ -65,11 +64,6 @@ class TextSource:
         """Free the encoder's memory; the next new prompt loads it again."""
         self._encoder = None
         gc.collect()  # layers that are streamed and their stream hold each other
-
-
-def _content(picture: Picture | None) -> bytes:
-    """What tells pictures apart; nothing where there is none."""
-    return b"" if picture is None else hashlib.sha256(repr(picture.shape).encode() + picture.tobytes()).digest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

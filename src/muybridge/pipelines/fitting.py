@@ -1,6 +1,7 @@
 """How a request is run: plainly where that fits into memory, else the fastest exact way that does."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from muybridge.acceleration.machine import AUTO, device_here, limits_of
 from muybridge.acceleration.plan import Candidate, check_run
 from muybridge.acceleration.settings import RunSettings
 from muybridge.core.config import to_dict
+from muybridge.core.errors import DoesNotFit
 from muybridge.ops.pieces import CHUNK_TOKENS
 from muybridge.pipelines.planning import planned, work_of
 from muybridge.pipelines.request import GenerationRequest
@@ -95,3 +97,14 @@ def work_bytes(model: Model, request: GenerationRequest, run: RunSettings) -> in
     """The peak of one film beside all weights: of denoising or of decoding, which follow each other."""
     phases = (phase(model, work_of(request), run) for phase in (footprint.denoise, footprint.decode))
     return max(sum(parts.values()) for parts in phases)
+
+
+@contextmanager
+def within_memory(request: GenerationRequest) -> Iterator[None]:
+    """Raises DoesNotFit where the device's memory runs out inside, whatever was planned."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        given = f"{request.width}x{request.height}, {request.num_frames} frames"
+        reason = str(error).splitlines()[0]
+        raise DoesNotFit(f"{given}: ran out of memory ({reason}); use fewer frames or a smaller size.") from None

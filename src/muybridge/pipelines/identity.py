@@ -1,8 +1,10 @@
-"""What tells one set of weights from another, for the record of a result."""
+"""What tells files from others, for the record of a result: weights, and what a request names."""
 
+import functools
 import hashlib
 from pathlib import Path
 
+from muybridge.core.errors import invalid
 from muybridge.core.files import sha256
 from muybridge.weights.checkpoint import Checkpoint
 
@@ -25,3 +27,26 @@ def file_identity(file: Path) -> str:
         head = stream.read(END_BYTES)
         stream.seek(size - END_BYTES)
         return hashlib.sha256(str(size).encode() + head + stream.read()).hexdigest()
+
+
+def found_file(given: str, *, option: str, known: str | None, remedy: str) -> tuple[str, str]:
+    """The full path and SHA-256 of a file that a request names, so that it can be repeated from anywhere.
+
+    Raises InvalidInput, which says the option, where there is none (`remedy`), or it is not the one `known` by its
+    hash.
+    """
+    path = Path(given).expanduser().absolute()
+    if not path.is_file():
+        raise invalid(f"{option} {given}", "is a folder" if path.is_dir() else "no such file", remedy)
+    stat = path.stat()
+    digest = _digest(path, stat.st_mtime_ns, stat.st_size)
+    if known not in (None, digest):
+        rule = f"the result was made with {str(known)[:12]}..., this file is {digest[:12]}..."
+        raise invalid(f"{option} {path}", rule, f"bring the file back, or give {option} to use it all the same")
+    return str(path), digest
+
+
+@functools.lru_cache(maxsize=256)
+def _digest(path: Path, _modified_ns: int, _size: int) -> str:
+    """Of a file as it was then."""
+    return sha256(path)

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
-from muybridge.core.errors import invalid
-from muybridge.core.files import sha256
 from muybridge.ops.adapted import Dial
+from muybridge.pipelines.identity import found_file
 from muybridge.pipelines.lora_use import SYNTAX, LoraUse
 from muybridge.transformer import Transformer
 from muybridge.weights.lora import ActiveLora, Lora, LoraStack, read_lora
+
+REMEDY = f"name the file itself, such as adapter_model.safetensors, as {SYNTAX}"
 
 
 class LoraShelf:
@@ -19,7 +19,6 @@ class LoraShelf:
     def __init__(self, transformer: Transformer) -> None:
         self._stack = LoraStack(transformer)
         self._loras: dict[tuple[str, bool], Lora] = {}
-        self._digests: dict[tuple[Path, int, int], str] = {}
         self._dials: dict[tuple[int, str | None], Dial] = {}
 
     def identified(self, use: LoraUse) -> LoraUse:
@@ -27,16 +26,8 @@ class LoraShelf:
 
         Raises InvalidInput where there is no such file, or it is not the one that the hash says.
         """
-        path = Path(use.file).expanduser().absolute()
-        if path.is_dir():
-            raise invalid(f"lora {use.file}", "is a folder", "name the file in it, such as adapter_model.safetensors")
-        if not path.is_file():
-            raise invalid(f"lora {use.file}", "no such file", f"check the path, or write {SYNTAX}")
-        digest = self._digest(path)
-        if use.sha256 not in (None, digest):
-            rule = f"the result was made with {str(use.sha256)[:12]}..., this file is {digest[:12]}..."
-            raise invalid(f"lora {path}", rule, "bring the file back, or name it with --lora to use it all the same")
-        return replace(use, file=str(path), sha256=digest)
+        path, digest = found_file(use.file, option="lora", known=use.sha256, remedy=REMEDY)
+        return replace(use, file=path, sha256=digest)
 
     def check(self, uses: Sequence[LoraUse]) -> None:
         """Read and fit them all. Raises WeightsError or InvalidInput where one cannot act on the transformer."""
@@ -80,13 +71,6 @@ class LoraShelf:
         if key not in self._loras:
             self._loras[key] = read_lora(found.file, text_encoder="ignore" if use.ignores_text else "refuse")
         return ActiveLora(lora=self._loras[key], weight=use.weight, blocks=use.blocks, steps=use.steps)
-
-    def _digest(self, path: Path) -> str:
-        stat = path.stat()
-        key = (path, stat.st_mtime_ns, stat.st_size)
-        if key not in self._digests:
-            self._digests[key] = sha256(path)
-        return self._digests[key]
 
 
 def _place(use: ActiveLora) -> tuple[int, str | None]:

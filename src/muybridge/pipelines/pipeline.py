@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,36 +10,31 @@ from jaxtyping import Float
 from torch import Tensor
 
 from muybridge.acceleration.machine import AUTO
-from muybridge.acceleration.settings import RunSettings
-from muybridge.core.errors import DoesNotFit, invalid
-from muybridge.core.shapes import latent_shape
-from muybridge.media.frames import Frames, to_uint8, to_uint16
-from muybridge.pipelines.batches import Bench, Shared, Texts, prompts_of, shared
+from muybridge.core.errors import invalid
+from muybridge.media.frames import Frames
+from muybridge.pipelines.batches import Bench, Texts
+from muybridge.pipelines.coding import decoded
 from muybridge.pipelines.components import Components
 from muybridge.pipelines.conditions.film import Direction
-from muybridge.pipelines.conditions.finishing import decodable, finished
 from muybridge.pipelines.conditions.pictured import check_picture, seen_picture
-from muybridge.pipelines.conditions.starting import check_media, starts_of
-from muybridge.pipelines.denoise import Means, Plan, denoise
+from muybridge.pipelines.conditions.starting import check_media
 from muybridge.pipelines.long.film import Switch
-from muybridge.pipelines.long.reel import Reel, reel_of
-from muybridge.pipelines.long.windows import num_windows, windows_of
+from muybridge.pipelines.long.reel import Reel
+from muybridge.pipelines.long.windows import num_windows
 from muybridge.pipelines.lora_use import LoraUse
 from muybridge.pipelines.loras import LoraShelf
-from muybridge.pipelines.preview import Glances, Sight
+from muybridge.pipelines.preview import Glances
+from muybridge.pipelines.production import Production
 from muybridge.pipelines.progress import Counter, OnProgress
 from muybridge.pipelines.prompting.encoding import FilmTexts, encode_texts
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.result import Video
 from muybridge.pipelines.resume.folder import ResumeFolder, machine
-from muybridge.pipelines.resume.keeper import Keeper, Sampled
-from muybridge.pipelines.resume.record import Replay
+from muybridge.pipelines.resume.keeper import Keeper
+from muybridge.pipelines.sampling import Sampling
 from muybridge.pipelines.settings import Prompt, Settings, settings_of
-from muybridge.pipelines.start import Start
 from muybridge.pipelines.step_cache import StepCache
-from muybridge.pipelines.together import Seat, Together
-from muybridge.vae import modes, to_vae
-from muybridge.vae.steady import steadied
+from muybridge.vae import modes
 
 
 class Pipeline:
@@ -235,24 +229,24 @@ class Pipeline:
     ) -> Iterator[Video | Reel]:
         """As `stream`, but films of several windows are not made before they are read, or saved; use each in turn."""
         self.check(requests, memory=memory)
-        keeper = self.keeper(resume_dir)
-        steps = sum(request.steps_taken * num_windows(request) for request in requests)
-        counter = Counter(on_progress, {"text": len(requests), "denoise": steps, "decode": len(requests)})
         bench = self.bench(memory)
         runs = bench.runs(requests)
-        texts = self._encode(requests, counter)
+        steps = sum(request.steps_taken * num_windows(request) for request in requests)
+        counter = Counter(on_progress, {"text": len(requests), "denoise": steps, "decode": len(requests)})
+        sampling = Sampling(
+            components=self.components,
+            loras=self._loras,
+            glances=self.glances,
+            texts=self._texts(requests, counter),
+            keeper=self.keeper(resume_dir),
+            counter=counter,
+        )
         if not all(run.keeps_text for run in runs.values()):
             self.components.text.release()
-        shares = partial(self._shares, bench, runs, together=together)
-        for group in bench.groups(requests, runs, shares=shares):
-            if group.requests[0].is_streamed:
-                yield self._reel(group.requests[0], texts, run=group.run, keeper=keeper, counter=counter)
-                continue
-            sample = partial(self._packed, bench=bench) if group.is_packed else self._sampled
-            sampled = sample(group.requests, texts, run=group.run, keeper=keeper, counter=counter)
-            for request, (latents, report) in zip(group.requests, sampled, strict=True):
-                film = self._finish(request, latents, run=group.run, report=report, bits=bits, counter=counter)
-                yield replace(film, on_saved=keeper.on_saved(request))
+        production = Production(
+            sampling=sampling, bench=bench, runs=runs, settings_of=self.settings_of, together=together, bits=bits
+        )
+        yield from production.films(requests)
 
     def frames(
         self,
@@ -270,19 +264,13 @@ class Pipeline:
         [film] = self.reels([request], memory=memory, on_progress=on_progress)
         return iter(film) if isinstance(film, Reel) else iter((film.pixels,))
 
-    @torch.inference_mode()
     def decode(
         self, latents: Float[Tensor, "b c t h w"], *, mode: modes.Mode | None = None
     ) -> Float[Tensor, "b 3 f y x"]:
-        """Pixels, nominally in [-1, 1], float32, of latents at the transformer's scale; one film at a time.
+        """Pixels of latents, as `pipelines.coding.decoded`."""
+        return decoded(self.components, latents, mode=mode)
 
-        mode: one of `vae.modes`; left out, the model's.
-        """
-        vae, run = self.components.vae, self.components.run
-        unscaled = to_vae(latents, vae.config).to(next(vae.parameters()))
-        return modes.decode(vae, unscaled, mode=mode or run.vae_mode, tiling=self.components.tiling).float()
-
-    def _encode(self, requests: Sequence[GenerationRequest], counter: Counter) -> Texts:
+    def _texts(self, requests: Sequence[GenerationRequest], counter: Counter) -> Texts:
         """States of all that the requests say."""
         texts: dict[GenerationRequest, FilmTexts] = {}
         counter.advance("text", 0)
@@ -297,157 +285,6 @@ class Pipeline:
             counter.advance("text")
         return texts
 
-    def _shares(
-        self, bench: Bench, runs: Mapping[Shared, RunSettings], request: GenerationRequest, *, together: bool | None
-    ) -> bool:
-        """Whether a film shares passes with its neighbours."""
-        run = runs[shared(request)]
-        if not request.long.can_share(request.num_frames):
-            return False
-        is_wanted = bench.gains(request, run) if together is None else together
-        return is_wanted and bench.can_share(request, run) and self._loras.can_share(request.loras)
-
-    def _packed(
-        self,
-        requests: Sequence[GenerationRequest],
-        texts: Texts,
-        *,
-        bench: Bench,
-        run: RunSettings,
-        keeper: Keeper,
-        counter: Counter,
-    ) -> Iterator[Sampled]:
-        """As `_sampled`, by passes that these films share."""
-
-        def sample(request: GenerationRequest, seat: Seat) -> Sampled:
-            [film] = self._sampled([request], texts, run=run, keeper=keeper, counter=counter, seat=seat)
-            return film
-
-        transformer, has_room = self.components.transformer, partial(bench.has_room, run=run)
-        try:
-            with Together(
-                transformer, loras=self._loras, has_room=has_room, puts_away=run.evicts_modulation
-            ) as together:
-                films = [together.add(partial(sample, request), size=request) for request in requests]
-                yield from map(together.wait, films)
-        finally:
-            self.components.rest()
-
-    def _sampled(
-        self,
-        batch: Sequence[GenerationRequest],
-        texts: Texts,
-        *,
-        run: RunSettings,
-        keeper: Keeper,
-        counter: Counter,
-        seat: Seat | None = None,
-        starts: Sequence[Start] | None = None,
-    ) -> Iterator[Sampled]:
-        """Of each film its latents, and what its step cache reports: as they were kept, or made now."""
-        found = keeper.found(batch)
-        missing = [request for request, known in zip(batch, found, strict=True) if known is None]
-        num_found = (len(batch) - len(missing)) * batch[0].steps_taken
-        counter.advance("denoise", num_found, is_found=num_found > 0)
-        made: Iterator[Sampled] = iter(())
-        if missing:
-            cache = StepCache.of(batch[0], model=self.name)
-            with keeper.replay(missing) as replay:
-                means = partial(self._denoise, run=run, cache=cache, replay=replay, counter=counter)
-                latents = means(missing, texts, seat=seat, starts=starts)
-            reports = cache.reports() if cache is not None else [None] * len(missing)
-            films = list(zip(latents, reports, strict=True))
-            keeper.keep(missing, films)
-            made = iter(films)
-        return (next(made) if known is None else known for known in found)
-
-    def _denoise(
-        self,
-        batch: Sequence[GenerationRequest],
-        texts: Texts,
-        *,
-        run: RunSettings,
-        cache: StepCache | None,
-        replay: Replay,
-        counter: Counter,
-        seat: Seat | None,
-        starts: Sequence[Start] | None,
-    ) -> Float[Tensor, "b c t h w"]:
-        first = batch[0]
-        channels = self.components.transformer.config.out_channels
-        counter.advance("denoise", 0)
-        sight = Sight(self.glances)
-        self.components.transformer.chunk_tokens = run.chunk_tokens
-
-        def on_step() -> None:
-            counter.advance("denoise", len(batch), is_found=replay.is_found, preview=sight.frames)
-
-        tables = self.components.transformer.rope_tables
-        with tables.bent(first.long.bend(first.num_frames)), (seat or self._loras).active(first.loras) as at_step:
-            try:
-                return denoise(
-                    self.components.transformer,
-                    prompts_of(batch, texts),
-                    plan=Plan.of(first),
-                    seeds=[request.seed for request in batch],
-                    shape=latent_shape(first.sampled_frames, first.height, first.width, channels=channels),
-                    starts=starts or starts_of(batch, replace(self.components, run=run)),
-                    means=Means(
-                        evicts_modulation=run.evicts_modulation,
-                        at_step=at_step,
-                        cache=cache,
-                        record=replay.around,
-                        watch=sight.around,
-                        context=first.long.context_latents(first.num_frames),
-                        prepare=None if seat is None else seat.prepared,
-                    ),
-                    on_step=on_step,
-                )
-            except torch.OutOfMemoryError as error:
-                raise _too_large(first, error) from None
-            finally:
-                if seat is None:  # else the others go on
-                    self.components.rest()
-
-    def _reel(
-        self, request: GenerationRequest, texts: Texts, *, run: RunSettings, keeper: Keeper, counter: Counter
-    ) -> Reel:
-        def sample(window: GenerationRequest, start: Start | None) -> Float[Tensor, "c t h w"]:
-            sampled = partial(self._sampled, run=run, keeper=keeper, counter=counter)
-            [(latents, _)] = sampled([window], {window: texts[request]}, starts=None if start is None else [start])
-            return latents
-
-        def forget() -> None:
-            for window in windows_of(request):
-                if forget_one := keeper.on_saved(window):
-                    forget_one()
-
-        reel = reel_of(request, sample, self.components, settings=self.settings_of(request))
-        return replace(reel, on_saved=forget, on_end=lambda: counter.advance("decode"))
-
-    def _finish(
-        self,
-        request: GenerationRequest,
-        latents: Float[Tensor, "c t h w"],
-        *,
-        run: RunSettings,
-        report: Mapping[str, Any] | None,
-        bits: int,
-        counter: Counter,
-    ) -> Video:
-        counter.advance("decode", 0)
-        try:
-            decoded = steadied(self.decode(decodable(request, latents)[None], mode=run.vae_mode), request.steady)[0]
-            pixels = finished(request, to_uint8(decoded))
-            fine = finished(request, to_uint16(decoded)) if bits > 8 else None
-        except torch.OutOfMemoryError as error:
-            raise _too_large(request, error) from None
-        counter.advance("decode")
-        cached = {} if report is None else {"cache": dict(report)}
-        settings = self.settings_of(request) | cached
-        kept = latents.float().cpu().clone()
-        return Video(pixels=pixels, fine=fine, fps=request.fps, settings=settings, latents=kept)
-
     def _check_guidance(self, request: GenerationRequest) -> None:
         has_guidance = self.components.transformer.config.has_guidance
         if has_guidance and request.guidance is None:
@@ -461,8 +298,3 @@ def _checked_list(prompts: Any) -> list[Prompt]:
     if not isinstance(prompts, Sequence) or not prompts:
         raise invalid(f"prompt={prompts!r}", "needs a sentence, or a list of at least one", "say what to show")
     return list(prompts)
-
-
-def _too_large(request: GenerationRequest, error: Exception) -> DoesNotFit:
-    given = f"{request.width}x{request.height}, {request.num_frames} frames"
-    return DoesNotFit(f"{given}: ran out of memory ({str(error).splitlines()[0]}); use fewer frames or a smaller size.")

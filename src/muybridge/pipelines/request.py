@@ -10,7 +10,7 @@ from torch import Tensor
 
 from muybridge.acceleration.caches.budget import Budget
 from muybridge.core import config
-from muybridge.core.errors import InvalidInput, invalid
+from muybridge.core.errors import invalid
 from muybridge.core.seeding import MAX_SEED
 from muybridge.core.shapes import TEMPORAL_RATIO, check_num_frames, check_size
 from muybridge.flow.samplers import sampler
@@ -163,6 +163,8 @@ class GenerationRequest:
 
     def _check_prompting(self) -> None:
         self.prompting.check(num_frames=self.num_frames, fps=self.fps, num_steps=self.steps_taken)
+        if self.conditions.loop and self.prompting.prompt_at:
+            raise invalid("prompt_at with loop", "the last prompt would meet the first", "leave one out")
         later = [each.prompt for each in self.prompting.prompt_at]
         for prompt in later:
             _check_text("prompt", prompt, may_be_empty=False)
@@ -189,10 +191,7 @@ def _check_whole(name: str, value: Any, low: int, high: int, *, remedy: str) -> 
 
 
 def _check_scale(name: str, scale: float | str, *, least: float, num_steps: int, rule: str) -> None:
-    try:
-        schedule = Schedule.of(scale)
-    except InvalidInput as error:
-        raise InvalidInput(f"{name}: {error}") from None
+    schedule = Schedule.named(name, scale)
     if min(schedule.start, schedule.end) < least:
         raise invalid(f"{name}={scale}", rule, "use 6, or 1 for none")
     schedule.check_steps_within(num_steps, name=name)

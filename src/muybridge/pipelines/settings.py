@@ -4,6 +4,7 @@ import math
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from itertools import chain
 from typing import Any, Self
 
@@ -161,9 +162,9 @@ class Settings:
         """The choices recorded with a result; entries of other names are passed over. Raises InvalidInput."""
         names = {field.name for field in fields(cls)} - {"aspect"}
         found = config.from_dict(cls, {name: value for name, value in values.items() if name in names})
-        for scale in (found.guidance, found.cfg):
-            if scale is not None:
-                Schedule.of(scale)
+        for name in SCALES:
+            if (scale := getattr(found, name)) is not None:
+                Schedule.named(name, scale)
         return found
 
     def over(self, other: "Settings") -> "Settings":
@@ -198,7 +199,7 @@ class Settings:
         if self.camera is not None:
             self = replace(self, camera=movement_of(self.camera, defaults.cameras))
         seeds = _seeds(self.seed, len(prompts))
-        plain = self._plain() | {"long": self._long(defaults)}
+        plain: dict[str, Any] = self._plain() | {"long": self._long(defaults)}
         shared = defaults.request_fields() | plain | self._derived(defaults, plain["conditions"])
         requests: list[GenerationRequest] = []
         for (prompt, later), seed in zip(map(opened, prompts), seeds, strict=True):
@@ -251,7 +252,7 @@ class Settings:
         default, size = (defaults.width, defaults.height), self.size
         if lead is not None and self.aspect is None:
             preset = size or next(iter(defaults.buckets), None)
-            if preset in defaults.buckets:
+            if preset is not None and preset in defaults.buckets:
                 return bucket_size(size_px(lead[1]), defaults.buckets[preset])
             if size is None:
                 default = size_like(size_px(lead[1]), default=default, native=defaults.native_sizes)
@@ -270,12 +271,22 @@ class Settings:
         }
 
 
+SCALES = ("guidance", "cfg")  # numbers or the words of a schedule
+
+
+def _scale(name: str, given: Any) -> Any:
+    """As given, once it is known to be one. Raises InvalidInput, which names the option."""
+    Schedule.named(name, given)
+    return given
+
+
 # What a word, a path or a picture of the surface means, by the names of `Settings`.
 MEANINGS: Mapping[str, Callable[[Any], Any]] = {
     "loras": lambda given: tuple(map(LoraUse.of, given)),
     "keyframes": keyframes_of,
     "prompt_at": prompts_at,
     **dict.fromkeys(("image", "last_image", "video", "mask", "extend"), MediaRef.of),
+    **{name: partial(_scale, name) for name in SCALES},
 }
 # Fields of a request that are dataclasses themselves: the choices of one subject, by the same names as here.
 GROUPS: Mapping[str, type] = {"conditions": FilmConditions, "prompting": Prompting, "long": LongFilm}

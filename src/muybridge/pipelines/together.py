@@ -130,14 +130,19 @@ class Seat:
         self._together.dials.turn_to(self._together.strengths(self.uses, step))
 
 
-@dataclass(slots=True, eq=False)
 class _Member(Generic[T]):
-    """A film that shares passes, or waits for room."""
+    """A film that shares passes, or waits for room: its seat is taken when it begins."""
 
-    size: Any
-    future: "Future[T]"
-    coroutine: Coroutine[list[Asked], Answer, T]
-    seat: Seat | None = None
+    def __init__(self, together: "Together[T]", sample: Callable[[Seat], T], *, size: Any) -> None:
+        self.size = size
+        self.future: Future[T] = Future()
+        self.seat: Seat | None = None
+
+        def begin(ask: Callable[[list[Asked]], Answer]) -> T:
+            self.seat = Seat(together, ask)
+            return sample(self.seat)
+
+        self.coroutine: Coroutine[list[Asked], Answer, T] = Coroutine(begin)
 
 
 class Together(Generic[T]):
@@ -172,15 +177,9 @@ class Together(Generic[T]):
 
         sample: makes it, from the seat that it gets. The future can be cancelled at any time.
         """
-        future: Future[T] = Future()
-
-        def begin(ask: Callable[[list[Asked]], Answer]) -> T:
-            member.seat = Seat(self, ask)
-            return sample(member.seat)
-
-        member = _Member(size=size, future=future, coroutine=Coroutine(begin))
+        member = _Member(self, sample, size=size)
         self._waiting.append(member)
-        return future
+        return member.future
 
     def wait(self, future: "Future[T]") -> T:
         """The result of a film, whose passes the others share; raises what it raised."""

@@ -9,7 +9,7 @@ for each run of tokens. So a weight is read once for all clips.
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -55,11 +55,11 @@ class Clip:
 class Adapters(Protocol):
     """Changes of layers that differ from clip to clip, such as LoRAs."""
 
-    def turn_to(self, adapters: Hashable) -> None:
+    def turn_to(self, adapters: Any, /) -> None:
         """Whatever is called now is about clips with these alone."""
         ...
 
-    def spread(self, adapters: Sequence[Hashable], rows: Mapping[Rows, Sequence[slice]]) -> None:
+    def spread(self, adapters: Sequence[Any], rows: Mapping[str, Sequence[slice]], /) -> None:
         """Blocks are called now: each clip's adapters act on its rows of what a layer sees."""
         ...
 
@@ -208,7 +208,8 @@ def rows_of_layer(name: str) -> Rows | None:
 def _laid_out(model: Transformer, clips: Sequence[Clip]) -> _Layout:
     for clip in clips:
         model.check(clip.latents, clip.sigma, clip.conditions)
-    grids = [token_grid(clip.latents.shape[2:], model.config.patch_size) for clip in clips]
+    shapes = [tuple(clip.latents.shape[2:]) for clip in clips]
+    grids = [token_grid((t, h, w), model.config.patch_size) for t, h, w in shapes]
     num_visual, num_text = [math.prod(grid) for grid in grids], [_num_text(clip.conditions) for clip in clips]
     visual, text = _slices(num_visual, first=0), _slices(num_text, first=sum(num_visual))
     tables = [model.rope(grid, num_plain=0) for grid in grids]
@@ -288,7 +289,7 @@ def _embedded(model: Transformer, clips: Sequence[Clip], sigma: Tensor, conditio
     ]
 
 
-def _rows_of(places: Sequence[Place]) -> dict[Rows, list[slice]]:
+def _rows_of(places: Sequence[Place]) -> dict[str, list[slice]]:
     """The rows of each clip by what a layer sees; where it sees both, there are two for each, all visual ones first."""
     num_visual = places[-1].visual.stop
     text = [place.text for place in places]

@@ -11,8 +11,10 @@ from muybridge import Settings, load
 from muybridge.core.errors import InvalidInput, MediaError
 from muybridge.media.frames import from_uint8, to_uint8
 from muybridge.pipelines.batches import Bench
-from muybridge.pipelines.conditions.starting import encoded, start_of
+from muybridge.pipelines.coding import encoded
+from muybridge.pipelines.conditions.starting import start_of
 from muybridge.pipelines.settings import Defaults
+from muybridge.vae.steady import steadied
 from tests.pipelines.conditions.pictures import film, gradient, mask, moving, picture
 from tests.pipelines.tiny import pipeline
 
@@ -198,12 +200,26 @@ def test_damaged_files_are_refused_before_the_work_starts(pipe, tmp_path):
             pipe("a", on_progress=never, **{**SMALL, **settings})
 
 
-def test_a_loop_has_one_frame_less_and_sees_its_end_before_its_beginning(pipe):
-    loop = pipe("a", loop=True, **{**SMALL, "frames": 17})
+def test_a_loop_has_one_frame_less_and_sees_its_end_before_its_beginning_and_its_beginning_after_its_end(pipe):
+    steady = {**SMALL, "frames": 17, "steady": 0.2}  # averages with the frame after
+    loop = pipe("a", loop=True, **steady)
     assert loop.num_frames == 16 and loop.latents.shape[1] == 4
-    run_up = torch.cat([loop.latents[:, -2:], loop.latents], 1)
-    whole = to_uint8(pipe.decode(run_up[None])[0])
-    assert (loop.pixels == np.concatenate([whole[7:], whole[5:7]])).all()  # it begins in the midst of a latent frame
+    twice = torch.cat([loop.latents[:, -2:], loop.latents, loop.latents[:, :1]], 1)
+    whole = to_uint8(steadied(pipe.decode(twice[None]), 0.2)[0])
+    assert (loop.pixels == np.concatenate([whole[7:21], whole[5:7]])).all()  # it begins in the midst of a latent frame
+
+
+def test_a_loop_through_context_windows_is_turned_as_a_whole(pipe):
+    """A window around the whole circle sees it as the network does without windows; smaller ones make another film."""
+    plain, wide, narrow = (
+        pipe("a", loop=True, **{**SMALL, "frames": 33}, context=context).latents for context in (0, 29, 17)
+    )
+    assert torch.equal(plain, wide) and not torch.allclose(plain, narrow)
+
+
+def test_prompts_over_time_on_a_circle_are_refused(pipe):
+    with pytest.raises(InvalidInput, match="prompt_at with loop"):
+        pipe("a", loop=True, prompt_at={4: "b"}, **SMALL)
 
 
 def test_a_picture_is_held_in_a_loop_as_the_still_that_it_is(pipe):

@@ -52,4 +52,4 @@ def test_times_out_of_order_or_out_of_the_film_are_refused(given):
 
 
 def test_the_last_frame_is_within_the_film():
-    check_times((PromptAt.of(32, "b"),), **FILM)
+    check_times((PromptAt(time="32", prompt="b"),), **FILM)

@@ -1,13 +1,13 @@
 """The pictures and films of a request, and whether they go together."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self
 
 from muybridge.core.errors import invalid
 from muybridge.core.shapes import TEMPORAL_RATIO
 from muybridge.pipelines.conditions.media_ref import MediaRef
+from muybridge.pipelines.film_times import at_times, check_time, frame_at, time_word
 
 Direction = Literal["forwards", "backwards"]
 
@@ -37,26 +37,22 @@ BESIDE: tuple[tuple[str, tuple[str, ...], str], ...] = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Keyframe:
-    """A picture at a time: a frame counted from 0, "24", or seconds, "1.5s". Raises InvalidInput on another word."""
+    """A picture at a time, as `pipelines.film_times` writes it. Raises InvalidInput on another word."""
 
     time: str
     picture: MediaRef
 
     def __post_init__(self) -> None:
-        if re.fullmatch(r"\d{1,6}|\d{1,6}(\.\d{1,12})?s", self.time) is None:
-            raise invalid(f"keyframe at {self.time!r}", "is neither a frame nor seconds", "write it like 24 or 1.5s")
+        check_time(self.time, name="keyframe")
 
     @classmethod
     def of(cls, time: int | float | str, picture: Any) -> Self:
         """A keyframe at a frame (int), in seconds (float), or at the word of either. Raises InvalidInput."""
-        if isinstance(time, bool) or not isinstance(time, (int, float, str)):
-            raise invalid(f"keyframe at {time!r}", "is neither a frame nor seconds", "write it like 24 or 1.5s")
-        word = f"{time:.6f}".rstrip("0").rstrip(".") + "s" if isinstance(time, float) else str(time).strip()
-        return cls(time=word, picture=MediaRef.of(picture))
+        return cls(time=time_word(time, name="keyframe"), picture=MediaRef.of(picture))
 
     def frame(self, fps: float) -> int:
         """The frame of a film at this rate that is nearest."""
-        return round(float(self.time[:-1]) * fps) if self.time.endswith("s") else int(self.time)
+        return round(frame_at(self.time, fps))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,8 +181,8 @@ def latent_frame(frame: int) -> int:
     return -(-frame // TEMPORAL_RATIO)
 
 
-def keyframes_of(given: Mapping[int | float | str, Any] | tuple[Keyframe, ...]) -> tuple[Keyframe, ...]:
-    """Keyframes of {time: picture}. Raises InvalidInput."""
-    if not isinstance(given, Mapping):
+def keyframes_of(given: Any) -> tuple[Keyframe, ...]:
+    """Keyframes, of {time: picture} or a list of "TIME=FILE". Raises InvalidInput."""
+    if isinstance(given, Sequence) and all(isinstance(each, Keyframe) for each in given):
         return tuple(given)
-    return tuple(Keyframe.of(time, picture) for time, picture in given.items())
+    return tuple(Keyframe.of(time, picture) for time, picture in at_times(given, name="keyframe", what="FILE"))

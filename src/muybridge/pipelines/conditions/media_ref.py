@@ -1,6 +1,5 @@
 """A picture or film that a request refers to: a file by its path and hash, or pixels in memory."""
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -11,8 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from muybridge.core.errors import invalid
-from muybridge.core.files import sha256
-from muybridge.media.frames import Frames, to_uint8
+from muybridge.media.frames import Frames, digest_of, to_uint8
+from muybridge.pipelines.identity import found_file
 
 _REMEDY = "give a path, a PIL image, uint8 pixels (h, w, 3) or (t, h, w, 3), a tensor (3, t, h, w), or a Video"
 
@@ -42,8 +41,7 @@ class MediaRef:
         if isinstance(given, (str, Path)):
             return cls(path=str(given))
         pixels = _pixels(given)
-        digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
-        return cls(pixels=pixels, sha256=digest, fps=getattr(given, "fps", None))
+        return cls(pixels=pixels, sha256=digest_of(pixels), fps=getattr(given, "fps", None))
 
     @property
     def name(self) -> str:
@@ -60,15 +58,8 @@ class MediaRef:
         if self.path is None:
             rule = f"was pixels in memory ({str(self.sha256)[:12]}...), which no record holds"
             raise invalid(f"{option} of the result", rule, f"give {option} again")
-        path = Path(self.path).expanduser().absolute()
-        if not path.is_file():
-            what = "is a folder" if path.is_dir() else "no such file"
-            raise invalid(f"{option} {self.path}", what, "name a picture or film")
-        digest = sha256(path)
-        if self.sha256 not in (None, digest):
-            rule = f"the result was made with {str(self.sha256)[:12]}..., this file is {digest[:12]}..."
-            raise invalid(f"{option} {path}", rule, f"bring the file back, or give {option} to use it all the same")
-        return replace(self, path=str(path), sha256=digest)
+        path, digest = found_file(self.path, option=option, known=self.sha256, remedy="name a picture or film")
+        return replace(self, path=path, sha256=digest)
 
 
 def _pixels(given: Any) -> Frames:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from muybridge.core.errors import invalid
 from muybridge.core.shapes import SPATIAL_RATIO, TEMPORAL_RATIO, latent_frames
-from muybridge.media.frames import Frames, from_uint8
+from muybridge.media.frames import Frames
+from muybridge.pipelines.coding import encoded
 from muybridge.pipelines.components import Components
 from muybridge.pipelines.conditions import reading
 from muybridge.pipelines.conditions.film import latent_frame
@@ -19,7 +20,6 @@ from muybridge.pipelines.conditions.media_ref import MediaRef
 from muybridge.pipelines.conditions.pictured import taken
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.start import Start
-from muybridge.vae import modes, to_model
 
 Encode = Callable[[Frames], Float[Tensor, "c t h w"]]
 Anchor = tuple[int, Float[Tensor, "c n h w"]]  # a latent frame, counted from 0, and what is held from it on
@@ -74,15 +74,6 @@ def start_of(request: GenerationRequest, components: Components) -> Start | None
         request,
         components,
     )
-
-
-@torch.inference_mode()
-def encoded(components: Components, frames: Frames) -> Float[Tensor, "c t h w"]:
-    """Latents at the transformer's scale, float32 on the host: the mode of what the VAE makes of the frames."""
-    vae = components.vae
-    pixels = from_uint8(frames)[None].to(next(vae.parameters()))
-    moments = modes.encode(vae, pixels, mode=components.run.vae_mode, tiling=components.tiling)
-    return to_model(moments.mode(), vae.config)[0].float().cpu().clone()
 
 
 def still(encode: Encode, picture: Frames, *, is_alone: bool) -> Float[Tensor, "c 1 h w"]:

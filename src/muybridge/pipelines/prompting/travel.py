@@ -4,10 +4,9 @@
 {0: "a meadow", 1.0: "a meadow", 1.5: "a field"}      stays for a second, then changes within half a second
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -15,52 +14,31 @@ from torch import Tensor
 
 from muybridge.core.errors import invalid
 from muybridge.core.shapes import latent_frames
-
-_TIME = re.compile(r"(?P<frame>\d{1,6})|(?P<seconds>\d{1,6}(?:\.\d{0,9})?|\.\d{1,9})(?P<unit>s)?")
-_EXAMPLE = "write it like 1.5s='a snowy field'"
+from muybridge.pipelines.film_times import at_times, check_time, frame_at
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PromptAt:
-    """A prompt at a time: a frame counted from 0, "24", or seconds, "1.5s". Raises InvalidInput."""
+    """A prompt at a time, as `pipelines.film_times` writes it. Raises InvalidInput."""
 
     time: str
     prompt: str
 
     def __post_init__(self) -> None:
-        if not isinstance(self.time, str) or _TIME.fullmatch(self.time.strip()) is None:
-            raise invalid(f"prompt at {self.time!r}", "needs a frame such as 24, or seconds such as 1.5s", _EXAMPLE)
+        check_time(self.time, name="prompt")
         if not isinstance(self.prompt, str) or not self.prompt.strip():
             raise invalid(f"prompt at {self.time}", "is empty", "say what the film should show from then on")
 
-    @classmethod
-    def of(cls, time: Any, prompt: Any) -> Self:
-        """A prompt at a frame (int), in seconds (float), or at the word of either. Raises InvalidInput."""
-        if isinstance(time, bool) or not isinstance(time, (int, float, str)):
-            raise invalid(f"prompt at {time!r}", "needs a frame or seconds", _EXAMPLE)
-        return cls(time=f"{time!r}s" if isinstance(time, float) else str(time).strip(), prompt=prompt)
-
-    @classmethod
-    def parse(cls, word: str) -> Self:
-        """What "1.5s=a snowy field" means. Raises InvalidInput."""
-        time, equals, prompt = word.partition("=")
-        if not equals:
-            raise invalid(f"prompt at {word!r}", "is not TIME=PROMPT", _EXAMPLE)
-        return cls(time=time.strip(), prompt=prompt.strip())
-
     def frame(self, fps: int) -> float:
         """The frame of a film that it is at, from 0; between frames where the time is."""
-        match = _TIME.fullmatch(self.time.strip())
-        assert match is not None
-        return float(match["frame"]) if match["frame"] else float(match["seconds"]) * fps
+        return frame_at(self.time, fps)
 
 
 def prompts_at(given: Any) -> tuple[PromptAt, ...]:
     """Prompts at times, of {time: prompt} or a list of "TIME=PROMPT". Raises InvalidInput."""
-    if isinstance(given, Mapping):
-        return tuple(PromptAt.of(time, prompt) for time, prompt in given.items())
-    words = [given] if isinstance(given, str) else given
-    return tuple(each if isinstance(each, PromptAt) else PromptAt.parse(each) for each in words)
+    if isinstance(given, Sequence) and all(isinstance(each, PromptAt) for each in given):
+        return tuple(given)
+    return tuple(PromptAt(time=time, prompt=text) for time, text in at_times(given, name="prompt", what="PROMPT"))
 
 
 def opened(prompt: Any) -> tuple[Any, tuple[PromptAt, ...] | None]:
