@@ -64,3 +64,10 @@ def test_three_velocities_are_blended_alike_in_any_order():
 def test_weights_that_are_no_shares_are_refused(weights):
     with pytest.raises(InvalidInput, match="sum up to 1"):
         blended([lambda x, _: x] * 2, weights)
+
+
+def test_all_are_evaluated_at_level_0_where_none_is_left_to_make():
+    weights = torch.tensor([[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]])
+    velocity = blended([lambda x, _: torch.ones_like(x)] * 2, weights)
+    for level in (torch.zeros(1), torch.zeros(1, 3)):
+        assert torch.equal(velocity(torch.randn(1, 2, 3, 1, 1), level), torch.ones(1, 2, 3, 1, 1))

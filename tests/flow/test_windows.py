@@ -98,3 +98,13 @@ def test_windows_that_do_not_move_on_are_refused():
 
 def test_a_window_knows_its_frames():
     assert Window(start=2, stop=7).frames == slice(2, 7)
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 9)])
+def test_every_window_is_asked_at_level_0_where_none_is_left_to_make(shape):
+    """Samplers of second order evaluate the end of the run."""
+    layout = at_rest(9, size=5, overlap=1)
+    x, level = torch.randn(1, 4, 9, 2, 2), torch.zeros(shape)
+    velocity = windowed(lambda _window: lambda x, _sigma: torch.ones_like(x), layout)
+    assert torch.equal(velocity(x, level), torch.ones_like(x))
+    assert len(levels_asked(layout(0.0), level)) == (1 if level.ndim == 1 else 2)

@@ -113,4 +113,5 @@ def _all_operations(model: Model, work: Work) -> tuple[int, int]:
 
 @cache
 def _decode_operations(model: Model, work: Work) -> int:
-    return decode_flops(model.vae, num_frames=work.num_frames, height_px=work.height, width_px=work.width)
+    num_frames = work.decoded_frames or work.num_frames
+    return decode_flops(model.vae, num_frames=num_frames, height_px=work.height, width_px=work.width)

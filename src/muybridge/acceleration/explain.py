@@ -134,7 +134,9 @@ def _difference(ours: RunSettings, theirs: RunSettings) -> tuple[str, Any]:
 def _heading(plan: Plan) -> Text:
     work, phases = plan.work, plan.chosen.phases
     budget = "" if work.budget is None else f", {work.budget}"
-    shape = f"{work.width}x{work.height}, {work.num_frames} frames, {work.num_steps} steps{budget}"
+    parts = f"{work.num_windows} windows of " if work.num_windows > 1 else ""
+    length = f"{parts}{work.num_frames} frames{f' through {work.seen_frames}' if work.seen_frames else ''}"
+    shape = f"{work.width}x{work.height}, {length}, {work.num_steps} steps{budget}"
     nominal = " (nominal, not measured)" if plan.device.is_nominal else ""
     return Text(
         f"{plan.model.name} at {shape} on {plan.device.name}{nominal}\n"

@@ -50,7 +50,9 @@ class Model:
 class Work:
     """What is asked for. passes: forwards of a step, by its sampler, guidance and prompts; a mean where steps differ.
 
-    budget: of a step cache, such as speed=2x or psnr>=32; None computes every forward.
+    budget: of a step cache, such as speed=2x or psnr>=32; None computes every forward. num_frames: in memory at a time;
+    of a film that is made in `num_windows` one after the other, those of one, and decoded_frames are those of all, some
+    twice. seen_frames: that the network sees at a time, through `views` a forward; 0 where it sees all.
     """
 
     width: int
@@ -60,12 +62,17 @@ class Work:
     passes: float = 1
     batch_size: int = 1
     budget: str | None = None
+    num_windows: int = 1
+    decoded_frames: int = 0
+    seen_frames: int = 0
+    views: float = 1
 
     @property
     def num_forwards(self) -> float:
         """Of a film. A budget of speed says how many are computed; one of quality may ask for all of them."""
         budget = None if self.budget is None else Budget.parse(self.budget)
-        return self.num_steps * self.passes / (budget.value if budget is not None and budget.kind == "speed" else 1)
+        saved = budget.value if budget is not None and budget.kind == "speed" else 1
+        return self.num_steps * self.passes * self.views * self.num_windows / saved
 
     @property
     def num_pixels(self) -> int:
@@ -73,8 +80,9 @@ class Work:
         return self.num_frames * self.height * self.width
 
     def num_tokens(self, model: Model) -> int:
-        """Visual tokens of one film."""
-        t, h, w = token_grid(self.latents(model)[1:], model.transformer.patch_size)
+        """Visual tokens of one film, that the network sees at a time."""
+        seen = replace(self, num_frames=self.seen_frames or self.num_frames)
+        t, h, w = token_grid(seen.latents(model)[1:], model.transformer.patch_size)
         return t * h * w
 
     def latents(self, model: Model) -> tuple[int, int, int, int]:

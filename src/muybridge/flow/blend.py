@@ -8,7 +8,7 @@ from torch import Tensor
 
 from muybridge.core.errors import invalid
 from muybridge.flow.samplers import Velocity
-from muybridge.flow.windows import Window
+from muybridge.flow.windows import Window, is_asked
 
 _SUM_TOLERANCE = 1e-5  # rounding of a sum of a few float32
 
@@ -41,7 +41,7 @@ def blended(velocities: Sequence[Velocity], weights: Float[Tensor, "k t"]) -> Ve
         for velocity, weight in acting:
             frames = window_of(weight).frames
             own = sigma if sigma.ndim == 1 else sigma[:, frames]
-            if not bool(own.any()):
+            if not is_asked(own, sigma):
                 continue
             total[frames] += weight[frames]
             share = (weight[frames] / total[frames].clamp_min(_SUM_TOLERANCE)).to(x, non_blocking=True)

@@ -94,7 +94,7 @@ def windowed(velocity_of: Callable[[Window], Velocity], layout: Layout, *, weigh
         blended, weights = torch.zeros_like(x), torch.zeros(x.shape[2])
         for window in windows:
             own = sigma if sigma.ndim == 1 else sigma[:, window.frames]
-            if not bool(own.any()):
+            if not is_asked(own, sigma):
                 continue
             weight = weigh(window.num_frames)
             weights[window.frames] += weight
@@ -110,7 +110,12 @@ def levels_asked(windows: Sequence[Window], sigma: Float[Tensor, "b *t"]) -> lis
     """The sigma of every window that `windowed` asks for: what is prepared for each level beforehand needs them."""
     if sigma.ndim == 1 or len(windows) == 1:
         return [sigma]
-    return [own for own in (sigma[:, window.frames] for window in windows) if bool(own.any())]
+    return [own for own in (sigma[:, window.frames] for window in windows) if is_asked(own, sigma)]
+
+
+def is_asked(own: Float[Tensor, "b *w"], sigma: Float[Tensor, "b *t"]) -> bool:
+    """Whether the velocity of a window at its own levels is asked for: not where it is held while others are made."""
+    return bool(own.any()) or not bool(sigma.any())
 
 
 def _halved(index: int) -> float:

@@ -117,15 +117,14 @@ class Pipeline:
         What a film is made from, as `FilmConditions` says, is a path, a PIL image, an array, a tensor or a `Video`:
         image and last_image are its ends, keyframes {frame or seconds: picture}; video is made anew at a strength, or
         where mask is white; extend is continued, forwards or backwards, over an overlap; loop: its end meets its start.
-        dynamic: more motion from weights that were made for pictures.
-        Without a size the film takes the aspect of what is given. Beyond the trained length, as `LongFilm` says: window
-        frames at a time, each window going on from the last; or whole, through context frames at a time; and riflex.
+        dynamic: more motion from weights that were made for pictures. Without a size the film takes the aspect of what
+        is given. Beyond the trained length, as `LongFilm` says: window frames at a time, each window going on from the
+        last; or whole, through context frames at a time; and riflex.
 
         resume_dir: a folder that keeps what is computed until the film is saved; if this is stopped, the same call goes
         on from there and makes the same film. together: films of different sizes, lengths, steps, guidance and LoRAs
-        share the passes of the network; left out, where that is faster. bits: 10 keeps pixels
-        fine enough for `save` with as many. on_progress: called with a `Progress`; if it
-        raises, the work stops.
+        share the passes of the network; left out, where that is faster. bits: 10 keeps pixels fine enough for `save`
+        with as many. on_progress: called with a `Progress`; if it raises, the work stops.
 
         The same request gives the same latents alone, in a list and in any order: bitwise on a CPU. Raises InvalidInput
         on a value that breaks a rule and DoesNotFit where memory would not do, both before the work starts.
@@ -215,7 +214,7 @@ class Pipeline:
             bits=bits,
             on_progress=on_progress,
         )
-        return (film.video() if isinstance(film, Reel) else film for film in films)
+        return (film.video(bits=bits) if isinstance(film, Reel) else film for film in films)
 
     def reels(
         self,

@@ -14,6 +14,8 @@ from muybridge.acceleration.machine import AUTO, device_here, limits_of
 from muybridge.acceleration.plan import Plan, choose
 from muybridge.core.errors import WeightsError, invalid
 from muybridge.pipelines.cast import num_forwards
+from muybridge.pipelines.long.context import mean_views
+from muybridge.pipelines.long.windows import decoded_frames, num_windows
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.settings import Defaults
 from muybridge.text.config import LanguageConfig, PooledConfig, VisionConfig
@@ -46,7 +48,8 @@ def described(name: str | Path) -> tuple[Model, Defaults]:
 
 
 def work_of(request: GenerationRequest, *, batch_size: int = 1) -> Work:
-    """What a request asks for, `batch_size` films of it together; one window, where a film has several."""
+    """What a request asks for, `batch_size` films of it together: memory of one window, the time of all."""
+    is_seen_whole = request.long.context_latents(request.num_frames) is None
     return Work(
         width=request.width,
         height=request.height,
@@ -55,6 +58,10 @@ def work_of(request: GenerationRequest, *, batch_size: int = 1) -> Work:
         passes=num_forwards(request) / request.steps_taken,
         batch_size=batch_size,
         budget=request.budget,
+        num_windows=num_windows(request),
+        decoded_frames=decoded_frames(request),
+        seen_frames=0 if is_seen_whole else request.long.context,
+        views=mean_views(request),
     )
 
 

@@ -5,9 +5,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from jaxtyping import Float
-from torch import Tensor
-
 from muybridge.acceleration.settings import RunSettings
 from muybridge.media.frames import to_uint8, to_uint16
 from muybridge.pipelines.batches import Bench, Group, Shared, shared
@@ -15,7 +12,6 @@ from muybridge.pipelines.coding import decoded
 from muybridge.pipelines.conditions.finishing import decodable, finished
 from muybridge.pipelines.fitting import within_memory
 from muybridge.pipelines.long.reel import Reel, reel_of
-from muybridge.pipelines.long.windows import windows_of
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.result import Video
 from muybridge.pipelines.resume.keeper import Sampled
@@ -83,15 +79,11 @@ class Production:
     def _reel(self, request: GenerationRequest, *, run: RunSettings) -> Reel:
         sampling = self.sampling
 
-        def sample(window: GenerationRequest, start: Start | None) -> Float[Tensor, "c t h w"]:
+        def sample(window: GenerationRequest, start: Start | None) -> Sampled:
             own = replace(sampling, texts={window: sampling.texts[request]})
-            [(latents, _)] = own.batch([window], run=run, starts=None if start is None else [start])
-            return latents
-
-        def forget() -> None:
-            for window in windows_of(request):
-                if forget_one := sampling.keeper.on_saved(window):
-                    forget_one()
+            [sampled] = own.batch([window], run=run, starts=None if start is None else [start])
+            return sampled
 
         reel = reel_of(request, sample, sampling.components, settings=self.settings_of(request))
-        return replace(reel, on_saved=forget, on_end=partial(sampling.counter.advance, "decode"))
+        on_saved, on_end = sampling.keeper.on_saved(request), partial(sampling.counter.advance, "decode")
+        return replace(reel, on_saved=on_saved, on_end=on_end)

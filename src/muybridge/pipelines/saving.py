@@ -1,6 +1,6 @@
 """Results as files: a film or picture, its settings inside and beside it, and pictures of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,11 @@ def save_frames(
     fps: int,
     settings: Mapping[str, Any],
     options: SaveOptions = PLAIN,
+    found: Callable[[], Mapping[str, Any]] = dict,
 ) -> Path:
     """Write a film that comes in parts, or a picture; returns the path. What was chosen of `options` is recorded.
 
+    found: what is known once all parts came; recorded beside the film, whose own settings are in its head.
     Nothing half-written is left. Raises MediaError on an extension or options that cannot hold it, InvalidInput where
     the folder cannot be written.
     """
@@ -42,7 +44,7 @@ def save_frames(
     else:
         write_video(path, passing, fps=fps, metadata=settings, options=options)
     stills.write(path, caption=str(settings.get("prompt", "")))
-    write_settings(path, settings)
+    write_settings(path, {**settings, **found()})
     return path
 
 

@@ -9,8 +9,9 @@ import torch
 
 import muybridge
 from muybridge.core.errors import InvalidInput
+from muybridge.media.save_options import SaveOptions
 from muybridge.media.video import read_video
-from muybridge.pipelines.long.film import FADED, HELD, LongFilm
+from muybridge.pipelines.long.film import FADED, HELD
 from muybridge.pipelines.long.pixels import decoded
 from muybridge.pipelines.long.reel import Reel
 from muybridge.pipelines.long.windows import num_windows, pieces, window_of
@@ -122,6 +123,64 @@ def test_a_reel_is_saved_as_its_video(tmp_path):
     assert pipe.requests([PROMPT], recorded) == [request(pipe, frames=21)]
 
 
+@pytest.mark.parametrize("step", [3, 4, 6])
+def test_a_film_stopped_in_a_later_window_goes_on_to_the_same_file(tmp_path, step):
+    def stop(progress):
+        if progress.stage == "denoise" and progress.done == step:
+            raise KeyboardInterrupt
+
+    def save(folder, **how):
+        [reel] = streaming().reels([request(streaming())], **how)
+        return reel.save(tmp_path / folder / "film.mp4")
+
+    whole, state = save("whole"), tmp_path / "state"
+    with pytest.raises(KeyboardInterrupt):
+        save("stopped", resume_dir=state, on_progress=stop)
+    assert list(state.iterdir()) and not (tmp_path / "stopped" / "film.mp4").exists()
+    found = []
+    resumed = save("resumed", resume_dir=state, on_progress=lambda each: found.append(each.is_found))
+    assert any(found) and not list(state.iterdir())
+    for path, other in ((whole, resumed), (whole.with_suffix(".json"), resumed.with_suffix(".json"))):
+        assert path.read_bytes() == other.read_bytes()
+
+
+def test_states_of_a_film_that_is_in_its_file_are_forgotten_window_by_window(tmp_path):
+    """As after a stop between saving and forgetting."""
+    pipe = streaming()
+    made = request(pipe)
+    list(pipe.stream([made], resume_dir=tmp_path))
+    assert len(list(tmp_path.iterdir())) == num_windows(made) > 1
+    forget = pipe.keeper(tmp_path).on_saved(made)
+    assert forget is not None
+    forget()
+    assert not list(tmp_path.iterdir())
+
+
+def test_ten_bits_are_written_from_ten_bits(tmp_path):
+    pipe = streaming()
+    made = request(pipe, frames=21)
+    [film] = pipe.stream([made], bits=10)
+    assert film.fine is not None and np.array_equal(film.pixels, next(pipe.stream([made])).pixels)
+    [reel] = pipe.reels([made], bits=10)
+    path = reel.save(tmp_path / "film.mp4", options=SaveOptions(codec="h265", bits=10))
+    film.save(tmp_path / "again.mp4", options=SaveOptions(codec="h265", bits=10))
+    assert path.read_bytes() == (tmp_path / "again.mp4").read_bytes()
+
+
+def test_what_the_step_caches_of_all_windows_report_is_recorded(tmp_path):
+    pipe = streaming()
+    made = request(pipe, frames=33, steps=12, speed="2x")
+    [reel] = pipe.reels([made])
+    assert "cache" not in reel.settings
+    path = reel.save(tmp_path / "film.mp4")
+    report = reel.settings["cache"]
+    assert report["windows"] == num_windows(made) and report["evaluations"] == 12 * num_windows(made)
+    assert report["speed"] == 2 and report["budget"] == "speed=2x"
+    assert muybridge.read_settings(path.with_suffix(".json"))["cache"] == report
+    [film] = pipe.stream([made])
+    assert film.settings["cache"] == report
+
+
 def test_norms_of_clips_stream_with_the_statistics_of_the_first_window():
     film = tiny.pipeline()(PROMPT, size="32x32", steps=1, seed=7, frames=21, window=17)
     assert film.num_frames == 21
@@ -139,13 +198,26 @@ def test_a_film_within_one_window_is_the_plain_film():
     assert not request(streaming(), frames=17).is_streamed
 
 
-def test_what_needs_the_whole_film_is_refused():
-    pipe = streaming()
-    with pytest.raises(InvalidInput, match="loop with frames=33"):
-        request(pipe, loop=True)
-    with pytest.raises(InvalidInput, match="window=5: needs at least 13 frames"):
-        request(pipe, window=5)
-    with pytest.raises(InvalidInput, match="window with context"):
-        LongFilm(window=17, context=17)
-    with pytest.raises(InvalidInput, match="use --window|window makes films"):
-        request(pipe, frames=4097, window=0)
+PICTURE = np.full((32, 32, 3), 99, np.uint8)
+CLIP = np.full((17, 32, 32, 3), 99, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"loop": True}, "loop with frames=33"),
+        ({"prompt_at": {0.5: "a beach"}}, "prompt_at with a film in windows"),
+        ({"last_image": PICTURE}, "last_image with frames=33"),
+        ({"keyframes": {20: PICTURE}}, "keyframe with frames=33"),
+        ({"video": CLIP, "strength": 0.5}, "video with frames=33"),
+        ({"extend": CLIP}, "extend with frames=33"),
+        ({"window": 5}, "window=5: needs at least 13 frames"),
+        ({"context": 17}, "window with context"),
+        ({"window": 0, "frames": 4097}, "window makes films"),
+    ],
+)
+def test_what_a_film_in_windows_cannot_be_is_refused_in_one_line(given, message):
+    pipe, settings = streaming(), {"size": "32x32", "steps": 2, "seed": 7, "frames": 33, "window": 17}
+    with pytest.raises(InvalidInput, match=message) as caught:
+        pipe.requests([PROMPT], muybridge.Settings.of(settings | given))
+    assert "\n" not in str(caught.value)

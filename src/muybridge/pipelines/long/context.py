@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from muybridge.flow.samplers import Velocity
+from muybridge.core.shapes import latent_frames
+from muybridge.flow.evaluations import evaluations
+from muybridge.flow.samplers import Velocity, sampler
 from muybridge.flow.windows import Layout, Window, levels_asked, wandering, windowed
 from muybridge.pipelines.cast import Cast
+from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.start import Starts
 
 Context = tuple[int, int]  # latent frames that the network sees at a time, and those that neighbours share
@@ -52,3 +55,13 @@ class Seen:
             return windowed(of_window, self.layout)
         played = zip(cast.roles, velocities, strict=True)
         return cast.velocity([begin.inside(velocity, cast.frames(role)) for role, velocity in played])
+
+
+def mean_views(request: GenerationRequest) -> float:
+    """Context windows that the network is asked for in each forward of a film, the mean of its run; 1 without any."""
+    context, num_frames = request.long.context_latents(request.num_frames), latent_frames(request.sampled_frames)
+    seen = Seen.of(context, num_frames=num_frames, sigmas=request.sigmas)
+    if seen.layout is None:
+        return 1
+    run = evaluations(sampler(request.sampler), request.sigmas)
+    return sum(len(seen.layout(each.sigma)) for each in run) / len(run)

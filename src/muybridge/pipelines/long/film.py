@@ -11,6 +11,7 @@ Switch = Literal["auto", "on", "off"]
 
 HELD = 2  # latent frames of the window before that a window goes on from: the last place and the last movement
 FADED = 1  # latent frames that both windows make; the picture passes from one to the other in even steps
+LEADING = 6  # latent frames before leaving ones with which those are decoded: convention
 MIN_WINDOW = 1 + TEMPORAL_RATIO * (HELD + FADED)  # frames: leaves one that is new
 RIFLEX_FROM = 193  # frames: released, more than 192
 MIN_INDEX, MAX_INDEX, INDEX_FRAMES = 4, 8, 100  # released: of the frequency; its number grows with this many frames

@@ -8,24 +8,23 @@ from jaxtyping import Float
 from torch import Tensor
 
 from muybridge.core.shapes import TEMPORAL_RATIO
-from muybridge.media.frames import Frames, to_uint8
 from muybridge.pipelines.components import Components
-from muybridge.pipelines.long.film import FADED
+from muybridge.pipelines.long.film import FADED, LEADING
 from muybridge.pipelines.long.windows import Piece
 from muybridge.vae import modes, to_vae
 from muybridge.vae.steady import steadied_stream
 
-CONTEXT = 6  # latent frames before a leaving one with which it is decoded: convention
 
-
-def film_of(components: Components, pieces: Iterable[Piece], *, steady: float, num_frames: int) -> Iterator[Frames]:
-    """The first `num_frames` frames, a few at a time."""
+def film_of(
+    components: Components, pieces: Iterable[Piece], *, steady: float, num_frames: int
+) -> Iterator[Float[Tensor, "3 k y x"]]:
+    """Pixels of the first `num_frames` frames, a few at a time, as `decoded`."""
     chunks = steadied_stream(decoded(components, pieces), steady)
     left = num_frames
     while left > 0:
         chunk = next(chunks)[:, :, :left]
         left -= chunk.shape[2]
-        yield to_uint8(chunk[0])
+        yield chunk[0]
 
 
 def decoded(components: Components, pieces: Iterable[Piece]) -> Iterator[Float[Tensor, "1 3 k y x"]]:
@@ -67,7 +66,7 @@ class _Decoder:
         if self._last is None:
             self._statistics = modes.statistics(self._vae, own)
         self._last = own if self._last is None else torch.cat([self._last, own], dim=2)
-        self._last = self._last[:, :, -CONTEXT:].clone()
+        self._last = self._last[:, :, -LEADING:].clone()
         return own
 
     def stream(self, latents: Iterator[Tensor]) -> Iterator[Float[Tensor, "1 3 k y x"]]:

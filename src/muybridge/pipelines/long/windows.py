@@ -17,7 +17,7 @@ from torch import Tensor
 from muybridge.core.seeding import mix
 from muybridge.core.shapes import TEMPORAL_RATIO, latent_frames
 from muybridge.pipelines.conditions.film import FilmConditions
-from muybridge.pipelines.long.film import FADED, HELD, LongFilm
+from muybridge.pipelines.long.film import FADED, HELD, LEADING, LongFilm
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.start import Start
 
@@ -51,9 +51,21 @@ def num_windows(request: GenerationRequest) -> int:
     return 1 + max(0, -(-(needed - (size - FADED)) // (size - HELD - FADED)))
 
 
-def windows_of(request: GenerationRequest) -> list[GenerationRequest]:
-    """Those of all windows that the film needs."""
-    return [window_of(request, index) for index in range(num_windows(request))]
+def windows_of(request: GenerationRequest) -> Iterator[GenerationRequest]:
+    """Those of all windows that the film needs; the film itself where it is made whole."""
+    if not request.is_streamed:
+        yield request
+        return
+    yield from (window_of(request, index) for index in range(num_windows(request)))
+
+
+def decoded_frames(request: GenerationRequest) -> int:
+    """Frames that are decoded for the film, with those that only lead to others."""
+    if not request.is_streamed:
+        return request.num_frames
+    size = latent_frames(request.long.window)
+    later = (size - HELD - FADED) + (LEADING + FADED)
+    return 1 + TEMPORAL_RATIO * (size - FADED - 1 + (num_windows(request) - 1) * later)
 
 
 def pieces(request: GenerationRequest, sample: Sample) -> Iterator[Piece]:

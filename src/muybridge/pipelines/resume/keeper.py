@@ -7,6 +7,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from muybridge.pipelines.long.windows import windows_of
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.pipelines.resume.folder import FilmState, Report, ResumeFolder
 from muybridge.pipelines.resume.record import Replay
@@ -44,8 +45,15 @@ class Keeper:
                 state.keep(latents, report)
 
     def on_saved(self, request: GenerationRequest) -> Callable[[], None] | None:
-        """What to do once the film is in a file: nothing of it is kept any more."""
-        return None if self._folder is None else self._states([request])[0].discard
+        """What to do once the film is in a file: nothing of it is kept any more, nor of its windows."""
+        if self._folder is None:
+            return None
+
+        def discard() -> None:
+            for window in windows_of(request):
+                self._states([window])[0].discard()
+
+        return discard
 
     def _states(self, batch: Sequence[GenerationRequest]) -> list[FilmState]:
         assert self._folder is not None
