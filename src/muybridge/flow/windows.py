@@ -14,6 +14,7 @@ from torch import Tensor
 
 from muybridge.core.errors import invalid
 from muybridge.flow.samplers import Velocity
+from muybridge.flow.wander import wander
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,17 +60,9 @@ def at_rest(num_frames: int, *, size: int, overlap: int) -> Layout:
 
 
 def wandering(num_frames: int, *, size: int, overlap: int, sigmas: Float[Tensor, "n"]) -> Layout:
-    """Other windows in every step of the grid `sigmas`, so that no place is always an end of one.
-
-    Offsets are the van der Corput sequence over the stride: after any number of steps they are spread evenly.
-    """
-    levels = [float(level) for level in sigmas]
-
-    def layout(sigma: float) -> tuple[Window, ...]:
-        step = min(range(len(levels)), key=lambda index: abs(levels[index] - sigma))
-        return cover(num_frames, size=size, overlap=overlap, shift=int(_halved(step) * (size - overlap)))
-
-    return layout
+    """Other windows in every step of the grid `sigmas`, so that no place is always an end of one."""
+    shift = wander(size - overlap, sigmas=sigmas)
+    return lambda sigma: cover(num_frames, size=size, overlap=overlap, shift=shift(sigma))
 
 
 def pyramid(num_frames: int) -> Float[Tensor, "t"]:
@@ -116,11 +109,3 @@ def levels_asked(windows: Sequence[Window], sigma: Float[Tensor, "b *t"]) -> lis
 def is_asked(own: Float[Tensor, "b *w"], sigma: Float[Tensor, "b *t"]) -> bool:
     """Whether the velocity of a window at its own levels is asked for: not where it is held while others are made."""
     return bool(own.any()) or not bool(sigma.any())
-
-
-def _halved(index: int) -> float:
-    """Van der Corput's: 0, 1/2, 1/4, 3/4, 1/8, ... the digits of the index mirrored at the point."""
-    value, digit = 0.0, 0.5
-    while index:
-        value, index, digit = value + digit * (index & 1), index >> 1, digit / 2
-    return value

@@ -99,8 +99,9 @@ def denoise(
     Raises InvalidInput where the starts of a batch do not go together.
     """
     means = means or Means()
-    begin = Starts(starts, noise(seeds, shape).to(transformer.device))
-    solve, sigmas = sampler(plan.sampler), inference_sigmas(plan.num_steps, shift=plan.shift, strength=begin.strength)
+    share = starts[0].strength if starts else 1.0
+    solve, sigmas = sampler(plan.sampler), inference_sigmas(plan.num_steps, shift=plan.shift, strength=share)
+    begin = Starts(starts, noise(seeds, shape).to(transformer.device), sigmas=sigmas)
     cast, texts = Cast(prompts, plan, run=evaluations(solve, sigmas), sigmas=sigmas), prompts.texts()
     conditions = [conditions_of(transformer, texts[role.text], guidance=role.guidance) for role in cast.roles]
     seen = Seen.of(means.context, num_frames=shape[1], sigmas=sigmas)
@@ -120,7 +121,7 @@ def denoise(
             velocity = means.cache.around(velocity, solve, sigmas=sigmas)
         if means.watch is not None:
             velocity = means.watch(velocity)
-        return begin.landed(solve(velocity, begin.x(float(sigmas[0])), sigmas, report))
+        return begin.landed(solve(velocity, begin.x(), sigmas, report))
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from muybridge.core.errors import invalid
 from muybridge.flow.held import frame_levels, hold_frames, place
-from muybridge.flow.loops import on_a_circle, turn, turned
+from muybridge.flow.loops import on_a_circle, turned
 from muybridge.flow.pinned import pin_cells
 from muybridge.flow.samplers import Velocity
+from muybridge.flow.wander import wander
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -53,9 +54,20 @@ class Start:
 class Starts:
     """The starts of a batch beside its noise: what acts on the velocity of its run."""
 
-    def __init__(self, starts: Sequence[Start] | None, noise: Float[Tensor, "b c t h w"]) -> None:
-        """Raises InvalidInput where films of one batch differ in held frames, strength or what they have."""
+    def __init__(
+        self,
+        starts: Sequence[Start] | None,
+        noise: Float[Tensor, "b c t h w"],
+        *,
+        sigmas: Float[Tensor, " n"],
+    ) -> None:
+        """`sigmas`: the run's noise levels, from its first.
+
+        Raises InvalidInput where films of one batch differ in held frames, strength or what they have.
+        """
         self._noise = noise
+        self._sigma = float(sigmas[0])
+        self._cut = wander(noise.shape[2], sigmas=sigmas)
         self._first = starts[0] if starts else None
         if starts and any(_pattern(start) != _pattern(starts[0]) for start in starts):
             raise invalid("starts of a batch", "hold the same frames from the same level", "make these films apart")
@@ -66,15 +78,11 @@ class Starts:
             share = torch.tensor([start.noise_mix for start in starts or ()]).to(noise)[:, None, None, None, None]
             self._noise = torch.where(share > 0, (1 - share) * noise + share * self._given, noise)
 
-    @property
-    def strength(self) -> float:
-        """Of the whole batch."""
-        return 1.0 if self._first is None else self._first.strength
-
-    def x(self, sigma: float) -> Float[Tensor, "b c t h w"]:
+    def x(self) -> Float[Tensor, "b c t h w"]:
         """The latents at the first level of the run, held frames in place."""
         if self._first is None or self._given is None:
             return self._noise
+        sigma = self._sigma
         x = self._noise if sigma == 1 else (1 - sigma) * self._given + sigma * self._noise
         return place(x, self._given, self._first.held)
 
@@ -84,21 +92,26 @@ class Starts:
         if self._first is None:
             return levels
         levels = frame_levels(levels, self._first.held)
-        return turned(levels, turn(sigma, len(self._first.held))) if self._first.is_circle else levels
+        return turned(levels, self._cut(sigma)) if self._first.is_circle else levels
 
     def inside(self, velocity: Velocity, frames: slice = slice(None)) -> Velocity:
         """Around the network itself, below guidance: the channels that it reads beside x, of the frames it sees."""
-        if self._first is not None and self._first.is_circle:
-            velocity = on_a_circle(velocity)
-        if self._beside is None:
+        if self._first is None or self._beside is None:
             return velocity
-        beside = self._beside[:, :, frames]
-        return lambda x, sigma: velocity(torch.cat([x, beside.to(x)], 1), sigma)
+        whole, is_circle = self._beside, self._first.is_circle
+
+        def seen(x: Float[Tensor, "b c t h w"], sigma: Float[Tensor, "b *t"]) -> Float[Tensor, "b c t h w"]:
+            first = self._cut(float(sigma.amax())) if is_circle else 0
+            return velocity(torch.cat([x, whole.roll(-first, 2)[:, :, frames].to(x)], 1), sigma)
+
+        return seen
 
     def around(self, velocity: Velocity) -> Velocity:
-        """Around the guided velocity: cells on their known path, frames at rest."""
+        """Around the guided velocity of the whole film: as on a circle, cells on their known path, frames at rest."""
         if self._first is None or self._given is None:
             return velocity
+        if self._first.is_circle:
+            velocity = on_a_circle(velocity, cut=self._cut)
         if self._made is not None:
             velocity = pin_cells(velocity, self._made, path=self._noise - self._given)
         return hold_frames(velocity, self._first.held)

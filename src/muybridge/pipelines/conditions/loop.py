@@ -9,17 +9,19 @@ from muybridge.core.shapes import TEMPORAL_RATIO
 from muybridge.media.frames import FilmFrames
 
 RUN_UP = 2  # latent frames of the end that are decoded before the beginning, which the decoder looks back on
+RUN_OUT = 1  # latent frame of the beginning that is decoded after the end: steadying looks one frame ahead
 START = 2  # where the film begins in its first latent frame: so that its ends meet within one (see `closed`)
 
 
 def opened(latents: Float[Tensor, "c t h w"]) -> Float[Tensor, "c u h w"]:
-    """The latents as they are decoded: a causal decoder finds before the first what comes before it, the end."""
-    return torch.cat([latents[:, -RUN_UP:], latents], 1)
+    """The latents as they are decoded: before the first what comes before it, the end, and after the last the first."""
+    return torch.cat([latents[:, -RUN_UP:], latents, latents[:, :RUN_OUT]], 1)
 
 
 def closed(frames: FilmFrames) -> FilmFrames:
-    """What is decoded of `opened` latents without the run-up, beginning in the midst of a latent frame.
+    """What is decoded of `opened` latents without what is there twice, beginning in the midst of a latent frame.
 
     There neighbours differ least, as they come of the same latent; where a player starts anew nothing else jumps.
     """
-    return np.roll(frames[1 + TEMPORAL_RATIO * (RUN_UP - 1) :], -START, axis=0)
+    once = frames[1 + TEMPORAL_RATIO * (RUN_UP - 1) : -TEMPORAL_RATIO * RUN_OUT]
+    return np.roll(once, -START, axis=0)
