@@ -2,21 +2,26 @@
 
     python benchmarks/long.py                        # gallop, 128 px, 41 and 401 frames, 8 steps: the claim
     python benchmarks/long.py --frames 161 --no-report
+    python benchmarks/long.py --out runs/long        # films stay there; stopped, the same command goes on
 
-Each film is a process of its own, `muybridge generate` from start to end. A join is the frame with which a later window
-begins. Joins begin a latent frame, and such frames differ more from the one before than others do, in any film of this
-VAE; so they are held against all frames inside windows, and against those that begin a latent frame. Drift is what the
-last 17 frames have more or less than the first 17. Writes benchmarks/reports/long_HARDWARE_DATE.md; exit code 1 above a
-target.
+Each film is a process of its own, `muybridge generate` from start to end. At a join the picture passes from one window
+to the next within a few frames, the frame before and the frame after included. Differences between them are averaged
+place by place over the joins of a film; the largest is held against the median of all its differences, and is what the
+target is about, as is the first, where the second window begins, against the median without those. The mean of all of
+them is held against the median outside of joins. That flatters none: the first frame of a latent frame differs more
+from the one before than others do, in any film of this VAE, and with windows of 17 frames all of those lie in joins.
+Drift is what the last 17 frames have more or less than the first 17. Writes benchmarks/reports/long_HARDWARE_DATE.md;
+exit code 1 where the memory or a film is above a target.
 """
 
 import argparse
 import datetime
+import json
 import os
 import platform
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -37,34 +42,42 @@ PROMPTS = (
     "a penguin hops over snow",
     "a whale swims in the sea",
 )
-SHORT_FRAMES, OTHER_FRAMES = 41, 97
+SEED = 7
+SHORT_FRAMES, OTHER_FRAMES = 41, 65
 MAX_MEMORY, MAX_JOIN = 1.05, 1.2  # of the short film's peak, of the median difference
 END_FRAMES = 17
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Seams:
-    """Mean differences between neighbouring frames, and the look of both ends; levels of 255."""
+    """Differences of a film at its joins, in parts of the median elsewhere, and the look of both ends."""
 
-    join: float
-    inside: float
-    inside_first: float  # of frames that begin a latent frame
-    ends: tuple[tuple[float, float, float], tuple[float, float, float]]  # brightness, contrast, saturation
+    first: float  # of the frames with which windows begin, by the median of others
+    largest: float  # place of a join, by the median of all
+    mean: float  # of a join, by the median outside
+    begins: float  # of frames that begin a latent frame outside, by that
+    ends: tuple[tuple[float, float, float], tuple[float, float, float]]  # brightness, contrast, saturation; of 255
+
+    @property
+    def worst(self) -> float:
+        """What the target is about."""
+        return max(self.first, self.largest)
 
 
 def main() -> int:
     options = parse()
-    with tempfile.TemporaryDirectory() as folder:
-        short = film(PROMPTS[0], SHORT_FRAMES, Path(folder) / "short.mkv", options)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.out or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        short = film(PROMPTS[0], SHORT_FRAMES, folder / "short.mkv", options)
         films = [(prompt, options.frames if prompt == PROMPTS[0] else OTHER_FRAMES) for prompt in PROMPTS]
-        paths = [Path(folder) / f"{index}.mkv" for index in range(len(films))]
+        paths = [folder / f"{index}.mkv" for index in range(len(films))]
         usages = [film(*each, path, options) for each, path in zip(films, paths, strict=True)]
         frames = [read_video(path)[0] for path in paths]
     if options.sheet is not None:
         contact_sheet([frames[0][:: max(1, len(frames[0]) // 13)]], labels=[PROMPTS[0]], columns=13, path=options.sheet)
     found = [seams(each, options.window) for each in frames]
-    memory = usages[0].peak_bytes / short.peak_bytes
-    joins = [each.join / each.inside for each in found]
+    memory, worst = usages[0].peak_bytes / short.peak_bytes, max(each.worst for each in found)
     lines = [
         "# Long films, window by window",
         "",
@@ -79,17 +92,20 @@ def main() -> int:
         "",
         f"The long film takes {memory:.3f} times the memory of the short one (target: at most {MAX_MEMORY}).",
         "",
-        "| film | frames | join / median | join / begin of a latent frame | brightness | contrast | saturation |",
-        "|---|---|---|---|---|---|---|",
+        "Differences at joins in parts of a film's median, as `--help` says; brightness, contrast, saturation (of 255)",
+        f"of the first and the last {END_FRAMES} frames.",
+        "",
+        "| film | frames | first | largest | mean | beginnings outside | brightness | contrast | saturation |",
+        "|---|---|---|---|---|---|---|---|---|",
         *(seam_line(*each, seam) for each, seam in zip(films, found, strict=True)),
         "",
-        f"Joins at {np.mean(joins):.2f} times the median difference between frames (target: at most {MAX_JOIN}).",
+        f"The largest of all firsts and largests: {worst:.2f} (target: at most {MAX_JOIN}, for every film).",
     ]
     print("\n".join(lines))
     if options.report:
         path = ROOT / "benchmarks" / "reports" / f"long_{hardware()}_{datetime.date.today()}.md"
         path.write_text("\n".join(lines) + "\n")
-    return 0 if memory <= MAX_MEMORY and np.mean(joins) <= MAX_JOIN else 1
+    return 0 if memory <= MAX_MEMORY and worst <= MAX_JOIN else 1
 
 
 def parse() -> argparse.Namespace:
@@ -98,30 +114,43 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--size", default="128x128")
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--window", type=int, default=17)
+    parser.add_argument("--out", type=Path, default=None, help="keep films here, and make only those that are missing")
     parser.add_argument("--sheet", type=Path, default=None, help="also write frames of the long film as a picture")
     parser.add_argument("--report", action=argparse.BooleanOptionalAction, default=True, help="write the report")
     return parser.parse_args()
 
 
 def film(prompt: str, num_frames: int, path: Path, options: argparse.Namespace) -> Usage:
-    """One process that makes a film without loss."""
-    words = ["generate", prompt, "--seed", "7", "--frames", str(num_frames), "--window", str(options.window)]
+    """One process that makes a film without loss; of a film that is there already, what its process took."""
+    words = ["generate", prompt, "--seed", str(SEED), "--frames", str(num_frames), "--window", str(options.window)]
     words += ["--size", options.size, "--steps", str(options.steps), "--codec", "ffv1", "-o", str(path)]
-    return measured([sys.executable, "-m", "muybridge", *words])
+    kept = path.with_suffix(".usage.json")
+    if not kept.exists():
+        path.unlink(missing_ok=True)
+        usage = measured([sys.executable, "-m", "muybridge", *words])
+        kept.write_text(json.dumps(asdict(usage) | {"words": words}))
+    said = json.loads(kept.read_text())
+    if said.pop("words") != words:
+        sys.exit(f"{kept}: is of another command; choose another folder.")
+    return Usage(**said)
 
 
 def seams(frames: np.ndarray, window: int) -> Seams:
     """What the film's differences say; difference i is that of frame i + 1."""
     film = frames.astype(np.float32)
     differences = np.array([np.abs(after - before).mean() for before, after in zip(film, film[1:], strict=False)])
-    size = latent_frames(window)
-    is_join = np.zeros(len(differences), bool)
-    is_join[TEMPORAL_RATIO * (size - FADED - 1) :: TEMPORAL_RATIO * (size - HELD - FADED)] = True
-    begins = np.arange(len(differences)) % TEMPORAL_RATIO == 0
+    size, index = latent_frames(window), np.arange(len(differences))
+    first = TEMPORAL_RATIO * (size - FADED - 1)
+    place = (index - first) % (TEMPORAL_RATIO * (size - HELD - FADED))
+    is_join = (index >= first) & (place <= TEMPORAL_RATIO * FADED)
+    begins = (index % TEMPORAL_RATIO == 0) & ~is_join
+    outside = np.median(differences[~is_join])
+    places = [differences[is_join & (place == each)].mean() for each in range(TEMPORAL_RATIO * FADED + 1)]
     return Seams(
-        join=float(differences[is_join].mean()),
-        inside=float(np.median(differences[~is_join])),
-        inside_first=float(np.median(differences[begins & ~is_join])),
+        first=float(places[0] / np.median(differences[~(is_join & (place == 0))])),
+        largest=float(max(places) / np.median(differences)),
+        mean=float(differences[is_join].mean() / outside),
+        begins=float(np.median(differences[begins]) / outside),
         ends=(look(film[:END_FRAMES]), look(film[-END_FRAMES:])),
     )
 
@@ -137,7 +166,7 @@ def usage_line(num_frames: int, usage: Usage) -> str:
 
 
 def seam_line(prompt: str, num_frames: int, seam: Seams) -> str:
-    ratios = f"{seam.join / seam.inside:.2f} | {seam.join / seam.inside_first:.2f}"
+    ratios = f"{seam.first:.2f} | {seam.largest:.2f} | {seam.mean:.2f} | {seam.begins:.2f}"
     drifts = " | ".join(f"{before:.0f} to {after:.0f}" for before, after in zip(*seam.ends, strict=True))
     return f"| {prompt} | {num_frames} | {ratios} | {drifts} |"
 

@@ -31,6 +31,14 @@ def test_gallop_is_planned_without_being_loaded(run):
     assert found["model"] == "gallop" and found["settings"]["weights"] == "device"
 
 
+def test_a_film_in_windows_is_planned_by_all_of_them_and_one_through_a_context_by_what_it_sees(run):
+    short, long = (json.loads(run("plan", "--frames", frames, "--json", *NOMINAL).out) for frames in ("17", "401"))
+    assert long["request"]["num_windows"] == 50 and long["peak_bytes"] == short["peak_bytes"]
+    assert long["seconds"] > 5 * short["seconds"]
+    words = ("plan", "--model", "hunyuanvideo", "--frames", "257", "--context", "129", *NOMINAL)
+    assert "257 frames through 129, 50 steps" in run(*words).out
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

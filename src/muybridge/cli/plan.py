@@ -3,6 +3,7 @@
 Examples:
 
   muybridge plan --model gallop
+  muybridge plan --model gallop --frames 401
   muybridge plan --model hunyuanvideo --size 1280x720 --frames 129 --memory 12GiB
   muybridge plan --model hunyuanvideo --device 4090 --size 540p
   muybridge plan --model hunyuanvideo --device h200 --speed 2x --json
@@ -29,6 +30,8 @@ def command(
     size: options.Size = None,
     aspect: options.Aspect = None,
     frames: options.Frames = None,
+    window: options.Window = None,
+    context: options.Context = None,
     steps: options.Steps = None,
     cfg: options.Cfg = None,
     sampler: options.Sampler = None,

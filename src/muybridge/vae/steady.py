@@ -6,7 +6,7 @@ gallop's VAE it halves the flicker and brings films nearer to their originals at
 before and after they code (temporal filtering in AV1 and VVC encoders). Not in the paper.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 
 import torch
@@ -21,6 +21,8 @@ BLOCK_PX = 8  # of one motion; a latent cell's side
 REACH_PX = 6  # of the search: what moves further between two frames stays as it is
 MARGIN = 1e-4  # by which a longer way has to be better, so that plain ground stands still
 
+Strength = Callable[[int], float]  # of a frame by its number, above 0
+
 
 def steadied(pixels: Float[Tensor, "b 3 f y x"], strength: float) -> Float[Tensor, "b 3 f y x"]:
     """Each frame averaged with the one before and the one after, moved onto it block by block.
@@ -33,27 +35,29 @@ def steadied(pixels: Float[Tensor, "b 3 f y x"], strength: float) -> Float[Tenso
     _check(pixels, strength)
     if strength == 0 or pixels.shape[2] == 1:
         return pixels
-    return torch.stack(list(_steady_frames(pixels.unbind(2), strength)), dim=2)
+    return torch.stack(list(_steady_frames(pixels.unbind(2), lambda _index: strength)), dim=2)
 
 
 def steadied_stream(
-    chunks: Iterable[Float[Tensor, "b 3 k y x"]], strength: float
+    chunks: Iterable[Float[Tensor, "b 3 k y x"]], strength: float | Strength
 ) -> Iterator[Float[Tensor, "b 3 k y x"]]:
     """As `steadied`, bitwise, of a film that comes in chunks of any length, as soon as the frame after is known.
 
-    Memory is that of a chunk and a few frames. Raises as `steadied`, with the first chunk.
+    strength: of all frames, or of each by its number from 0. Memory is that of a chunk and a few frames. Raises as
+    `steadied`, with the first chunk.
     """
+    of_frame: Strength = strength if callable(strength) else lambda _index: strength
 
     def checked() -> Iterator[Tensor]:
         for chunk in chunks:
-            _check(chunk, strength)
+            _check(chunk, of_frame(0))
             yield chunk
 
     if strength == 0:
         yield from checked()
         return
     frames = (frame for chunk in checked() for frame in chunk.unbind(2))
-    yield from (frame[:, :, None] for frame in _steady_frames(frames, strength))
+    yield from (frame[:, :, None] for frame in _steady_frames(frames, of_frame))
 
 
 def _check(pixels: Tensor, strength: float) -> None:
@@ -64,18 +68,21 @@ def _check(pixels: Tensor, strength: float) -> None:
         raise invalid(f"a film of {width}x{height}", f"sides are multiples of {BLOCK_PX}", "crop it, or use steady=0")
 
 
-def _steady_frames(frames: Iterable[Tensor], strength: float) -> Iterator[Float[Tensor, "b 3 y x"]]:
+def _steady_frames(
+    frames: Iterable[Float[Tensor, "b 3 y x"]], strength: Strength
+) -> Iterator[Float[Tensor, "b 3 y x"]]:
     """Each frame when the next is there."""
     before: list[Tensor] = []
     frame: Tensor | None = None
+    index = 0
     for following in frames:
         following = following.to(torch.promote_types(following.dtype, torch.float32))
         if frame is not None:
-            yield _averaged(frame, [*before, following], strength)
-            before = [frame]
+            yield _averaged(frame, [*before, following], strength(index))
+            before, index = [frame], index + 1
         frame = following
     if frame is not None:
-        yield _averaged(frame, before, strength)
+        yield _averaged(frame, before, strength(index))
 
 
 def _averaged(frame: Tensor, neighbours: list[Tensor], strength: float) -> Tensor:

@@ -221,3 +221,23 @@ def test_what_a_film_in_windows_cannot_be_is_refused_in_one_line(given, message)
     with pytest.raises(InvalidInput, match=message) as caught:
         pipe.requests([PROMPT], muybridge.Settings.of(settings | given))
     assert "\n" not in str(caught.value)
+
+
+def test_frames_that_show_two_windows_are_known_by_their_number():
+    made = request(streaming(), frames=65)
+    parts, _ = latents_of(None, made)
+    passing, at = [], 0
+    for part in parts:
+        if part.leaving is not None:
+            passing += range(4 * at - 3, 4 * (at + FADED) - 3)
+        at += part.latents.shape[1]
+    assert [frame for frame in range(4 * at - 3) if made.long.is_passing(frame)] == passing
+
+
+def test_joins_are_steadied_more_than_the_rest(monkeypatch):
+    pipe = streaming()
+    [film] = pipe.stream([request(pipe, frames=21, steady=0.2)])
+    monkeypatch.setattr("muybridge.pipelines.long.pixels.STEADIER", 1)
+    [plain] = pipe.stream([request(pipe, frames=21, steady=0.2)])
+    differs = (film.pixels != plain.pixels).any(axis=(1, 2, 3))
+    assert differs[13:17].any() and not differs[:13].any() and not differs[17:].any()

@@ -12,6 +12,7 @@ Switch = Literal["auto", "on", "off"]
 HELD = 2  # latent frames of the window before that a window goes on from: the last place and the last movement
 FADED = 1  # latent frames that both windows make; the picture passes from one to the other in even steps
 LEADING = 6  # latent frames before leaving ones with which those are decoded: convention
+STEADIER = 4  # times stronger, where frames pass to the next window: chosen on gallop, 4 films
 MIN_WINDOW = 1 + TEMPORAL_RATIO * (HELD + FADED)  # frames: leaves one that is new
 RIFLEX_FROM = 193  # frames: released, more than 192
 MIN_INDEX, MAX_INDEX, INDEX_FRAMES = 4, 8, 100  # released: of the frequency; its number grows with this many frames
@@ -53,6 +54,12 @@ class LongFilm:
     def streams(self, num_frames: int) -> bool:
         """Whether a film of this length is made window by window."""
         return 0 < self.window < num_frames
+
+    def is_passing(self, frame: int) -> bool:
+        """Whether this frame of a film in windows, from 0, shows two of them."""
+        size = latent_frames(self.window)
+        since = -(-frame // TEMPORAL_RATIO) - (size - FADED)  # latent frames since the first that two windows make
+        return since >= 0 and since % (size - HELD - FADED) < FADED
 
     def seen(self, num_frames: int) -> int:
         """Frames that the network sees at a time."""

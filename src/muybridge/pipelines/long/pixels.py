@@ -9,18 +9,23 @@ from torch import Tensor
 
 from muybridge.core.shapes import TEMPORAL_RATIO
 from muybridge.pipelines.components import Components
-from muybridge.pipelines.long.film import FADED, LEADING
+from muybridge.pipelines.long.film import FADED, LEADING, STEADIER
 from muybridge.pipelines.long.windows import Piece
+from muybridge.pipelines.request import GenerationRequest
 from muybridge.vae import modes, to_vae
 from muybridge.vae.steady import steadied_stream
 
 
 def film_of(
-    components: Components, pieces: Iterable[Piece], *, steady: float, num_frames: int
+    components: Components, pieces: Iterable[Piece], request: GenerationRequest
 ) -> Iterator[Float[Tensor, "3 k y x"]]:
-    """Pixels of the first `num_frames` frames, a few at a time, as `decoded`."""
-    chunks = steadied_stream(decoded(components, pieces), steady)
-    left = num_frames
+    """Pixels of a request's frames, a few at a time, as `decoded`; steadied more where windows pass to each other."""
+
+    def strength(frame: int) -> float:
+        return request.steady * (STEADIER if request.long.is_passing(frame) else 1)
+
+    chunks = steadied_stream(decoded(components, pieces), strength if request.steady else 0)
+    left = request.num_frames
     while left > 0:
         chunk = next(chunks)[:, :, :left]
         left -= chunk.shape[2]

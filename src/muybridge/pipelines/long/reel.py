@@ -122,7 +122,7 @@ def reel_of(
                 yield piece
 
         tally.begin()
-        return film_of(components, heard(), steady=request.steady, num_frames=request.num_frames)
+        return film_of(components, heard(), request)
 
     return Reel(
         make=make,
