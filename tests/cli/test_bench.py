@@ -24,7 +24,7 @@ def test_tables_are_printed_and_written(bench, folder):
 
 
 def test_machines_get_the_same_numbers(bench):
-    found = bench("--json", "--dtype", "bfloat16", "--cfg", "2").json()
+    found = bench("--json", "--dtype", "bfloat16", "--cfg", "2@0-1").json()
     assert found["settings"]["dtype"] == "bfloat16" and found["request"]["passes"] == 2
     film, step = found["next_films"], 2 * found["evaluation"]["seconds"]
     assert film["total"] == pytest.approx(film["text"] + film["prepare"] + 4 * step + film["decode"])
