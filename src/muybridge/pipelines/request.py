@@ -37,9 +37,10 @@ class GenerationRequest:
     width and height in px, multiples of 16; num_frames 4n+1; shift bends the noise levels (Paper 5.1); guidance is
     the embedded kind, None for weights without it; cfg is true classifier-free guidance, off at 1, against
     negative_prompt; either is a number or a schedule (`flow.schedules`), and rescale keeps the spread of the film under
-    the prompt alone (`flow.guidance`). steady averages decoded
-    frames along their motion (`vae.steady`), off at 0. budget, such as psnr>=32 or speed=2x, lets steps be predicted
-    (`acceleration.caches`); None computes them all. conditions: pictures and films that it is made from.
+    the prompt alone (`flow.guidance`). steady averages decoded frames along their motion (`vae.steady`), off at 0.
+    budget, such as psnr>=32 or speed=2x, lets steps be predicted (`acceleration.caches`); None computes them all.
+    conditions: pictures and films that it is made from. prompting: what is said beside the prompt. long: how a film
+    beyond the trained length is made.
 
     Raises InvalidInput, naming the value, the rule and a value that would do.
     """
