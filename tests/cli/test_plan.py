@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from PIL import Image
 
 NOMINAL = ("--device", "4090")
 
@@ -63,3 +64,11 @@ def test_wrong_input_is_one_line(run, words, message):
     assert outcome.code == 2 and outcome.out == ""
     assert outcome.err.count("\n") == 1 and outcome.err.startswith("error: ")
     assert re.search(message, outcome.err)
+
+
+def test_a_picture_gives_its_size_and_another_size_overrules_it(run, folder):
+    Image.new("RGB", (96, 48)).save(folder / "a.png")
+    sizes = [run("plan", "--image", "a.png", *words, *NOMINAL).out.split(",")[0] for words in ((), ("--size", "64x64"))]
+    assert "96x48" in sizes[0] and "64x64" in sizes[1]
+    missing = run("plan", "--image", "b.png", *NOMINAL)
+    assert missing.code == 2 and missing.err.startswith("error: image b.png: no such file") and not missing.out

@@ -3,6 +3,7 @@
 Examples:
 
   muybridge plan --model gallop
+  muybridge plan --model gallop --image horse.png --frames 33
   muybridge plan --model gallop --frames 401
   muybridge plan --model hunyuanvideo --size 1280x720 --frames 129 --memory 12GiB
   muybridge plan --model hunyuanvideo --device 4090 --size 540p
@@ -32,6 +33,7 @@ def command(
     frames: options.Frames = None,
     window: options.Window = None,
     context: options.Context = None,
+    image: options.Image = None,
     steps: options.Steps = None,
     cfg: options.Cfg = None,
     sampler: options.Sampler = None,
@@ -53,7 +55,7 @@ def command(
     is_json: options.IsJson = False,
 ) -> None:
     """Plan one film and print it."""
-    asked = muybridge.Settings.of(locals() | {"seed": 0})
+    asked = muybridge.Settings.of(locals() | {"seed": 0}).identified()
     facts, defaults = rooms.described(model)
     [request] = asked.requests(["any"], defaults)
     rooms.StepCache.of(request, model=facts.name)  # raises where the budget cannot be kept

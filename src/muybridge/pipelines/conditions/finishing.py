@@ -11,7 +11,7 @@ from muybridge.pipelines.request import GenerationRequest
 
 
 def decodable(request: GenerationRequest, latents: Float[Tensor, "c t h w"]) -> Float[Tensor, "c u h w"]:
-    """The latents that are decoded: those that were sampled, of a loop with what comes before its first."""
+    """The latents that are decoded: those that were sampled, of a loop more (`opened`)."""
     return opened(latents) if request.conditions.loop else latents
 
 

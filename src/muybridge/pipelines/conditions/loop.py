@@ -10,7 +10,6 @@ from muybridge.media.frames import FilmFrames
 
 RUN_UP = 2  # latent frames of the end that are decoded before the beginning, which the decoder looks back on
 RUN_OUT = 1  # latent frame of the beginning that is decoded after the end: steadying looks one frame ahead
-START = 2  # where the film begins in its first latent frame: so that its ends meet within one (see `closed`)
 
 
 def opened(latents: Float[Tensor, "c t h w"]) -> Float[Tensor, "c u h w"]:
@@ -19,9 +18,16 @@ def opened(latents: Float[Tensor, "c t h w"]) -> Float[Tensor, "c u h w"]:
 
 
 def closed(frames: FilmFrames) -> FilmFrames:
-    """What is decoded of `opened` latents without what is there twice, beginning in the midst of a latent frame.
+    """What is decoded of `opened` latents without what is there twice, from the calmest frame on.
 
-    There neighbours differ least, as they come of the same latent; where a player starts anew nothing else jumps.
+    A circle begins anywhere; where a player starts anew, which may take it a moment, the least should move.
     """
     once = frames[1 + TEMPORAL_RATIO * (RUN_UP - 1) : -TEMPORAL_RATIO * RUN_OUT]
-    return np.roll(once, -START, axis=0)
+    return np.roll(once, -calmest(once), axis=0)
+
+
+def calmest(frames: FilmFrames) -> int:
+    """The frame that differs least from the one before it, the first from the last; of 8 and 16 bits the same."""
+    levels = frames.astype(np.float32) / np.iinfo(frames.dtype).max
+    differences = [np.abs(levels[index] - levels[index - 1]).mean() for index in range(len(levels))]
+    return int(np.argmin(differences))
