@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from muybridge.core.errors import invalid
 from muybridge.flow.samplers import Velocity
-from muybridge.flow.windows import Window, is_asked
+from muybridge.flow.windows import Window, weighted_mean
 
 _SUM_TOLERANCE = 1e-5  # rounding of a sum of a few float32
 
@@ -35,18 +34,10 @@ def blended(velocities: Sequence[Velocity], weights: Float[Tensor, "k t"]) -> Ve
     acting = [(velocity, weight) for velocity, weight in zip(velocities, weights, strict=True) if bool(weight.any())]
     if len(acting) == 1:
         return acting[0][0]
+    windows = [(velocity, weight, window_of(weight)) for velocity, weight in acting]
 
     def mean(x: Float[Tensor, "b c t h w"], sigma: Float[Tensor, "b *t"]) -> Float[Tensor, "b c t h w"]:
-        v, total = torch.zeros_like(x), torch.zeros_like(weights[0])
-        for velocity, weight in acting:
-            frames = window_of(weight).frames
-            own = sigma if sigma.ndim == 1 else sigma[:, frames]
-            if not is_asked(own, sigma):
-                continue
-            total[frames] += weight[frames]
-            share = (weight[frames] / total[frames].clamp_min(_SUM_TOLERANCE)).to(x, non_blocking=True)
-            part = v[:, :, frames]
-            part += share[:, None, None] * (velocity(x[:, :, frames], own) - part)
-        return v
+        parts = ((window, weight[window.frames], velocity) for velocity, weight, window in windows)
+        return weighted_mean(parts, x, sigma)
 
     return mean

@@ -5,7 +5,7 @@ where windows overlap (MultiDiffusion over time: arXiv 2302.08113; 2305.18264). 
 the middle of a window and fall to its ends, and always sum to 1, so that what all windows agree on comes out as it is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -37,6 +37,9 @@ class Window:
 
 Layout = Callable[[float], Sequence[Window]]  # the windows at a noise level
 Weigh = Callable[[int], Tensor]  # the weight of each frame of a window of so many
+Part = tuple[Window, Tensor, Velocity]  # a window, the weight of each of its frames, and what is asked for it
+
+LEAST_WEIGHT = 1e-5  # that a frame's velocities are divided by: where all weigh nothing, nothing is said
 
 
 def cover(num_frames: int, *, size: int, overlap: int, shift: int = 0) -> tuple[Window, ...]:
@@ -84,19 +87,30 @@ def windowed(velocity_of: Callable[[Window], Velocity], layout: Layout, *, weigh
         windows = layout(float(sigma.max()))
         if len(windows) == 1:
             return velocity_of(windows[0])(x, sigma)
-        blended, weights = torch.zeros_like(x), torch.zeros(x.shape[2])
-        for window in windows:
-            own = sigma if sigma.ndim == 1 else sigma[:, window.frames]
-            if not is_asked(own, sigma):
-                continue
-            weight = weigh(window.num_frames)
-            weights[window.frames] += weight
-            share = (weight / weights[window.frames]).to(x.device, non_blocking=True)[:, None, None]
-            part = blended[:, :, window.frames]
-            part += share * (velocity_of(window)(x[:, :, window.frames], own) - part)
-        return blended
+        parts = ((window, weigh(window.num_frames), velocity_of(window)) for window in windows)
+        return weighted_mean(parts, x, sigma)
 
     return whole
+
+
+def weighted_mean(
+    parts: Iterable[Part], x: Float[Tensor, "b c t h w"], sigma: Float[Tensor, "b *t"]
+) -> Float[Tensor, "b c t h w"]:
+    """The mean of what velocities say of each frame, each asked for its window alone, by the weights of its frames.
+
+    Taken one after the other, so that those that agree come out bitwise as they are, in the memory of one more.
+    """
+    mean, total = torch.zeros_like(x), torch.zeros(x.shape[2])
+    for window, weight, velocity in parts:
+        frames = window.frames
+        own = sigma if sigma.ndim == 1 else sigma[:, frames]
+        if not is_asked(own, sigma):
+            continue
+        total[frames] += weight
+        share = (weight / total[frames].clamp_min(LEAST_WEIGHT)).to(x.device, non_blocking=True)[:, None, None]
+        part = mean[:, :, frames]
+        part += share * (velocity(x[:, :, frames], own) - part)
+    return mean
 
 
 def levels_asked(windows: Sequence[Window], sigma: Float[Tensor, "b *t"]) -> list[Float[Tensor, "b *t"]]:
