@@ -52,7 +52,8 @@ class Work:
 
     budget: of a step cache, such as speed=2x or psnr>=32; None computes every forward. num_frames: in memory at a time;
     of a film that is made in `num_windows` one after the other, those of one, and decoded_frames are those of all, some
-    twice. seen_frames: that the network sees at a time, through `views` a forward; 0 where it sees all.
+    twice. seen_frames: that the network sees at a time, 0 where it sees all; `views` of so many are made in a forward,
+    less than one where prompts at times see their own frames.
     """
 
     width: int

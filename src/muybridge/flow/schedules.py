@@ -170,9 +170,9 @@ def check_steps(steps: Steps, *, name: str, num_steps: int | None = None) -> Non
     """Raises InvalidInput unless steps are counted from 1, in order, and are steps of a sampler of so many."""
     first, last = steps
     if first < 1 or (last is not None and last < first):
-        raise invalid(f"{name} {first}-{last}", "are counted from 1, the first before the last", "use 1-10")
+        raise invalid(f"{name} {format_steps(steps)}", "are counted from 1, the first before the last", "use 1-10")
     if num_steps is not None and max(first, last or 1) > num_steps:
-        raise invalid(f"{name} {first}-{last or ''}", f"the sampler takes {num_steps} steps", "name steps within them")
+        raise invalid(f"{name} {format_steps(steps)}", f"the sampler takes {num_steps} steps", "name steps within them")
 
 
 def _position(sigma: float, grid: Sequence[float]) -> float:

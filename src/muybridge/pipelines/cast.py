@@ -12,6 +12,7 @@ from muybridge.flow.evaluations import Evaluation, evaluations
 from muybridge.flow.guidance import ClassifierFree, level
 from muybridge.flow.samplers import Velocity, sampler
 from muybridge.flow.schedules import Scale, Schedule
+from muybridge.pipelines.prompting.travel import travel_weights
 from muybridge.pipelines.request import GenerationRequest
 from muybridge.text.encoder import TextStates
 
@@ -146,11 +147,27 @@ class Cast:
 
 
 def num_forwards(request: GenerationRequest) -> int:
-    """Forward passes of the network for one film; under each prompt at its time as if of the whole film."""
-    sigmas = request.sigmas
-    guided = Plan.of(request).guide.over(sigmas)
-    made = [guided.num_passes(each.sigma) for each in evaluations(sampler(request.sampler), sigmas)]
-    return sum(passes + len(request.prompting.prompt_at) for passes in made if passes)
+    """Forward passes of the network for one film, those of prompts at times that see a part of it among them."""
+    later = len(request.prompting.prompt_at)
+    return sum(passes + later for passes in _passes(request))
+
+
+def share_seen(request: GenerationRequest) -> float:
+    """How much of a film's latent frames a forward pass sees, on the mean: each prompt at its time sees its own."""
+    later = request.prompting.prompt_at
+    if not later:
+        return 1
+    weights = travel_weights(later, num_frames=request.num_frames, fps=request.fps)
+    seen = sum(window_of(weight).num_frames for weight in weights) / weights.shape[1]
+    passes = _passes(request)
+    return sum(seen + num - 1 for num in passes) / sum(len(weights) + num - 1 for num in passes)
+
+
+def _passes(request: GenerationRequest) -> list[int]:
+    """With one prompt, at each level of the run where there are any: one, or two where it is guided."""
+    guided = Plan.of(request).guide.over(request.sigmas)
+    made = (guided.num_passes(each.sigma) for each in evaluations(sampler(request.sampler), request.sigmas))
+    return [num for num in made if num]
 
 
 def _embedded(guidance: float | str | None, sigmas: Float[Tensor, " n"]) -> Callable[[float], float | None]:

@@ -1,7 +1,7 @@
 """Times of a film as people write them: a frame counted from 0, "24", or seconds, "1.5s" or "1.5"."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from muybridge.core.errors import invalid
@@ -36,7 +36,7 @@ def at_times(given: Any, *, name: str, what: str) -> list[tuple[str, Any]]:
     """(time, what) of {time: what}, or of words such as "1.5s=WHAT". Raises InvalidInput, which says `name`."""
     if isinstance(given, Mapping):
         return [(time_word(time, name=name), value) for time, value in given.items()]
-    words = [given] if isinstance(given, str) else given
+    words = [given] if isinstance(given, str) or not isinstance(given, Sequence) else given
     for word in words:
         if not isinstance(word, str) or not all(word.partition("=")):
             raise invalid(f"{name} at {word!r}", f"is not TIME={what}", f"write it like 24={what} or 1.5s={what}")

@@ -13,7 +13,7 @@ from muybridge.acceleration.facts import Model, TextFacts, Work
 from muybridge.acceleration.machine import AUTO, device_here, limits_of
 from muybridge.acceleration.plan import Plan, choose
 from muybridge.core.errors import WeightsError, invalid
-from muybridge.pipelines.cast import num_forwards
+from muybridge.pipelines.cast import num_forwards, share_seen
 from muybridge.pipelines.long.context import mean_views
 from muybridge.pipelines.long.windows import decoded_frames, num_windows
 from muybridge.pipelines.request import GenerationRequest
@@ -61,7 +61,7 @@ def work_of(request: GenerationRequest, *, batch_size: int = 1) -> Work:
         num_windows=num_windows(request),
         decoded_frames=decoded_frames(request),
         seen_frames=0 if is_seen_whole else request.long.context,
-        views=mean_views(request),
+        views=mean_views(request) * share_seen(request),
     )
 
 

@@ -9,7 +9,7 @@ from muybridge import Settings
 from muybridge.core.errors import InvalidInput
 from muybridge.flow.evaluations import evaluations
 from muybridge.flow.samplers import sampler
-from muybridge.pipelines.cast import Plan, Prompts, num_forwards
+from muybridge.pipelines.cast import Plan, Prompts, num_forwards, share_seen
 from muybridge.pipelines.denoise import Means, denoise
 from muybridge.pipelines.planning import work_of
 from muybridge.pipelines.prompting.gentle import GENTLE_GUIDANCE, GENTLE_RESCALE
@@ -89,6 +89,15 @@ def test_outside_its_interval_guidance_costs_nothing():
     assert work_of(request).num_forwards == 6
 
 
+def test_a_prompt_at_a_time_is_planned_as_the_frames_that_it_sees():
+    pipe, seen = pipeline(), []
+    pipe.components.transformer.register_forward_hook(lambda _module, given, _out: seen.append(given[0].shape[2]))
+    [request] = pipe.requests(["a"], Settings.of(FILM | {"prompt_at": {1.0: "fog", 2.0: "a cow"}, "cfg": "3#2"}))
+    list(pipe.stream([request]))
+    assert share_seen(request) == pytest.approx(sum(seen) / (3 * len(seen))) and min(seen) < 3
+    assert work_of(request).num_forwards == pytest.approx(num_forwards(request) * share_seen(request))
+
+
 @pytest.mark.parametrize("cfg", [3.0, "3#2-3"])
 @pytest.mark.parametrize("guidance", [6.0, "1-6", "6@0.5-0.9"])
 def test_putting_modulation_away_changes_no_bit_under_a_schedule(cfg, guidance):
@@ -147,6 +156,7 @@ def test_weights_without_an_embedded_scale_are_guided_as_said():
         ({"zero_steps": 4}, "no step to make"), ({"prompt_at": {9: "b"}}, "the film ends with frame 8"),
         ({"prompt_at": {1.0: "(b:9)"}}, "weight"), ({"negative": "a:1.3)", "cfg": 2}, "weight"),
         ({"frames": 1, "prompt_at": {1: "b"}}, "a picture has none"), ({"zero_steps": -1}, "number of steps"),
+        ({"cfg": 3, "cfg_zero_star": "yes"}, "on or off"), ({"prompt_at": {1: "b", 2: "c"}}, "acts nowhere"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_before_the_work_starts(chosen, message):

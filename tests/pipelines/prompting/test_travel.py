@@ -39,7 +39,7 @@ def test_times_are_frames_or_seconds(given, frame):
     assert only.frame(12) == frame and prompts_at([f"{only.time}={only.prompt}"]) == (only,)
 
 
-@pytest.mark.parametrize("given", [["b"], ["x=b"], ["-1=b"], ["1.5s="], {True: "b"}, {1: ""}, {None: "b"}, {1: 7}])
+@pytest.mark.parametrize("given", [7, ["b"], ["x=b"], ["-1=b"], ["1.5s="], {True: "b"}, {1: ""}, {None: "b"}, {1: 7}])
 def test_what_is_no_prompt_at_a_time_is_refused(given):
     with pytest.raises(InvalidInput, match="prompt at"):
         prompts_at(given)
@@ -49,6 +49,17 @@ def test_what_is_no_prompt_at_a_time_is_refused(given):
 def test_times_out_of_order_or_out_of_the_film_are_refused(given):
     with pytest.raises(InvalidInput, match="prompt at"):
         check_times(prompts_at(given), **FILM)
+
+
+@pytest.mark.parametrize("given", [{1: "b", 2: "c"}, {7: "b", 8: "c", 9: "d"}, {31: "b", 32: "c"}])
+def test_a_prompt_that_no_latent_frame_shows_is_refused(given):
+    with pytest.raises(InvalidInput, match="acts nowhere"):
+        check_times(prompts_at(given), **FILM)
+
+
+@given(some.lists(some.integers(1, 8), min_size=1, max_size=5, unique=True).map(sorted))
+def test_every_prompt_acts_where_times_are_four_frames_apart(quarters):
+    check_times(prompts_at({4 * quarter: "b" for quarter in quarters}), **FILM)
 
 
 def test_the_last_frame_is_within_the_film():

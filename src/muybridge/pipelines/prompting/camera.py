@@ -19,7 +19,7 @@ GALLOP_CAMERAS: Mapping[str, str] = MappingProxyType(
 
 def movement_of(word: str, cameras: Mapping[str, str]) -> str:
     """The movement that a word such as pan_left or "pan left" names. Raises InvalidInput with those that there are."""
-    name = " ".join(word.replace("_", " ").replace("-", " ").lower().split()) if isinstance(word, str) else word
+    name = " ".join(word.replace("_", " ").replace("-", " ").lower().split()) if isinstance(word, str) else ""
     if name in cameras:
         return name
     known = ", ".join(each.replace(" ", "_") for each in cameras)

@@ -28,6 +28,8 @@ class Prompting:
         if num_frames == 1 and self.prompt_at:
             raise invalid("prompts at times", "a picture has none", "leave them out, or make a film")
         check_times(self.prompt_at, num_frames=num_frames, fps=fps)
+        if not isinstance(self.cfg_zero_star, bool):
+            raise invalid(f"cfg_zero_star={self.cfg_zero_star!r}", "is on or off", "use True or False")
         if isinstance(self.zero_steps, bool) or not isinstance(self.zero_steps, int) or self.zero_steps < 0:
             raise invalid(f"zero_steps={self.zero_steps!r}", "is a number of steps", "use 1, or 0 for none")
         if self.zero_steps >= num_steps:

@@ -56,7 +56,7 @@ def opened(prompt: Any) -> tuple[Any, tuple[PromptAt, ...] | None]:
 
 
 def check_times(later: Sequence[PromptAt], *, num_frames: int, fps: int) -> None:
-    """Raises InvalidInput unless the times rise, from after the start, to within a film."""
+    """Raises InvalidInput unless the times rise, from after the start, to within a film, and every prompt acts."""
     before = 0.0
     for each in later:
         frame = each.frame(fps)
@@ -67,6 +67,11 @@ def check_times(later: Sequence[PromptAt], *, num_frames: int, fps: int) -> None
             rule = f"the film ends with frame {num_frames - 1}, at {(num_frames - 1) / fps:.4g}s"
             raise invalid(f"prompt at {each.time}", rule, "name a time within it, or make a longer film")
         before = frame
+    weights = travel_weights(later, num_frames=num_frames, fps=fps)
+    for each, weight in zip(later, weights[1:], strict=True):
+        if not bool(weight.any()):
+            rule = "acts nowhere: the prompts before and after it are in the same four frames, one latent frame"
+            raise invalid(f"prompt at {each.time}", rule, "give times at least 4 frames apart")
 
 
 def travel_weights(later: Sequence[PromptAt], *, num_frames: int, fps: int) -> Float[Tensor, "k t"]:
