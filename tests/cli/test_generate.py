@@ -98,6 +98,11 @@ def test_help_names_every_sampler(run):
     assert all(name in outcome.out for name in SAMPLERS)
 
 
+def test_help_puts_every_option_under_its_subject(run):
+    _, rest = run("generate", "--help").out.split("\nOptions:\n")
+    assert rest.split() == "-h, --help Show this message and exit.".split()
+
+
 def test_json_is_all_that_goes_to_standard_output(generate):
     film = generate("a horse", "--json", "-o", "a.mp4").json()["films"][0]
     assert film["path"] == "a.mp4" and film["frames"] == 5 and film["seconds"] > 0

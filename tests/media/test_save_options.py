@@ -26,6 +26,12 @@ def test_the_size_of_the_file_is_decided_once():
     assert SaveOptions(crf=9).over(SaveOptions(bitrate="1M")).bitrate is None
 
 
+def test_another_sound_leaves_the_hash_of_the_old_one_behind():
+    before = SaveOptions(audio="/old.wav", audio_sha256="0" * 64)
+    assert SaveOptions(audio="/new.wav").over(before).audio_sha256 is None
+    assert SaveOptions(crf=9).over(before).audio_sha256 == "0" * 64
+
+
 def test_words_of_the_command_line_become_options():
     given = {"stills": "first, sheet", "audio": Path("a.wav"), "crf": None, "prompt": "a ball"}
     assert SaveOptions.of(given) == SaveOptions(stills=("first", "sheet"), audio=str(Path.cwd() / "a.wav"))

@@ -8,6 +8,7 @@ from muybridge import SaveOptions, Video, read_settings
 from muybridge.core.errors import InvalidInput, MediaError
 from muybridge.media.image import read_image
 from muybridge.media.video import read_video
+from tests.media.test_sound import tone
 from tests.pipelines.tiny import SMALL, pipeline
 
 
@@ -56,6 +57,18 @@ def test_what_was_chosen_is_recorded_inside_and_beside(film, tmp_path):
     assert "output" not in film.settings
     again = film.save(tmp_path / "again.mp4", options=SaveOptions.recorded(read_settings(path)))
     assert again.read_bytes() == path.read_bytes()
+
+
+def test_a_result_is_repeated_with_the_very_sound_that_it_had(film, tmp_path):
+    path = film.save(tmp_path / "ball.mp4", options=SaveOptions(audio=str(tone(tmp_path / "hum.wav", 0.3))))
+    recorded = SaveOptions.recorded(read_settings(path))
+    assert recorded.audio == str(tmp_path / "hum.wav") and len(recorded.audio_sha256 or "") == 64
+    again = film.save(tmp_path / "again.mp4", options=recorded)
+    assert again.read_bytes() == path.read_bytes()
+    tone(tmp_path / "hum.wav", 0.3, hertz=220)
+    with pytest.raises(InvalidInput, match="audio .* was made with .* bring the file back"):
+        film.save(tmp_path / "other.mp4", options=recorded)
+    assert not (tmp_path / "other.mp4").exists()
 
 
 def test_stills_lie_beside_the_film(film, tmp_path):

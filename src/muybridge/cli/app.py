@@ -5,15 +5,17 @@ import importlib
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 import muybridge
 from muybridge.core.errors import InvalidInput, MuybridgeError, invalid
 from muybridge.core.logs import configure
 
 PROGRAM = "muybridge"
+HELP_COLUMNS = 120
 INTERRUPTED = 130  # convention of shells: 128 + SIGINT
 
 # Verb: what it does. A verb's module is imported when it is used, so that help is answered at once.
@@ -76,11 +78,26 @@ def _unknown_verb(verb: str) -> InvalidInput:
     return invalid(f"{PROGRAM} {verb}", "no such verb", remedy)
 
 
+class GroupedCommand(TyperCommand):
+    """A verb whose help lists its options by their `rich_help_panel`, in plain text."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Groups in the order in which options name them, those without a name last."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            usual = "Arguments" if parameter.param_type_name == "argument" else "Options"
+            if record := parameter.get_help_record(ctx):
+                groups.setdefault(getattr(parameter, "rich_help_panel", None) or usual, []).append(record)
+        for title, records in sorted(groups.items(), key=lambda group: group[0] == "Options"):
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
 def _verb_app(verb: str) -> typer.Typer:
     """A verb by itself: its module's `command`, with the module's docstring as help."""
     module = importlib.import_module(f"muybridge.cli.{verb}")
     app = _app()
-    app.command(help=_help(module.__doc__))(module.command)
+    app.command(cls=GroupedCommand, help=_help(module.__doc__))(module.command)
     return app
 
 
@@ -98,7 +115,9 @@ def _root_app() -> typer.Typer:
 
 def _app() -> typer.Typer:
     return typer.Typer(
-        add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]}
+        add_completion=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": HELP_COLUMNS},
     )
 
 

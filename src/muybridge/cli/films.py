@@ -16,6 +16,7 @@ from muybridge.cli.progress import StageBars
 from muybridge.media.sidecar import sidecar_path
 from muybridge.media.writer import depth
 from muybridge.pipelines.resume.finished import recorded_film
+from muybridge.pipelines.saving import identified
 
 if TYPE_CHECKING:
     from muybridge import GenerationRequest, Pipeline, Progress, Reel, SaveOptions, Video
@@ -56,6 +57,7 @@ def jobs_of(
     is_resumed: bool,
 ) -> list[Job]:
     """A job for each request. is_resumed: a film that is in its file already is left there. Raises InvalidInput."""
+    saving = identified(saving)
     first = requests[0]
     prompts, seeds = [request.prompt for request in requests], [request.seed for request in requests]
     suffix = ".png" if first.is_picture else saving.usual_suffix

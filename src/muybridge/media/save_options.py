@@ -12,6 +12,7 @@ from muybridge.media.retime import Between
 Still = Literal["first", "last", "sheet"]
 STILLS = ("first", "last", "sheet")
 _SIZE = {"crf", "bitrate"}  # one of them decides the size of the file
+_SOUND = {"audio", "audio_sha256"}  # one speaks of the other
 MAX_FACTOR = 8  # convention: beyond it motion is mostly invented
 
 
@@ -34,6 +35,7 @@ class SaveOptions:
     between: Between | None = None
     interpolate: int | None = None
     audio: str | None = None
+    audio_sha256: str | None = None
     stills: tuple[Still, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -69,8 +71,9 @@ class SaveOptions:
     def over(self, other: Self) -> Self:
         """These options, and `other`'s where nothing was chosen here."""
         now, before = self.record(), other.record()
-        if now.keys() & _SIZE:
-            before = {name: value for name, value in before.items() if name not in _SIZE}
+        for names in (_SIZE, _SOUND):
+            if now.keys() & names:
+                before = {name: value for name, value in before.items() if name not in names}
         return config.from_dict(type(self), {**before, **now})
 
     def record(self) -> dict[str, Any]:

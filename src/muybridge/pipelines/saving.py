@@ -1,6 +1,7 @@
 """Results as files: a film or picture, its settings inside and beside it, and pictures of it."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from muybridge.media.sequence import is_sequence
 from muybridge.media.sidecar import write_settings
 from muybridge.media.stills import Stills
 from muybridge.media.writer import PLAIN, check_output, write_video
+from muybridge.pipelines.identity import found_file
 
 STILL_SUFFIXES = tuple(suffix for suffix in IMAGE_SUFFIXES if suffix not in VIDEO_SUFFIXES)
 
@@ -35,6 +37,7 @@ def save_frames(
     """
     path = Path(path)
     check_destination(path, num_frames=num_frames, fps=fps, options=options)
+    options = identified(options)
     if chosen := options.record():
         settings = {**settings, "output": chosen}
     stills = Stills(options.stills or (), num_frames=num_frames)
@@ -48,6 +51,17 @@ def save_frames(
     return path
 
 
+def identified(options: SaveOptions) -> SaveOptions:
+    """With the full path and hash of the sound file, so that they can be repeated from anywhere.
+
+    Raises InvalidInput where there is none, or it is not the one that the hash says.
+    """
+    if options.audio is None:
+        return options
+    path, digest = found_file(options.audio, option="audio", known=options.audio_sha256, remedy="name a sound file")
+    return replace(options, audio=path, audio_sha256=digest)
+
+
 def check_destination(
     path: str | Path, *, num_frames: int, fps: int | None = None, options: SaveOptions = PLAIN
 ) -> None:
@@ -56,7 +70,7 @@ def check_destination(
     if num_frames > 1 and is_picture_file(path):
         raise MediaError(f"{path}: a picture holds one frame, not {num_frames}; use {path.stem}.mp4 or 1 frame.")
     if is_picture_file(path):
-        for name in set(options.record()) - {"stills"}:
+        for name in sorted(set(options.record()) - {"stills"}):
             raise MediaError(f"{path}: a picture takes no {name}; leave it out, or write a film.")
     check_output(path, suffixes=(*VIDEO_SUFFIXES, *STILL_SUFFIXES), options=options, fps=fps)
 
