@@ -244,7 +244,9 @@ class Settings:
             "shift": _first(self.shift, usual_shift),
             "negative_prompt": self.negative or (defaults.negative if is_guided else ""),
             "budget": None if budget is None else str(budget),
-            **self._guiding(defaults, is_gentle=is_guided and defaults.guidance is not None),
+            **self._guiding(
+                defaults, is_gentle=is_guided and defaults.guidance is not None and not _is_on(defaults.cfg)
+            ),
         }
 
     def _size(self, defaults: Defaults, lead: tuple[str, MediaRef] | None) -> tuple[int, int]:
@@ -259,7 +261,9 @@ class Settings:
         return parse_size(size, self.aspect, default=default, native=defaults.native_sizes)
 
     def _guiding(self, defaults: Defaults, *, is_gentle: bool) -> dict[str, Any]:
-        """Guidance of both kinds; gentle where weights that embed one are asked for the other (`prompting.gentle`)."""
+        """Guidance of both kinds; gentle where weights that embed one, and are run with it alone, are asked for the
+        other (`prompting.gentle`). Weights that are run with both stay as they are run.
+        """
         cfg, guidance = _first(self.cfg, defaults.cfg), _first(self.guidance, defaults.guidance)
         if not is_gentle:
             scales = {"cfg": _plain_scale(cfg), "guidance": None if guidance is None else _plain_scale(guidance)}
