@@ -16,6 +16,7 @@ import os
 import platform
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -38,13 +39,18 @@ SHOWN = 6  # frames on each side of a joint
 
 def main() -> int:
     options = parse()
-    pipe = muybridge.load("gallop")
-    chosen = {"size": options.size, "frames": options.frames, "steps": options.steps, "seed": options.seed}
-    loops = [pipe(prompt, loop=True, **chosen).pixels for prompt in PROMPTS]
-    films = [pipe(prompt, **chosen) for prompt in PROMPTS]
+    chosen = {
+        "pipe": muybridge.load("gallop"),
+        "size": options.size,
+        "frames": options.frames,
+        "steps": options.steps,
+        "seed": options.seed,
+    }
+    loops = [film_of(prompt, loop=True, **chosen).pixels for prompt in PROMPTS]
+    films = [film_of(prompt, **chosen) for prompt in PROMPTS]
     going_on = {
         direction: [
-            pipe(
+            film_of(
                 prompt, extend=film, direction=direction, overlap=OVERLAP, **chosen | {"seed": options.seed + 1}
             ).pixels
             for prompt, film in zip(PROMPTS, films, strict=True)
@@ -98,6 +104,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--sheet", type=Path, default=None, help="also write the frames around each joint as a picture")
     parser.add_argument("--report", action=argparse.BooleanOptionalAction, default=True, help="write the report")
     return parser.parse_args()
+
+
+def film_of(prompt: str, *, pipe: muybridge.Pipeline, **chosen: Any) -> muybridge.Video:
+    """One film."""
+    film = pipe(prompt, **chosen)
+    assert isinstance(film, muybridge.Video)
+    return film
 
 
 def differences(film: np.ndarray) -> np.ndarray:
