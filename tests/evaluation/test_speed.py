@@ -39,7 +39,7 @@ def test_a_picture_of_one_step_is_measured_too():
     assert found.usual.step > 0 and found.usual.prepare == 0
 
 
-@pytest.mark.parametrize(("settings", "passes"), [({}, 1), ({"cfg": 2.0}, 2), ({"sampler": "heun"}, 2)])
+@pytest.mark.parametrize(("settings", "passes"), [({}, 1), ({"cfg": "2@0-1"}, 2), ({"sampler": "heun"}, 2)])
 def test_a_step_is_so_many_evaluations(settings, passes):
     found = speed(**settings)
     assert found.evaluation_s == found.usual.step / passes

@@ -94,7 +94,7 @@ def test_embedded_guidance_gives_the_peers_film(ours: Any, peer: HunyuanVideoPip
 
 def test_true_guidance_gives_the_peers_film(ours: Any, peer: HunyuanVideoPipeline) -> None:
     settings = {"true_cfg_scale": 4.0, "negative_prompt": "two cats, dark"}
-    check(ours, peer, peer_settings=settings, cfg=4.0, negative="two cats, dark")
+    check(ours, peer, peer_settings=settings, cfg="4@0-1", rescale=0.0, negative="two cats, dark")
 
 
 def test_the_schedulers_shift_is_read_from_the_folder(peer: HunyuanVideoPipeline, tmp_path: Path) -> None:
