@@ -10,9 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from muybridge.acceleration.machine import AUTO
+from muybridge.acceleration.settings import RunSettings
 from muybridge.core.errors import invalid
 from muybridge.media.frames import Frames
-from muybridge.pipelines.batches import Bench, Texts
+from muybridge.pipelines.batches import Bench, Shared, Texts
 from muybridge.pipelines.coding import decoded
 from muybridge.pipelines.components import Components
 from muybridge.pipelines.conditions.film import Direction
@@ -187,13 +188,17 @@ class Pipeline:
 
     def check(self, requests: Sequence[GenerationRequest], *, memory: str | None = None) -> None:
         """Raises DoesNotFit, or InvalidInput where the weights cannot do a request, before anything is computed."""
+        self._runs(requests, self.bench(memory))
+
+    def _runs(self, requests: Sequence[GenerationRequest], bench: Bench) -> dict[Shared, RunSettings]:
+        """How the requests are run, decided once for a call; raises as `check`."""
         for request in requests:
             self._check_guidance(request)
             StepCache.of(request, model=self.name)
             self._loras.check(request.loras)
             check_media(request)
             check_picture(request, self.components)
-        self.bench(memory).runs(requests)
+        return bench.runs(requests)
 
     def stream(
         self,
@@ -227,9 +232,8 @@ class Pipeline:
         on_progress: OnProgress | None = None,
     ) -> Iterator[Video | Reel]:
         """As `stream`, but films of several windows are not made before they are read, or saved; use each in turn."""
-        self.check(requests, memory=memory)
         bench = self.bench(memory)
-        runs = bench.runs(requests)
+        runs = self._runs(requests, bench)
         steps = sum(request.steps_taken * num_windows(request) for request in requests)
         counter = Counter(on_progress, {"text": len(requests), "denoise": steps, "decode": len(requests)})
         sampling = Sampling(
