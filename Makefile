@@ -29,7 +29,7 @@ $(VENV)/core: $(VENV)/torch pyproject.toml
 	@touch $@
 
 $(VENV)/development: $(VENV)/core
-	$(PIP) install -e '.[dev,worlds,train]'
+	$(PIP) install -e '.[dev,worlds,train,curate]'
 	@touch $@
 
 # Into the user's cache, where another clone may have put it already.

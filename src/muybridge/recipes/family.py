@@ -6,10 +6,11 @@ from typing import Any
 
 from muybridge.core.errors import invalid
 from muybridge.training.probe_stage import ProbeStage
+from muybridge.training.self_trained import SelfTrained
 from muybridge.training.stages import CacheStage, FlowStage, VAEStage
 from muybridge.worlds.sprites import SpritesConfig
 
-Recipe = VAEStage | CacheStage | FlowStage | ProbeStage
+Recipe = VAEStage | CacheStage | FlowStage | ProbeStage | SelfTrained
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

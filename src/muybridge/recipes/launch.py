@@ -25,6 +25,7 @@ from muybridge.text.gallop import GallopEncoder, TextStatistics, measure_statist
 from muybridge.training.checkpoint import latest
 from muybridge.training.data_stage import train_flow_on_data, training_set
 from muybridge.training.probe_stage import ProbeStage, train_probe
+from muybridge.training.self_trained import SelfTrained
 from muybridge.training.stages import CacheStage, FlowStage, VAEStage, build_caches, train_flow, train_vae
 from muybridge.vae.lpips import Lpips, LpipsDistance
 from muybridge.vae.perceptual import FeatureDistance
@@ -205,6 +206,8 @@ class _Launch:
             return self._latents(settings)
         if isinstance(settings, ProbeStage):
             return train_probe(settings, self.folder, world=self._world(), on_step=self._on_step)
+        if isinstance(settings, SelfTrained):
+            return settings.train(self.folder, on_step=self._on_step)
         features, start, footage = self._features(settings), self._start("vae"), self._footage(settings)
         return train_vae(settings, self.folder, footage=footage, start=start, features=features, on_step=self._on_step)
 
