@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -22,6 +23,16 @@ class Sound:
 
     samples: Float32[np.ndarray, "channels n"]
     rate_hz: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceFile:
+    """A film or picture on this machine, and what was said of it where it was listed."""
+
+    path: Path
+    uri: str  # as listed; ids are made from it, so that the same footage elsewhere on the disk keeps them
+    licence: str | None = None
+    has_consent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,12 +4,12 @@ Stages never decide. They write what they measure; `thresholds` says later what 
 seconds and not another look at the footage. How stages are run is the business of `engine`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from muybridge.core.errors import invalid
-from muybridge.curation.clip import Clip
+from muybridge.curation.clip import Clip, SourceFile
 
 Column = Literal["float", "int", "bool", "text", "floats", "texts"]  # as Parquet: double, int64, bool, string, lists
 
@@ -71,9 +71,49 @@ class Stage(Protocol):
         ...
 
 
-def check_chain(stages: Sequence[Stage]) -> None:
+class Splitter(Protocol):
+    """The first stage: a source into clips. Its columns stand on every clip that it gives."""
+
+    @property
+    def name(self) -> str:
+        """As of a stage."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """As of a stage; clip ids change with it."""
+        ...
+
+    @property
+    def outputs(self) -> Mapping[str, Column]:
+        """Columns it writes."""
+        ...
+
+    @property
+    def resources(self) -> Resources:
+        """What a running copy takes."""
+        ...
+
+    def prepare(self) -> None:
+        """As of a stage."""
+        ...
+
+    def setup(self) -> None:
+        """As of a stage."""
+        ...
+
+    def clips(self, source: SourceFile) -> Iterator[Clip]:
+        """The clips of a source in the order of their times, each as soon as its shot is known, decoded once.
+
+        Memory: a few clips, however long the source is. Raises MediaError where the source cannot be read, after the
+        clips before the damage.
+        """
+        ...
+
+
+def check_chain(splitter: Splitter, stages: Sequence[Stage]) -> None:
     """Raises InvalidInput unless every stage's inputs are written before it and no column has two authors."""
-    written: dict[str, str] = {}
+    written = dict.fromkeys(splitter.outputs, splitter.name)
     for stage in stages:
         if missing := [name for name in stage.inputs if name not in written]:
             rule = f"it reads {', '.join(missing)}, which no stage before it writes"
