@@ -84,6 +84,11 @@ class Clip:
         return replace(self, frames=frames, crop=(x + left, y + top, x + right, y + bottom))
 
 
+def source_id(uri: str) -> str:
+    """The id of a source: equal on every machine and in every run. `uri` is text that UTF-8 can hold."""
+    return str(uuid.uuid5(_IDS, uri))
+
+
 def clip_id(uri: str, start_s: float, end_s: float, *, version: str) -> str:
     """The id of a stretch of a source: equal on every machine and in every run.
 
