@@ -1,0 +1,49 @@
+"""The table that is used unless another is given.
+
+The tiers follow paper 3.1: from 256p to 720p each is stricter than the one before, the fine-tuning set strictest, and
+pictures have one of their own, without rules of motion. The paper gives no values: each row says where its own are
+from. "Judged" means: chosen by looking at what lies on both sides of it in real footage.
+"""
+
+from muybridge.curation.thresholds import FILM_TIERS, PICTURES, Kind, Limit, Rule, Thresholds
+
+
+def _row(name: str, kind: Kind, films: tuple[Limit, ...], *, pictures: Limit | None = None) -> Rule:
+    stage, column = name.split(".")
+    limits = dict(zip(FILM_TIERS, films, strict=True))
+    return Rule(
+        stage=stage, column=column, kind=kind, limits=limits if pictures is None else {**limits, PICTURES: pictures}
+    )
+
+
+DEFAULT_THRESHOLDS = Thresholds(
+    rules=(
+        # Three quarters of the tier's short side: what cropping borders, subtitles and marks may leave of it. Judged.
+        _row("clip.short_px", "at_least", (192, 270, 405, 540, 540), pictures=192),
+        # 4n+1 frames that the released model was trained on in stages: short ones first.   Paper 5.2.
+        _row("clip.num_frames", "at_least", (17, 17, 33, 33, 65)),
+        # Shots under black are joins and titles; half of a picture without content is no picture. Judged.
+        _row("borders.black_share", "at_most", (0.5, 0.3, 0.2, 0.1, 0.05), pictures=0.5),
+        _row("borders.border_share", "at_most", (0.5, 0.45, 0.4, 0.4, 0.3), pictures=0.5),
+        # Open-Sora-Plan crops text of the outer 20 % and no more.
+        _row("subtitles.subtitle_share", "at_most", (0.2, 0.2, 0.2, 0.15, 0.15), pictures=0.2),
+        # Title cards and screens begin at about a twentieth; a shop sign has less than a hundredth. Judged.
+        _row("subtitles.text_share", "at_most", (0.07, 0.05, 0.03, 0.02, 0.01), pictures=0.07),
+        # Data-Juicer's watermark classifier is asked for 0.8; ours is calibrated, so that 0.5 is even odds.
+        _row("marks.mark_score", "at_most", (0.8, 0.7, 0.6, 0.5, 0.3), pictures=0.8),
+        # What the frames resolve, whatever their size: half of the tier's side, then more. Judged.
+        _row("blur.detail_px", "at_least", (96, 144, 216, 360, 432), pictures=96),
+        # A calibrated probability; 0.5 is the middle of the ladder of damages that it was fitted to.
+        _row("quality.technical", "at_least", (0.15, 0.25, 0.35, 0.45, 0.55), pictures=0.15),
+        # Paper 3.1: beauty is asked for where it counts most. The scale's middle is 0.5.
+        _row("quality.aesthetic", "at_least", (0.0, 0.1, 0.2, 0.3, 0.45), pictures=0.0),
+        # Stills have under a thousandth of a side a second; cuts and shakes are above one side.
+        _row("motion.motion", "at_least", (0.002, 0.004, 0.006, 0.008, 0.01)),
+        _row("motion.motion", "at_most", (1.5, 1.2, 1.0, 0.8, 0.6)),
+        _row("motion.still_share", "at_most", (0.9, 0.75, 0.6, 0.5, 0.35)),
+        # Data-Juicer: 0.5; stricter where a model's last training shapes what it shows.
+        _row("people.nsfw", "at_most", (0.5, 0.5, 0.4, 0.3, 0.2), pictures=0.5),
+        # One of each, in every tier.   Paper 3.1.
+        _row("duplicates.duplicate_of", "empty", (True,) * 5, pictures=True),
+    )
+)

@@ -1,0 +1,1 @@
+"""What curation leaves for training: a manifest of every clip, and shards of those that were kept."""
