@@ -68,6 +68,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 ROWS = rows()
+USUAL_EVERY = 3  # rows that the default suite runs; `make test-slow` runs all
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,7 +112,13 @@ def test_every_two_values_of_different_options_meet():
     assert len(set().union(*map(pairs_of, ROWS))) == possible - refused
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[str(number) for number in range(len(ROWS))])
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, id=str(number), marks=() if number % USUAL_EVERY == 0 else pytest.mark.slow)
+        for number, row in enumerate(ROWS)
+    ],
+)
 def test_means_change_no_film(model: Model, row: dict[str, Any]):
     made, plain = film(model, row), film(model, row | PLAIN)
     assert made.latents.isfinite().all()
