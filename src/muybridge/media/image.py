@@ -29,14 +29,19 @@ def read_image(
     Raises MediaError where the file is absent, damaged or no picture.
     """
     with opened(Path(path), data) as image:
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I") or upright.mode == "F":  # 16 bits a channel: Pillow would clip, not scale
-            return _from_16_bit(np.asarray(upright), path)
-        if upright.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in upright.info:
-            layer = upright.convert("RGBA")
-            base = Image.new("RGBA", layer.size, (*background, 255))
-            upright = Image.alpha_composite(base, layer)
-        return np.asarray(upright.convert("RGB"))
+        return as_rgb(image, path, background=background)
+
+
+def as_rgb(image: Image.Image, path: Path, *, background: tuple[int, int, int] = (255, 255, 255)) -> Picture:
+    """What `read_image` gives, of a picture that is open already. Raises MediaError."""
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I") or upright.mode == "F":  # 16 bits a channel: Pillow would clip, not scale
+        return _from_16_bit(np.asarray(upright), path)
+    if upright.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in upright.info:
+        layer = upright.convert("RGBA")
+        base = Image.new("RGBA", layer.size, (*background, 255))
+        upright = Image.alpha_composite(base, layer)
+    return np.asarray(upright.convert("RGB"))
 
 
 def write_image(path: Path, picture: Picture, *, metadata: Mapping[str, Any] | None = None, quality: int = 95) -> None:

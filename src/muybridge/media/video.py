@@ -76,14 +76,20 @@ def read_metadata(path: Path) -> dict[str, Any] | None:
     return find(tags.get("comment"), source=path)
 
 
-def to_rgb(frame: VideoFrame) -> np.ndarray:
+def to_rgb(frame: VideoFrame, *, size_px: tuple[int, int] | None = None) -> np.ndarray:
     """The frame upright as RGB by its own tags, HDR tone-mapped.
 
     Untagged film is BT.709 from 720 lines up, else BT.601, as players assume.
+    size_px: (width, height) that it is scaled to on the way, upright; else it stays as it is.
     """
     is_tagged = frame.colorspace != Colorspace.DEFAULT
+    width, height = size_px or (None, None)
+    if frame.rotation % 180:
+        width, height = height, width
     guess = Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601
     rgb = frame.reformat(
+        width=width,
+        height=height,
         format="rgb48le" if frame.color_trc in HDR_CURVES else "rgb24",
         src_colorspace=frame.colorspace if is_tagged else guess,
         dst_color_range=ColorRange.JPEG,
