@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muybridge.curation.decide import decide
@@ -48,6 +48,7 @@ clips = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(clips, min_size=1, max_size=30))
 def test_every_tier_of_films_holds_the_next_and_pictures_are_apart(rows: list[dict[str, Any]]):
     decisions = decide(table(*rows), parse_thresholds(TABLE))
@@ -57,6 +58,7 @@ def test_every_tier_of_films_holds_the_next_and_pictures_are_apart(rows: list[di
     assert not (decisions.reaches(PICTURES) & reached[0]).any()
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(clips, min_size=1, max_size=20), st.floats(0, 2), st.floats(0, 2))
 def test_a_stricter_limit_keeps_no_more(rows: list[dict[str, Any]], first: float, second: float):
     loose, strict = sorted((first, second))

@@ -130,6 +130,15 @@ def test_a_webdataset_tar_is_read_where_it_lies(tmp_path: Path) -> None:
     assert reasons(source) == {"s.tar/0003.txt": Reason.LONE_CAPTION, "s.tar/0004.cls": Reason.NOT_MEDIA}
 
 
+@pytest.mark.parametrize(("said", "times"), [(3, 3), ("2", 2), (0, 1), (-1, 1), (1.5, 1), (10**9, 1), (None, 1)])
+def test_a_sidecar_or_a_row_may_say_how_often_an_epoch_shows_it(tmp_path: Path, said: object, times: int) -> None:
+    note = {"caption": "a horse", "repeats": said}
+    path = write_tar(tmp_path / "s.tar", {"1.mp4": FILM, "1.json": json.dumps(note).encode()})
+    assert records(open_source(path))["s.tar/1.mp4"].num_repeats == times
+    (tmp_path / "t.jsonl").write_text(json.dumps(note | {"id": "1", "path": "1.mp4"}))
+    assert records(open_source(tmp_path / "t.jsonl"))["1"].num_repeats == times
+
+
 def test_a_bad_tar_among_others_is_a_row(tmp_path: Path) -> None:
     whole = write_tar(tmp_path / "a.tar", {"1.mp4": FILM, "2.mp4": b"x" * 5000}).read_bytes()
     (tmp_path / "cut.tar").write_bytes(whole[:3000])

@@ -24,6 +24,8 @@ PATH_COLUMNS = (
     "filename", "file",
 )  # fmt: skip
 ID_COLUMNS = ("id", "video_id", "clip_id", "key")
+REPEATS_COLUMN = "repeats"  # times an epoch, as curation writes it to balance concepts
+MAX_REPEATS_DIGITS = 5  # a million repeats are a slip of the hand, and would fill the memory
 MAX_CELL_CHARACTERS = 2**24  # Python's own 131,072 would break a table at one long caption
 
 Numbered = tuple[str, Mapping[str, Any] | str]  # "row 3", and the row or what is wrong with it
@@ -55,8 +57,15 @@ def read_table(path: Path, *, num_repeats: int = 1, prefix: str = "") -> Part:
             continue
         given = next((str(lowered[column]) for column in ID_COLUMNS if lowered.get(column) not in (None, "")), place)
         media = MediaFile(path=path.parent / place)
-        records.append(Record(id=prefix + given, media=media, captions=captions_of(row), num_repeats=num_repeats))
+        times = num_repeats * repeats_of(lowered)
+        records.append(Record(id=prefix + given, media=media, captions=captions_of(row), num_repeats=times))
     return Part(records=tuple(records), rows=tuple(rows))
+
+
+def repeats_of(row: Mapping[str, Any]) -> int:
+    """How often an epoch shows what a row or a sidecar is of: 1 where it does not say, or says no whole number."""
+    said = str(row.get(REPEATS_COLUMN, ""))
+    return max(1, int(said)) if said.isdecimal() and len(said) < MAX_REPEATS_DIGITS else 1
 
 
 def _rows(path: Path) -> Iterator[Numbered]:
@@ -126,7 +135,7 @@ def _parquet_rows(path: Path) -> Iterator[Numbered]:
         raise MissingExtra(f"{path}: Parquet needs pyarrow; run pip install 'muybridge[train]'.")
     try:
         file = parquet.ParquetFile(path)
-        known = {*PATH_COLUMNS, *ID_COLUMNS, *CAPTION_COLUMNS}
+        known = {*PATH_COLUMNS, *ID_COLUMNS, *CAPTION_COLUMNS, REPEATS_COLUMN}
         columns = [name for name in file.schema_arrow.names if name.lower() in known]
         number = 0
         for batch in file.iter_batches(columns=columns):

@@ -1,11 +1,14 @@
 """WebDataset tars: members `KEY.mp4`, `KEY.txt`, `KEY.json` that share a key are one sample."""
 
+import json
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from muybridge.data.captions import parse_captions, problem
+from muybridge.data.captions import decoded, parse_captions, problem
 from muybridge.data.record import MEDIA_SUFFIXES, MediaFile, Part, Record
 from muybridge.data.report import Reason, Row
+from muybridge.data.tables import repeats_of
 
 CAPTION_SUFFIXES = (".json", ".txt", ".caption")  # JSON may hold several captions, of which the text is the first
 
@@ -54,8 +57,14 @@ def _sample(path: Path, key: str, parts: dict[str, tarfile.TarInfo], shard: str)
     ]
     captions = next((texts for texts in said if problem(texts) is None), next(iter(said), ()))
     media = [suffix for suffix in parts if PurePosixPath("x" + suffix).suffix in MEDIA_SUFFIXES]
+    times = _repeats(_media(path, parts[".json"]).read()) if ".json" in parts else 1
     records = [
-        Record(id=f"{shard}/{parts[suffix].name}", media=_media(path, parts[suffix]), captions=captions)
+        Record(
+            id=f"{shard}/{parts[suffix].name}",
+            media=_media(path, parts[suffix]),
+            captions=captions,
+            num_repeats=times,
+        )
         for suffix in media
     ]
     rows = []
@@ -66,6 +75,14 @@ def _sample(path: Path, key: str, parts: dict[str, tarfile.TarInfo], shard: str)
         reason = Reason.LONE_CAPTION if is_caption else Reason.NOT_MEDIA
         rows.append(Row(item=f"{shard}/{member.name}", reason=reason))
     return records, rows
+
+
+def _repeats(note: bytes) -> int:
+    try:
+        value = json.loads(decoded(note))
+    except ValueError:
+        return 1
+    return repeats_of(value) if isinstance(value, Mapping) else 1
 
 
 def _media(path: Path, member: tarfile.TarInfo) -> MediaFile:

@@ -65,7 +65,8 @@ class Table:
     def write(self, path: Path, *, about: Mapping[str, str]) -> None:
         """A Parquet file; equal tables give equal bytes. about: what its metadata say, under `muybridge.NAME`."""
         metadata = {_META + b"." + name.encode(): text.encode() for name, text in sorted(about.items())}
-        arrow = self.arrow.replace_schema_metadata(metadata)
+        types = [(name, _arrow_type(self.column_type(name))) for name in self.names]  # files name lists' insides apart
+        arrow = self.arrow.cast(pyarrow.schema(types)).replace_schema_metadata(metadata)
         repeating = [field.name for field in arrow.schema if not pyarrow.types.is_floating(field.type)]
         with atomic_path(path) as temporary:
             parquet.write_table(
