@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from muybridge.recipes import gallop, gallop_vae, hunyuan, judging, progressive, sketch
+from muybridge.recipes import curating, gallop, gallop_vae, hunyuan, judging, progressive, sketch
 from muybridge.recipes.family import Family, Stage
 from muybridge.recipes.names import SUMMARIES
 
@@ -152,6 +152,9 @@ _VAE_STAGES: Mapping[str, Stage] = MappingProxyType({
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {family.name: family for family in (GALLOP, GALLOP_PROGRESSIVE, GALLOP_VAE, SKETCH)}
 )
+_CURATING: Mapping[str, Stage] = MappingProxyType({  # each makes its own data
+    "curation-quality": Stage(recipe=curating.curation_quality, summary=SUMMARIES["curation-quality"]),
+})  # fmt: skip
 STAGES: Mapping[str, Stage] = MappingProxyType(
     {name: stage for family in FAMILIES.values() for name, stage in family.stages.items()}
     | {
@@ -161,4 +164,5 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
     }
     | _VAE_STAGES
     | _OWN_DATA
+    | _CURATING
 )  # fmt: skip

@@ -34,6 +34,7 @@ SUMMARIES = {
     "gallop-vae-tiled": "VAE by tiles, half of the time",
     "vae-from-scratch": "the released VAE's architecture",
     "gallop-probe": "the probe that judges gallop",
+    "curation-quality": "the judge of damaged pictures",
     "finetune": "a model on data of your own",
     "hunyuan-image-low": "13B: pictures of 256 px",
     "hunyuan-image-mixed": "13B: pictures of 256 and 512 px",

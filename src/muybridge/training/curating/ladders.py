@@ -63,7 +63,7 @@ def _h264(picture: Picture, strength: float, rng: np.random.Generator) -> Pictur
     height, width = (side - side % 2 for side in picture.shape[:2])
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
-        options = {"crf": str(round(20 + 31 * strength)), "preset": "veryfast", "threads": "1", "bf": "0"}
+        options = {"crf": str(round(18 + 33 * strength)), "preset": "veryfast", "threads": "1", "bf": "0"}
         stream = container.add_stream("libx264", rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for frame in frames:
@@ -103,7 +103,9 @@ def _combing(picture: Picture, strength: float, rng: np.random.Generator) -> Pic
     cv2 = opencv()
     shift = between(0.4, 12.0, strength) * (1 if rng.uniform() < 0.5 else -1)
     height, width = picture.shape[:2]
-    moved = cv2.warpAffine(picture, np.array([[1, 0, shift], [0, 1, 0]]), (width, height), borderMode=cv2.BORDER_REFLECT)
+    moved = cv2.warpAffine(
+        picture, np.array([[1, 0, shift], [0, 1, 0]]), (width, height), borderMode=cv2.BORDER_REFLECT
+    )
     combed = picture.copy()
     combed[1::2] = moved[1::2]
     return combed
@@ -114,7 +116,7 @@ def _overexposure(picture: Picture, strength: float, _rng: np.random.Generator) 
 
 
 def _underexposure(picture: Picture, strength: float, _rng: np.random.Generator) -> Picture:
-    return _levels(255 * _exposed(picture, -0.25 - 4.75 * strength))
+    return _levels(255 * _exposed(picture, -0.25 - 6.75 * strength))
 
 
 def _exposed(picture: Picture, stops: float) -> np.ndarray:
