@@ -10,15 +10,16 @@ from muybridge.core.errors import invalid
 from muybridge.worlds.movements import MOVEMENTS, movement_sentence, pick
 
 RENDERED, CLEAN = "rendered animation", "high quality"
+UNKNOWN = "unknown"  # a camera, source or quality that nobody could tell
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StructuredCaption:
-    """The fields of the paper's caption, all exact.
+    """The fields of the paper's caption.
 
     `short` and `dense` are prose: what happens, the dense one with positions, transitions and the camera's movement but
-    without style, light and mood. `camera` is a class name; the others are phrases that need no capital. `source` and
-    `quality` are the paper's tags.
+    without style, light and mood. `camera` is a class name; the others are phrases that need no capital, empty where
+    nothing is known. `source` and `quality` are the paper's tags. The worlds' captions are whole and exact.
     """
 
     short: str
@@ -49,8 +50,8 @@ def compose(caption: StructuredCaption, rng: random.Random, *, dropout: float = 
     """One training caption from the fields: what happens first, then the other fields as sentences.
 
     It opens with the dense description, or with the short one with probability `dropout`; each further field is left
-    out with that probability, or when the opening says it already; their order changes when `is_permuted`. A moving
-    camera is always named.
+    out with that probability, or when it is empty or the opening says it already; their order changes when
+    `is_permuted`. A camera that is known to move is always named.
     """
     if not 0 <= dropout <= 1:
         raise invalid(f"dropout={dropout}", "a probability lies in [0, 1]", "use 0.3")
@@ -61,7 +62,7 @@ def compose(caption: StructuredCaption, rng: random.Random, *, dropout: float = 
     if is_tailed:
         kept -= {"style", "lighting", "atmosphere"}
     said = [_sentence(name, getattr(caption, name), rng) for name in _PHRASINGS if name in kept]
-    is_dropped = caption.camera == "static" and rng.random() < dropout
+    is_dropped = caption.camera == UNKNOWN or (caption.camera == "static" and rng.random() < dropout)
     if not is_dropped and not _names_camera(opening, caption.camera):
         said.append(camera_sentence(caption.camera, rng))
     if is_permuted:
