@@ -1,0 +1,37 @@
+"""The file of a clip: H.264 with its sound, or PNG where it is a picture. Equal clips are equal bytes."""
+
+from pathlib import Path
+
+from muybridge.core.errors import MediaError
+from muybridge.curation.clip import Clip
+from muybridge.media.formats import MAX_FPS
+from muybridge.media.image import write_image
+from muybridge.media.save_options import SaveOptions
+from muybridge.media.writer import open_writer
+
+
+def evened(clip: Clip) -> Clip:
+    """The clip without the last row or column where 4:2:0 film needs an even side; a picture as it is.
+
+    Raises MediaError where nothing would be left.
+    """
+    height, width = clip.frames.shape[1:3]
+    if clip.is_picture or (width % 2 == 0 and height % 2 == 0):
+        return clip
+    if min(width, height) < 2:
+        raise MediaError(f"frames of {width}x{height}: a film has at least 2 pixels each way; leave it out.")
+    return clip.cropped((0, 0, width - width % 2, height - height % 2))
+
+
+def place_of(clip: Clip) -> str:
+    """Where its file lies in the folder of a run."""
+    return f"clips/{clip.id[:2]}/{clip.id}{'.png' if clip.is_picture else '.mp4'}"
+
+
+def write_clip(clip: Clip, path: Path, *, crf: int) -> None:
+    """Write its frames and sound. Raises MediaError."""
+    if clip.is_picture:
+        write_image(path, clip.frames[0])
+        return
+    with open_writer(path, fps=min(clip.fps, MAX_FPS), options=SaveOptions(crf=crf)) as writer:
+        writer.write(clip.frames)

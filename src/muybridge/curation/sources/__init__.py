@@ -1,0 +1,1 @@
+"""Where footage comes from: folders, globs, manifests, buckets, lists of addresses."""
