@@ -153,6 +153,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
     {family.name: family for family in (GALLOP, GALLOP_PROGRESSIVE, GALLOP_VAE, SKETCH)}
 )
 _CURATING: Mapping[str, Stage] = MappingProxyType({  # each makes its own data
+    "curation-clip": Stage(recipe=curating.curation_clip, summary=SUMMARIES["curation-clip"]),
     "curation-quality": Stage(recipe=curating.curation_quality, summary=SUMMARIES["curation-quality"]),
 })  # fmt: skip
 STAGES: Mapping[str, Stage] = MappingProxyType(

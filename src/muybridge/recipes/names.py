@@ -35,6 +35,7 @@ SUMMARIES = {
     "vae-from-scratch": "the released VAE's architecture",
     "gallop-probe": "the probe that judges gallop",
     "curation-quality": "the judge of damaged pictures",
+    "curation-clip": "vectors of clips and captions",
     "finetune": "a model on data of your own",
     "hunyuan-image-low": "13B: pictures of 256 px",
     "hunyuan-image-mixed": "13B: pictures of 256 and 512 px",
