@@ -76,6 +76,7 @@ class Tally:
     def summary(self, *, states: Mapping[str, int], num_clips: int) -> Summary:
         """At the end; states: sources of the folder in each."""
         elapsed_s = self._elapsed_s()
+        worked_s = elapsed_s * self.num_workers
         num_clips_now = sum(each.num_clips for each in self.outcomes)
         return Summary(
             num_done=states.get("done", 0),
@@ -90,7 +91,7 @@ class Tally:
             stages={
                 name: {
                     "seconds": round(seconds, 3),
-                    "busy_percent": round(100 * seconds / elapsed_s / self.num_workers, 1),
+                    "busy_percent": round(100 * seconds / worked_s, 1),
                 }
                 for name, seconds in self._seconds.most_common()
             },

@@ -62,15 +62,15 @@ class Plan:
         check_chain(self.splitter, self.stages)
         authors = {name: each.name for each in (self.splitter, *self.stages) for name in each.outputs}
         if clash := sorted(FACTS.keys() & authors.keys()):
-            raise invalid(
-                f"stage {authors[clash[0]]}", f"{clash[0]} is a fact of every row", "name its column otherwise"
-            )
+            raise invalid(f"stage {authors[clash[0]]}", f"{clash[0]} is a fact of every row", "rename its column")
 
     @property
     def columns(self) -> dict[str, Column]:
         """Every column of a row and its type."""
-        written = {name: kind for each in (self.splitter, *self.stages) for name, kind in each.outputs.items()}
-        return {**FACTS, **written}
+        found = dict(FACTS)
+        for each in (self.splitter, *self.stages):
+            found.update(each.outputs)
+        return found
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from muybridge.core.errors import invalid
 from muybridge.core.processes import alone_in
 from muybridge.curation.engine.executor import Event, Executor, Outcome
 from muybridge.curation.engine.figures import Figures, Summary, Tally, as_json, note_timing
@@ -28,10 +27,10 @@ def run_stages(
     """Bring every item's record and clips into the plan's folder, and say how it went.
 
     Items whose records are of this plan's versions are left as they are, so the same command continues an interrupted
-    run; those of older versions are run anew. Raises InvalidInput where the folder belongs to other settings or two
-    items have one uri, RunFailed where another run has the folder or it cannot be written, AssetError, MissingExtra.
+    run; those of older versions are run anew. Raises InvalidInput where the folder belongs to other settings,
+    RunFailed where another run has the folder or it cannot be written, AssetError, MissingExtra.
     """
-    _check_apart(items)
+    assert len({item.uri for item in items}) == len(items), "results of one uri would overwrite each other"
     journal = Journal(plan.folder)
     with alone_in(plan.folder):
         journal.tidy()
@@ -47,15 +46,9 @@ def run_stages(
                 note_timing(plan.folder / TIMINGS, event)
             if on_progress is not None:
                 on_progress(len(tally.outcomes), len(waiting), tally.figures())
+        summary = _summed(journal, tally)
         journal.tidy()
-        return _summed(journal, tally)
-
-
-def _check_apart(items: Sequence[SourceItem]) -> None:
-    """Raises InvalidInput where two items have one uri: their results would overwrite each other."""
-    twice = [uri for uri, count in Counter(item.uri for item in items).items() if count > 1]
-    if twice:
-        raise invalid(twice[0], "is found in several of the places given", "give the folder that holds them all")
+        return summary
 
 
 def _waiting(

@@ -12,6 +12,7 @@ from muybridge.curation.sources.item import SourceItem, is_media
 from muybridge.curation.sources.manifest import TABLE_SUFFIXES, list_sources, table_sources
 from muybridge.curation.sources.remote import is_address
 
+IN_SEVERAL = "is found in several of the places given"
 LIST_SUFFIXES = (".txt", ".list", ".lst", ".urls")
 
 
@@ -31,9 +32,7 @@ def find_sources(given: Sequence[str]) -> list[SourceItem]:
     for place in given:
         for item in _sources_in(place):
             if item.uri in found:
-                raise invalid(
-                    item.uri, "is found in several of the places given", "give the folder that holds them all"
-                )
+                raise invalid(item.uri, IN_SEVERAL, "give the folder that holds them all")
             found[item.uri] = item
     return [found[uri] for uri in sorted(found)]
 
