@@ -42,3 +42,8 @@ def terminal_words() -> dict[str, str]:
 def quiet_encoders() -> None:
     """Keep SVT-AV1 from printing its settings, unless the user asked for them in $SVT_LOG."""
     os.environ.setdefault("SVT_LOG", "1")
+
+
+def api_key() -> str | None:
+    """What a captioning server wants to know its users by: $MUYBRIDGE_API_KEY. Other programs' keys are never sent."""
+    return os.environ.get("MUYBRIDGE_API_KEY") or None
