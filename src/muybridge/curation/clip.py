@@ -7,22 +7,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-from jaxtyping import Float32
 
 from muybridge.media.frames import Frames
+from muybridge.media.sound import Sound
 
 Value = bool | int | float | str | tuple[float, ...] | tuple[str, ...] | None  # what a column of the manifest holds
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the clip's frames; right and bottom outside it
 
 _IDS = uuid.UUID("6f0c1e7e-4bb4-5d1f-9f9f-0b7b8f3f2a10")  # namespace of clip ids; any constant, never to be changed
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sound:
-    """The sound of a stretch: samples (channels, n) in [-1, 1], float32."""
-
-    samples: Float32[np.ndarray, "channels n"]
-    rate_hz: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,14 +20,14 @@ from muybridge.core.files import atomic_path
 from muybridge.media.colour import BT709, EXACT, LIMITED
 from muybridge.media.envelope import pack
 from muybridge.media.formats import Codec, Coding
-from muybridge.media.sound import SoundTrack, sound_track
+from muybridge.media.sound import Sound, SoundTrack, sound_track
 
 NUM_THREADS = 4  # fixed, not the machine's cores: x264's bytes depend on it
 
 
 @contextmanager
 def coded_film(
-    path: Path, how: Coding, *, fps: float, metadata: Mapping[str, Any] | None, audio: str | None
+    path: Path, how: Coding, *, fps: float, metadata: Mapping[str, Any] | None, sound: Path | Sound | None
 ) -> Iterator["CodedFilm"]:
     """A film to add frames to, which is at `path` once the block has ended well. Raises MediaError."""
     comment = None if metadata is None else pack(metadata)
@@ -39,8 +39,7 @@ def coded_film(
             if comment is not None:
                 output.metadata["comment"] = comment
             film = CodedFilm(path, output, how, rate=Fraction(fps).limit_denominator(1001))
-            sound = nullcontext() if audio is None else sound_track(Path(audio), output, suffix=path.suffix.lower())
-            with sound as track:
+            with nullcontext() if sound is None else sound_track(sound, output, suffix=path.suffix.lower()) as track:
                 film.sound = track
                 yield film
                 film.finish()

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from muybridge.core.errors import MediaError
-from muybridge.curation.clip import Clip
+from muybridge.curation.clip import Clip, Sound
 from muybridge.media.formats import MAX_FPS
 from muybridge.media.image import write_image
 from muybridge.media.save_options import SaveOptions
@@ -33,5 +33,9 @@ def write_clip(clip: Clip, path: Path, *, crf: int) -> None:
     if clip.is_picture:
         write_image(path, clip.frames[0])
         return
-    with open_writer(path, fps=min(clip.fps, MAX_FPS), options=SaveOptions(crf=crf)) as writer:
+    with open_writer(path, fps=min(clip.fps, MAX_FPS), options=SaveOptions(crf=crf), sound=_heard(clip)) as writer:
         writer.write(clip.frames)
+
+
+def _heard(clip: Clip) -> Sound | None:
+    return clip.sound if clip.sound is not None and clip.sound.samples.size else None
