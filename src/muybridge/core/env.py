@@ -39,6 +39,11 @@ def terminal_words() -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
+def quiet_ray() -> None:
+    """Keep Ray from reporting its use to its makers, unless the user chose otherwise."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+
 def quiet_encoders() -> None:
     """Keep SVT-AV1 from printing its settings, unless the user asked for them in $SVT_LOG."""
     os.environ.setdefault("SVT_LOG", "1")

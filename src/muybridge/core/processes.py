@@ -4,6 +4,7 @@ import fcntl
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
@@ -43,21 +44,33 @@ def in_processes(work: Callable[[Item], object], items: Sequence[Item], *, num_w
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path, *, patience_s: float = 0.0) -> Iterator[None]:
     """The folder, made where it is not there, to this process and its children; the system lets go when they end.
 
+    patience_s: how long to wait for another run's end: children of one that was killed take a moment to die.
     Raises RunFailed where another run has it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise RunFailed(f"{folder}: another run is writing here; wait for its end, or choose another folder.") from None
+    give_up = time.monotonic() + patience_s
+    while not _locked(handle):
+        if time.monotonic() >= give_up:
+            os.close(handle)
+            message = f"{folder}: another run is writing here; wait for its end, or choose another folder."
+            raise RunFailed(message)
+        time.sleep(0.05)
     try:
         yield
     finally:
         os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _work(work: Callable[[Item], object], items: Sequence[Item], pipe: Connection) -> None:

@@ -124,10 +124,10 @@ class Journal:
                 if path.stem not in named:
                     path.unlink()
 
-    def erased(self) -> frozenset[str]:
-        """Ids of sources that were erased and shall not be taken in again."""
+    def erased(self) -> dict[str, list[str]]:
+        """Ids of sources that were erased and shall not be taken in again; with clips while that is under way."""
         path = self.folder / ERASED
-        return frozenset(json.loads(path.read_text())) if path.exists() else frozenset()
+        return json.loads(path.read_text()) if path.exists() else {}
 
     def write_json(self, path: Path, content: Any, *, indent: int | None = None) -> None:
         """Write, by way of the work folder, so that a kill leaves nothing beside it."""

@@ -31,7 +31,20 @@ class LocalExecutor:
         tasks = [Task(item=item, is_sampled=item.id in sampled) for item in items]
         again: list[Task] = []
         yield from _Pool(plan, tasks, self.num_workers, again=again).events()
-        yield from _Pool(plan, again, 1, again=None).events()
+        yield from run_alone(plan, again)
+
+
+def run_alone(plan: Plan, tasks: Sequence[Task]) -> Iterator[Event]:
+    """The last try of sources that failed: one after the other in a process of their own, then into quarantine."""
+    yield from _Pool(plan, tasks, 1, again=None).events()
+
+
+def quarantine(item: SourceItem, plan: Plan, reason: str) -> Outcome:
+    """Write why a source is given up."""
+    journal = Journal(plan.folder)
+    record = SourceRecord.of(item, plan, state="quarantined", reason=reason)
+    journal.commit(record, journal.work_folder(item.id))
+    return Outcome(item=item, state="quarantined", num_clips=0, reason=reason)
 
 
 class _Pool:
@@ -99,8 +112,5 @@ class _Pool:
     def _failed(self, task: Task, refused: Refused) -> Iterator[Event]:
         if self._again is not None and not refused.is_certain:
             self._again.append(task)
-            return
-        journal = Journal(self._plan.folder)
-        record = SourceRecord.of(task.item, self._plan, state="quarantined", reason=refused.reason)
-        journal.commit(record, journal.work_folder(task.item.id))
-        yield Outcome(item=task.item, state="quarantined", num_clips=0, reason=refused.reason)
+        else:
+            yield quarantine(task.item, self._plan, refused.reason)

@@ -1,7 +1,8 @@
 """One source through the splitter and every stage, clip by clip, into a work folder."""
 
+import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,9 +19,11 @@ from muybridge.curation.engine.rows import Row, row_of
 from muybridge.curation.engine.samples import save_sample
 from muybridge.curation.sources.fetch import on_this_machine
 from muybridge.curation.sources.item import SourceItem
+from muybridge.curation.stage import Stage
 
 WRITING = "writing"  # named beside the stages where time is told
 FETCHING = "fetching"
+FETCHED = "fetched"  # a folder within that of the work
 SLOWEST_BYTES_PER_S = 1_000  # of film: what a header says to be longer than its bytes allow is not believed
 USUAL_BYTES_PER_S = 100_000  # where a header says nothing
 
@@ -50,65 +53,76 @@ def run_source(item: SourceItem, plan: Plan, *, work: Path, watch: Watch, is_sam
 
     Raises MediaError where the source gives no clip because it cannot be read, and whatever a stage raises.
     """
-    rows: list[Row] = []
-    notes: list[str] = []
+    found: list[tuple[Row, list[str]]] = []
     damage: str | None = None
+    for clip in split(item, plan, work=work, watch=watch):
+        if isinstance(clip, MediaError):
+            damage = str(clip)
+        else:
+            found.append(finish(clip, plan, work=work, watch=watch, is_sampled=is_sampled and not found))
+    return record_of(item, plan, found, damage=damage)
+
+
+def record_of(
+    item: SourceItem, plan: Plan, found: Iterable[tuple[Row, list[str]]], *, damage: str | None
+) -> SourceRecord:
+    """The record of a source that has been read, from its clips' rows and notes in any order."""
+    pairs = sorted(found, key=lambda each: (each[0]["start_s"], each[0]["id"]))
+    notes = tuple(note for _, some in pairs for note in some)
+    return SourceRecord.of(item, plan, state="done", rows=tuple(row for row, _ in pairs), notes=notes, damage=damage)
+
+
+def split(item: SourceItem, plan: Plan, *, work: Path, watch: Watch) -> Iterator[Clip | MediaError]:
+    """The item's clips, and where it is damaged behind them that error. Raises it where there is no clip before."""
     with watch.doing(FETCHING, limit_s=plan.limits.of((item.num_bytes or 0) / USUAL_BYTES_PER_S)):
-        source = on_this_machine(item, work / "fetched")
-    try:
-        limit_s = plan.limits.of(length_s(source.path))
-        for clip in split(source, plan, watch=watch, limit_s=limit_s):
-            row, found = finish(clip, plan, work=work, watch=watch, is_sampled=is_sampled and not rows)
-            rows.append(row)
-            notes += found
-    except DamagedAfter as error:
-        if not rows:
-            raise MediaError(str(error)) from None
-        damage = str(error)
-    if item.is_remote:
-        source.path.unlink()
-    rows.sort(key=lambda row: (row["start_s"], row["id"]))
-    return SourceRecord.of(item, plan, state="done", rows=tuple(rows), notes=tuple(sorted(notes)), damage=damage)
-
-
-class DamagedAfter(MediaError):
-    """A source that cannot be read from some point on."""
-
-
-def split(source: SourceFile, plan: Plan, *, watch: Watch, limit_s: float) -> Iterator[Clip]:
-    """The source's clips. Raises DamagedAfter after those before the damage."""
+        source = on_this_machine(item, work / FETCHED)
+    limit_s = plan.limits.of(length_s(source.path))
     clips = plan.splitter.clips(source)
+    has_clips = False
     while True:
         with watch.doing(plan.splitter.name, limit_s=limit_s):
-            try:
-                clip = next(clips, None)
-            except MediaError as error:
-                said = str(error).replace(str(source.path), source.uri)  # equal wherever the footage lies
-                raise DamagedAfter(said) from None
-        if clip is None:
-            return
-        yield clip
+            clip = _next(clips, source)
+        if isinstance(clip, MediaError) and not has_clips:
+            raise clip
+        if clip is not None:
+            yield clip
+        if not isinstance(clip, Clip):
+            break
+        has_clips = True
+    shutil.rmtree(work / FETCHED, ignore_errors=True)
+
+
+def _next(clips: Iterator[Clip], source: SourceFile) -> Clip | MediaError | None:
+    """The next clip, or the error that there is in its place."""
+    try:
+        return next(clips, None)
+    except MediaError as error:
+        return MediaError(str(error).replace(str(source.path), source.uri))  # equal wherever the footage lies
 
 
 def finish(clip: Clip, plan: Plan, *, work: Path, watch: Watch, is_sampled: bool) -> tuple[Row, list[str]]:
     """Every stage on a clip, and its file: its row and what was not a number in it."""
-    limit_s = plan.limits.of(clip.end_s - clip.start_s)
     for stage in plan.stages:
-        with watch.doing(stage.name, limit_s=limit_s):
-            after = stage.process(clip)
+        after = passed(clip, stage, plan, watch=watch)
         if is_sampled:
             save_sample(clip, after, stage, work)
         clip = after
-    with watch.doing(WRITING, limit_s=limit_s):
-        return written(clip, plan, work=work)
+    return written(clip, plan, work=work, watch=watch)
 
 
-def written(clip: Clip, plan: Plan, *, work: Path) -> tuple[Row, list[str]]:
-    """The clip's file, its row, and what was not a number in it."""
-    clip = evened(clip)
-    place = place_of(clip)
-    write_clip(clip, work / place, crf=plan.crf)
-    return row_of(clip, plan, place=place, sha256=sha256(work / place))
+def passed(clip: Clip, stage: Stage, plan: Plan, *, watch: Watch) -> Clip:
+    """The clip behind a stage."""
+    with watch.doing(stage.name, limit_s=plan.limits.of(clip.end_s - clip.start_s)):
+        return stage.process(clip)
+
+
+def written(clip: Clip, plan: Plan, *, work: Path, watch: Watch) -> tuple[Row, list[str]]:
+    """Write the clip's file: its row and what was not a number in it."""
+    with watch.doing(WRITING, limit_s=plan.limits.of(clip.end_s - clip.start_s)):
+        clip = evened(clip)
+        place = place_of(clip)
+        write_clip(clip, work / place, crf=plan.crf)
+        return row_of(clip, plan, place=place, sha256=sha256(work / place))
 
 
 def length_s(path: Path) -> float:

@@ -13,6 +13,8 @@ from muybridge.curation.sources.item import SourceItem
 
 OnProgress = Callable[[int, int, Figures], None]  # (sources done, of how many in this run, how it goes)
 
+PATIENCE_S = 3.0  # workers of a run that was killed die within milliseconds, unless the disk holds them
+
 _log = logging.getLogger(__name__)
 
 
@@ -32,7 +34,7 @@ def run_stages(
     """
     assert len({item.uri for item in items}) == len(items), "results of one uri would overwrite each other"
     journal = Journal(plan.folder)
-    with alone_in(plan.folder):
+    with alone_in(plan.folder, patience_s=PATIENCE_S):
         journal.tidy()
         journal.claim(plan)
         plan.prepare()

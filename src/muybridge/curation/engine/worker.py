@@ -134,13 +134,13 @@ def attempt(task: Task, plan: Plan, *, watch: Watch) -> Finished | Refused:
         journal.commit(record, work)
         return Finished(num_clips=len(record.rows), seconds=watch.seconds)
     except MediaError as error:
-        return Refused(reason=str(error), is_certain=True)
+        return Refused(reason=described(error), is_certain=True)
     except OSError as error:
         if error.errno in _FULL:
             raise RunFailed(f"{plan.folder}: {error.strerror}; make room and repeat the command.") from None
-        return Refused(reason=_described(error), is_certain=False)
+        return Refused(reason=described(error), is_certain=False)
     except Exception as error:  # whatever a stage or library raises is that source's end, not the run's
-        return Refused(reason=_described(error), is_certain=False)
+        return Refused(reason=described(error), is_certain=False)
 
 
 def _serve(plan: Plan, pipe: Connection, parent: int) -> None:
@@ -170,6 +170,9 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _described(error: Exception) -> str:
+def described(error: Exception) -> str:
+    """An error of any library in one line."""
+    if isinstance(error, MediaError):
+        return str(error)
     said = " ".join(str(error).split())
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
