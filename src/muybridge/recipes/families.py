@@ -154,6 +154,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
 )
 _CURATING: Mapping[str, Stage] = MappingProxyType({  # each makes its own data
     "curation-clip": Stage(recipe=curating.curation_clip, summary=SUMMARIES["curation-clip"]),
+    "curation-marks": Stage(recipe=curating.curation_marks, summary=SUMMARIES["curation-marks"]),
     "curation-quality": Stage(recipe=curating.curation_quality, summary=SUMMARIES["curation-quality"]),
 })  # fmt: skip
 STAGES: Mapping[str, Stage] = MappingProxyType(

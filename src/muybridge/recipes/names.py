@@ -36,6 +36,7 @@ SUMMARIES = {
     "gallop-probe": "the probe that judges gallop",
     "curation-quality": "the judge of damaged pictures",
     "curation-clip": "vectors of clips and captions",
+    "curation-marks": "the detector of watermarks and logos",
     "finetune": "a model on data of your own",
     "hunyuan-image-low": "13B: pictures of 256 px",
     "hunyuan-image-mixed": "13B: pictures of 256 and 512 px",

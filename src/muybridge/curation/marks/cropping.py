@@ -8,9 +8,7 @@ from muybridge.curation.clip import Box
 from muybridge.curation.marks.detect import Mark
 
 MAX_CROPPED = 0.15  # of the area
-MARGIN = (
-    0.01  # of the shorter side, kept off a box, whose sides are known to about this (measured: benchmarks/marks.py)
-)
+MARGIN = 0.01  # of the shorter side, kept off a box, whose sides are not known better
 Span = tuple[int, int]
 
 
@@ -51,7 +49,5 @@ def _spans(sides: Sequence[Span | tuple[float, float]], length: int, margin: flo
     """Stretches of one axis that begin after a mark or at 0, and end before one or at `length`."""
     starts = {0, *(min(length, math.ceil(end + margin)) for _, end in sides)}
     ends = {length, *(max(0, math.floor(start - margin)) for start, _ in sides)}
-    spans = [
-        (start, end if (start, end) == (0, length) else end - (end - start) % 2) for start in starts for end in ends
-    ]
-    return sorted({span for span in spans if span[1] - span[0] >= length * (1 - MAX_CROPPED)})
+    spans = {(start, end - (end - start) % 2 if end - start < length else end) for start in starts for end in ends}
+    return sorted(span for span in spans if span[1] - span[0] >= length * (1 - MAX_CROPPED))

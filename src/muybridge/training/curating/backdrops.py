@@ -192,9 +192,7 @@ def _seen(rng: Random, still: np.ndarray, size: tuple[int, int], num_frames: int
         scale, angle = zoom[number], turn[number]
         cos, sin = scale * np.cos(angle), scale * np.sin(angle)
         free = [(STILL_PX - scale * side) / 2 for side in (size[1], size[0])]
-        centre = [
-            STILL_PX / 2 + np.clip(at, -1, 1) * room for at, room in zip((x[number], y[number]), free, strict=True)
-        ]
+        centre = STILL_PX / 2 + np.clip([x[number], y[number]], -1, 1) * free
         offset = (
             centre[0] - cos * size[1] / 2 + sin * size[0] / 2,
             centre[1] - sin * size[1] / 2 - cos * size[0] / 2,

@@ -23,15 +23,15 @@ _MATPLOTLIB = (  # DejaVu, STIX and Computer Modern: free licences
     "cmtt10",
 )  # fmt: skip
 WORDS = (
-    "SAMPLE", "Preview", "DEMO", "CHANNEL 4U", "© Mira Holm", "stockpile", "Nordlys Film", "LIVE", "www.klipbank.example",
-    "@wanderkat", "TRIAL VERSION", "Made with Cutter", "not for resale", "UniTV", "clipworks.example", "COPY", "REC",
+    "SAMPLE", "Preview", "DEMO", "CHANNEL 4U", "© Mira Holm", "stockpile", "Nordlys Film", "LIVE",
+    "www.klipbank.example", "@wanderkat", "TRIAL VERSION", "Made with Cutter", "not for resale", "UniTV", "clipworks.example", "COPY", "REC",
     "vid.eo/8812", "PhotoHarbour", "Screen Recorder Free", "@studio_lumen", "Proof", "ARCHIVE 1987", "kanal fem", "HD",
     "DO NOT SHARE", "Evaluation", "Tofu Productions", "id: 440-812", "NEWS 24", "by J. Okafor", "SUNRISE media",
 )  # fmt: skip
 HELD_OUT_WORDS = (
-    "DRAFT", "imagehive", "© 2019 Lena Abt", "www.filmboutique.example", "@quietharbor", "Watermark", "BETA UNREGISTERED",
-    "Kestrel Pictures", "tv.plus", "Licensed to 0071", "Screener", "motionvault", "Ruth & Sons", "CAM 02", "free edition",
-    "SPORT ONE", "PIXELARCADE", "@noor.travels", "confidential", "Zebra Stock",
+    "DRAFT", "imagehive", "© 2019 Lena Abt", "www.filmboutique.example", "@quietharbor", "Watermark",
+    "BETA UNREGISTERED", "Kestrel Pictures", "tv.plus", "Licensed to 0071", "Screener", "motionvault", "Ruth & Sons",
+    "CAM 02", "free edition", "SPORT ONE", "PIXELARCADE", "@noor.travels", "confidential", "Zebra Stock",
 )  # fmt: skip
 PATTERNS: Mapping[str, Pattern] = MappingProxyType(
     {

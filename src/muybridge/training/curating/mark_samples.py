@@ -32,6 +32,7 @@ PICTURES = 0.2  # of the films are of one frame
 MIN_DIFFERENCE = 7.0  # of 255 that a mark must make, or nobody could see it and it is not asked for
 MIN_SIDE_PX = 3  # of a box in the network's input
 LEVELS = 255  # of a plane as it is kept
+HELD_OUT_BACKDROPS = 0.25  # of as many as there are to learn from
 GREY = 0.5  # what is added to mean colours to keep them
 
 
@@ -127,20 +128,17 @@ class MarkSamples:
 
 def mark_samples(config: MarkSamplesConfig, split: Split, folder: Path) -> tuple[MarkSamples, ...]:
     """The samples of every shape in SIZES, from `folder`; they are made first where they are missing."""
-    paths = [folder / f"{split}-{rows}x{columns}.safetensors" for rows, columns in SIZES]
-    if not all(path.exists() for path in paths):
-        panoramas = ensure("panoramas")
-        drawn_with = looks(split, panoramas)
-        share = 1 if split == "train" else 4
+    paths = {folder / f"{split}-{rows}x{columns}.safetensors": (rows, columns) for rows, columns in SIZES}
+    if missing := [path for path in paths if not path.exists()]:
+        drawn_with, share = looks(split, ensure("panoramas")), 1 if split == "train" else HELD_OUT_BACKDROPS
         backdrops = make_backdrops(
-            split, drawn_with, num_stills=config.num_stills // share, num_films=config.num_films // share,
-            seed=config.seed,
+            split, drawn_with, num_stills=max(1, round(config.num_stills * share)),
+            num_films=round(config.num_films * share), seed=config.seed,
         )  # fmt: skip
         count = config.num_train if split == "train" else config.num_held_out
-        for number, path in enumerate(paths):
-            made = _made(
-                drawn_with, backdrops, SIZES[number], seed=(config.seed, split != "train", number), count=count
-            )
+        for path in missing:
+            seed = (config.seed, int(split != "train"), SIZES.index(paths[path]))
+            made = _made(drawn_with, backdrops, paths[path], seed=seed, count=count)
             with atomic_path(path) as temporary:
                 save_file({"planes": made.planes, "boxes": made.boxes, "kinds": made.kinds}, temporary)
     return tuple(MarkSamples(**load_file(path)) for path in paths)
