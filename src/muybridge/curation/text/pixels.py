@@ -1,0 +1,89 @@
+"""Pictures as text detection needs them: grey, resized, and masks as regions."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from muybridge.core.errors import MissingExtra
+from muybridge.media.frames import Picture
+
+try:
+    import cv2
+except ImportError:
+    cv2 = None
+
+Grey = UInt8[np.ndarray, "_h _w"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Region:
+    """A connected part of a mask and the smallest rectangle round it: sides in pixels, degrees from level."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    mask: Bool[np.ndarray, "_h _w"]
+    long_px: float
+    short_px: float
+    slant_degrees: float
+
+
+def check_opencv() -> None:
+    """Raises MissingExtra where OpenCV is not installed."""
+    if cv2 is None:
+        raise MissingExtra("text in pictures: needs OpenCV; pip install 'muybridge[curate]'.")
+
+
+def grey(picture: Picture) -> Grey:
+    """Its luma."""
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
+
+
+def resized(picture: np.ndarray, *, width_px: int, height_px: int) -> np.ndarray:
+    """By area where it shrinks, bicubic where it grows."""
+    is_smaller = width_px < picture.shape[1] or height_px < picture.shape[0]
+    method = cv2.INTER_AREA if is_smaller else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (width_px, height_px), interpolation=method))
+
+
+def closed(mask: UInt8[np.ndarray, "_h _w"], *, width_px: int, height_px: int) -> UInt8[np.ndarray, "_h _w"]:
+    """A mask (0 or 1) whose gaps narrower than the sides are filled."""
+    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((height_px, width_px), np.uint8)))
+
+
+def opened(picture: Grey, *, side_px: int) -> Grey:
+    """A picture without bright parts narrower than `side_px`."""
+    return np.asarray(cv2.morphologyEx(picture, cv2.MORPH_OPEN, np.ones((side_px, side_px), np.uint8)))
+
+
+def shifted_match(patch: Grey, window: Grey) -> Float32[np.ndarray, "_y _x"]:
+    """The correlation coefficient, -1..1, of a patch with every place of a larger window; 0 where either is flat."""
+    found = cv2.matchTemplate(window, patch, cv2.TM_CCOEFF_NORMED)
+    return np.where(np.isfinite(found) & (np.abs(found) <= 1.001), found, 0).astype(np.float32)
+
+
+def regions(mask: UInt8[np.ndarray, "_h _w"], *, min_pixels: int) -> Iterator[Region]:
+    """The connected parts of a mask (0 or 1) of at least `min_pixels`."""
+    count, labels, rows, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    for label in range(1, count):
+        left, top, width, height, size = (int(value) for value in rows[label])
+        if size < min_pixels:
+            continue
+        inside = labels[top : top + height, left : left + width] == label
+        ys, xs = np.nonzero(inside)
+        _, (across, down), angle = cv2.minAreaRect(np.stack([xs, ys], axis=1).astype(np.float32))
+        if across < down:
+            across, down, angle = down, across, angle - 90
+        yield Region(
+            left=left,
+            top=top,
+            right=left + width,
+            bottom=top + height,
+            mask=inside,
+            long_px=float(across) + 1,
+            short_px=float(down) + 1,
+            slant_degrees=float((angle + 90) % 180 - 90),
+        )
