@@ -1,5 +1,7 @@
 """OpenCV, which is optional: the one place that imports it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from muybridge.core.errors import MissingExtra
@@ -15,3 +17,15 @@ def opencv() -> Any:
     if cv2 is None:
         raise MissingExtra("opencv: not installed; pip install 'muybridge[curate]'.")
     return cv2
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within the block OpenCV uses one thread: what some of its functions give depends on the number."""
+    module = opencv()
+    before = module.getNumThreads()
+    module.setNumThreads(1)
+    try:
+        yield
+    finally:
+        module.setNumThreads(before)

@@ -1,54 +1,65 @@
-"""A small network that tells how damaged a picture is, whatever it shows."""
+"""A small network that tells how damaged a picture is, whatever it shows, from the traces that damage leaves."""
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from muybridge.core.errors import invalid
+from muybridge.curation.measures.traces import NUM_TRACES
 
-NUM_NATURAL = 36  # values that describe the statistics of a picture's texture (`natural`)
+NUM_NATURAL = 36  # of `niqe`
 NUM_FACTOR = NUM_NATURAL * (NUM_NATURAL + 1) // 2
+MAX_DEVIATIONS = 5.0  # from the mean that a trace may have; beyond, nothing was learned
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QualityConfig:
-    """The widths of the four convolutions."""
+    """The width of the two hidden layers, and the share of values left out in training."""
 
-    channels: tuple[int, int, int, int] = (16, 32, 48, 56)
+    hidden_size: int = 96
+    dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        if min(self.channels) < 1:
-            raise invalid(f"channels={self.channels}", "must be positive", "use (16, 32, 48, 56)")
+        if self.hidden_size < 1 or not 0 <= self.dropout < 1:
+            raise invalid(
+                f"hidden_size={self.hidden_size}, dropout={self.dropout}", "positive, and a share", "use 96 and 0.1"
+            )
 
 
 class QualityNet(nn.Module):
-    """Four convolutions without norms, which would hide how strong noise is, read as means and spreads over the tiles.
+    """Three linear layers. 18,000 parameters.
 
-    It also carries the statistics of clean photographs that `niqe` compares with. 46,000 parameters; 9 million
-    multiplications for a tile of 128 px.
+    It also carries the spread of the traces in training, and the statistics of clean photographs for `niqe`.
     """
 
+    traces_mean: Tensor
+    traces_deviation: Tensor
     pristine_mean: Tensor
     pristine_factor: Tensor
 
     def __init__(self, config: QualityConfig) -> None:
         super().__init__()
-        first, second, third, last = config.channels
-        self.trunk = nn.Sequential(
-            nn.Conv2d(3, first, 4, stride=2, padding=1), nn.SiLU(),
-            nn.Conv2d(first, second, 3, stride=2, padding=1), nn.SiLU(),
-            nn.Conv2d(second, third, 3, stride=2, padding=1), nn.SiLU(),
-            nn.Conv2d(third, last, 3, padding=1), nn.SiLU(),
+        width = config.hidden_size
+        self.layers = nn.Sequential(
+            nn.Linear(NUM_TRACES, width), nn.SiLU(), nn.Dropout(config.dropout),
+            nn.Linear(width, width), nn.SiLU(), nn.Dropout(config.dropout), nn.Linear(width, 1),
         )  # fmt: skip
-        self.head = nn.Sequential(nn.Linear(2 * last, 32), nn.SiLU(), nn.Linear(32, 1))
+        self.register_buffer("traces_mean", torch.zeros(NUM_TRACES))
+        self.register_buffer("traces_deviation", torch.ones(NUM_TRACES))
         self.register_buffer("pristine_mean", torch.zeros(NUM_NATURAL))
         self.register_buffer("pristine_factor", torch.zeros(NUM_FACTOR))
 
-    def forward(self, tiles: Float[Tensor, "b k 3 y x"]) -> Float[Tensor, "b"]:
-        """How good each picture is, 0 to 1, from k tiles of it in [-1, 1] at the scale at which it is to be judged."""
-        features = self.trunk(tiles.flatten(0, 1)).float()
-        features = features.unflatten(0, tiles.shape[:2]).transpose(1, 2).flatten(2)  # (b, c, all places of all tiles)
-        spread = (features.var(dim=2, unbiased=False) + 1e-6).sqrt()
-        return torch.sigmoid(self.head(torch.cat([features.mean(2), spread], 1)).squeeze(1))
+    def forward(self, traces: Float[Tensor, "b k"]) -> Float[Tensor, " b"]:
+        """How good each picture is, 0 to 1."""
+        seen = ((traces - self.traces_mean) / self.traces_deviation).clamp(-MAX_DEVIATIONS, MAX_DEVIATIONS)
+        return torch.sigmoid(self.layers(seen).squeeze(1))
+
+
+def pristine_of(network: QualityNet) -> tuple[Float[np.ndarray, "36"], Float[np.ndarray, "36 36"]]:
+    """Mean and covariance of clean photographs' texture, as the network carries them."""
+    factor = np.zeros((NUM_NATURAL, NUM_NATURAL))
+    factor[np.tril_indices(NUM_NATURAL)] = network.pristine_factor.double().numpy()
+    return network.pristine_mean.double().numpy(), factor @ factor.T

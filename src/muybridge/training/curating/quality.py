@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
 from muybridge.core.errors import invalid
 from muybridge.core.files import atomic_path
 from muybridge.core.seeding import generator, mix
-from muybridge.curation.measures.looks import grey, tiles
+from muybridge.curation.measures.looks import grey
 from muybridge.curation.measures.niqe import pristine
 from muybridge.curation.measures.technical import QualityConfig, QualityNet
+from muybridge.curation.measures.traces import traces
 from muybridge.training.config import RunConfig
 from muybridge.training.curating.ladders import LADDERS, damaged, quality
 from muybridge.training.curating.pictures import clean_pictures, photographs
@@ -26,8 +26,7 @@ from muybridge.training.trainer import OnStep
 from muybridge.weights.small import save_small
 
 QUALITY_FILE = "quality.safetensors"
-TILE_PX = 96
-NUM_TILES = 2  # of a picture, in training
+MIN_PART = 0.7  # of a clean picture's sides that an example shows
 STEPS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)  # of a held-out ladder
 SHARE_CLEAN, SHARE_TWICE = 0.08, 0.25  # of the examples: undamaged, damaged twice
 
@@ -39,7 +38,7 @@ class QualityStage:
     network: QualityConfig = field(default_factory=QualityConfig)
     num_worlds: int = 120
     num_textures: int = 60
-    num_examples: int = 8000
+    num_examples: int = 6000
     num_held_out: int = 12  # of each world
     run: RunConfig = field(default_factory=RunConfig)
 
@@ -53,6 +52,9 @@ class QualityStage:
         task = QualityTask(self, folder)
         with seeded(self.run.seed):
             network = QualityNet(self.network)
+        shown, _ = task.examples
+        network.traces_mean.copy_(shown.mean(0))
+        network.traces_deviation.copy_(shown.std(0) + 1e-3)
         judge = trained(network, task, self, folder, on_step=on_step)
         carry_pristine(judge)
         save_small(judge, folder / QUALITY_FILE, config=self.network, accuracy=task.validate(judge))
@@ -69,52 +71,58 @@ class QualityTask:
         self.stage, self.folder = stage, folder
 
     def loss(self, model: QualityNet, step: int, *, batch_size: int, micro: int = 0) -> tuple[Tensor, dict[str, float]]:
-        """Of the rows of `step` that `micro` names, mirrored at random."""
-        shown, wanted = self._examples
-        draw = generator(self.stage.run.seed, step, micro, "quality")
-        rows = torch.randint(len(wanted), (batch_size,), generator=draw)
-        batch = as_tiles(shown[rows])
-        if torch.rand((), generator=draw) < 0.5:
-            batch = batch.flip(-1)
-        error = F.mse_loss(model(batch), wanted[rows])
+        """Of the rows of `step` that `micro` names."""
+        shown, wanted = self.examples
+        rows = torch.randint(
+            len(wanted), (batch_size,), generator=generator(self.stage.run.seed, step, micro, "quality")
+        )
+        error = F.mse_loss(model(shown[rows]), wanted[rows])
         return error, {"rmse": float(error.detach()) ** 0.5}
 
     @torch.no_grad()
     def validate(self, model: QualityNet) -> dict[str, float]:
-        """Per family the rank correlation of quality and strength over all held-out pictures, with its sign turned."""
+        """Rank correlations of damage and strength by family: of all held-out pictures, and the mean of single ones."""
         was_training = model.training
         model.eval()
         figures = {}
         for family, (shown, strengths) in self._ladders.items():
-            judged = torch.cat([model(as_tiles(part)) for part in shown.split(64)])
-            figures[family] = round(-rank_correlation(judged.numpy(), strengths), 3)
+            judged = model(shown).numpy()
+            figures[family] = round(-rank_correlation(judged, strengths), 3)
+            of_each = zip(judged.reshape(-1, len(STEPS)), strengths.reshape(-1, len(STEPS)), strict=True)
+            figures[f"{family}_each"] = round(float(np.mean([-rank_correlation(*pair) for pair in of_each])), 3)
         model.train(was_training)
-        return figures | {"worst": min(figures.values())}
+        return figures
 
     @cached_property
-    def _examples(self) -> tuple[Tensor, Float[Tensor, " n"]]:
-        """Tiles uint8 (n, k, y, x, 3) and the qualities."""
-        clean, seed = self._clean("train", self.stage.num_worlds, self.stage.num_textures), self.stage.run.seed
-        shown, wanted = [], []
-        for number in range(self.stage.num_examples):
-            rng = np.random.default_rng(mix(seed, number, "damage"))
-            picture, strengths = clean[int(rng.integers(len(clean)))], _drawn(rng)
-            for family, strength in zip(rng.permutation(list(LADDERS)), strengths, strict=False):
-                picture = damaged(picture, str(family), strength, seed=mix(seed, number))
-            shown.append(tiles(picture, side_px=TILE_PX, count=NUM_TILES))
-            wanted.append(quality(strengths))
-        return torch.from_numpy(np.stack(shown)), torch.tensor(wanted)
+    def examples(self) -> tuple[Float[Tensor, "n k"], Float[Tensor, " n"]]:
+        """The traces of all training examples, and their qualities."""
+        path = self.folder / f"examples-{self.stage.num_examples}.npz"
+        if not path.exists():
+            clean = self._clean("train", self.stage.num_worlds, self.stage.num_textures)
+            made = [self._example(number, clean) for number in range(self.stage.num_examples)]
+            with atomic_path(path) as partial:
+                np.savez(partial, shown=np.stack([each for each, _ in made]), wanted=[each for _, each in made])
+        with np.load(path) as kept:
+            return torch.from_numpy(kept["shown"]).float(), torch.from_numpy(kept["wanted"]).float()
+
+    def _example(self, number: int, clean: np.ndarray) -> tuple[np.ndarray, float]:
+        """Part of a clean picture, perhaps mirrored or turned, with its damages: the traces, and the quality left."""
+        seed = mix(self.stage.run.seed, number, "damage")
+        rng = np.random.default_rng(seed)
+        picture, strengths = _part(clean[int(rng.integers(len(clean)))], rng), _drawn(rng)
+        for family, strength in zip(rng.permutation(list(LADDERS)), strengths, strict=False):
+            picture = damaged(picture, str(family), strength, seed=seed)
+        return traces(picture), quality(strengths)
 
     @cached_property
     def _ladders(self) -> dict[str, tuple[Tensor, np.ndarray]]:
-        """Of every family the held-out pictures at all steps, and the strengths."""
+        """Of every family the traces of the held-out pictures at all steps, and the strengths."""
         clean = self._clean("held_out", self.stage.num_held_out, self.stage.num_held_out)
         ladders = {}
         for family in LADDERS:
             rungs = [(picture, step) for picture in range(len(clean)) for step in STEPS]
-            made = [damaged(clean[picture], family, step, seed=picture) for picture, step in rungs]
-            shown = np.stack([tiles(each, side_px=TILE_PX, count=2 * NUM_TILES) for each in made])
-            ladders[family] = torch.from_numpy(shown), np.array([step for _, step in rungs])
+            shown = [traces(damaged(clean[picture], family, step, seed=picture)) for picture, step in rungs]
+            ladders[family] = torch.from_numpy(np.stack(shown)).float(), np.array([step for _, step in rungs])
         return ladders
 
     def _clean(self, split: str, num_worlds: int, num_textures: int) -> np.ndarray:
@@ -135,11 +143,6 @@ def carry_pristine(network: QualityNet) -> None:
     network.pristine_factor.copy_(torch.from_numpy(_factor(covariance)))
 
 
-def as_tiles(shown: Tensor) -> Float[Tensor, "b k 3 y x"]:
-    """uint8 tiles as the network takes them."""
-    return rearrange(shown, "b k y x c -> b k c y x").float() / 127.5 - 1
-
-
 def rank_correlation(first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray) -> float:
     """Spearman's, with equal values sharing their mean rank."""
     return float(np.corrcoef(_ranks(np.asarray(first)), _ranks(np.asarray(second)))[0, 1])
@@ -148,6 +151,13 @@ def rank_correlation(first: Sequence[float] | np.ndarray, second: Sequence[float
 def _ranks(values: np.ndarray) -> np.ndarray:
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+
+
+def _part(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    side = int(rng.uniform(MIN_PART, 1) * len(picture))
+    top, left = rng.integers(len(picture) - side + 1, size=2)
+    part = np.rot90(picture[top : top + side, left : left + side], int(rng.integers(4)))
+    return np.ascontiguousarray(part[:, ::-1] if rng.uniform() < 0.5 else part)
 
 
 def _drawn(rng: np.random.Generator) -> list[float]:

@@ -1,0 +1,125 @@
+"""How fast a clip moves, and whether the camera moves, what it shows, or both."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from muybridge.curation.clip import Clip, Value
+from muybridge.curation.measures.flow import FlowField, flow_field
+from muybridge.curation.plain import Measurement
+from muybridge.curation.stage import Column
+
+Kind = Literal["still", "camera", "subject", "both", "fast"]
+
+NUM_PAIRS = 8
+GRID = 12
+PAIR_S = 1 / 12  # between the frames of a pair: slow things have then moved by what can be measured
+MIN_LIKENESS = 0.5  # of a pair whose flow counts; over cuts between films of `benchmarks/curation_measures` at most 0.4
+MIN_TEXTURE = 4.0  # mean change, in levels: cells with less have nothing that could be followed
+# Short sides per second. Measured on 120 worlds' clips by benchmarks/curation_measures.py, where they part best.
+STILL_SPEED = 0.012
+CAMERA_SPEED = 0.02
+SUBJECT_SPEED = 0.05
+PARALLAX = 0.35  # of the camera's speed that things at other depths may differ by, and still be no subject
+FAST_SPEED = 1.2
+SUBJECT_CELLS = 0.97  # quantile over the cells: a subject takes at least three in a hundred
+_NUM_ROUNDS = 10  # of reweighting
+
+
+class Motion(Measurement):
+    """Speeds in short sides of the frame per second; None for pictures."""
+
+    name = "motion"
+    outputs: Mapping[str, Column] = MappingProxyType({
+        "motion": "float", "motion_peak": "float", "still_share": "float", "camera_motion": "float",
+        "subject_motion": "float", "motion_kind": "text",
+    })  # fmt: skip
+
+    def measure(self, clip: Clip) -> Mapping[str, Value]:
+        """The values of `outputs`."""
+        if clip.is_picture:
+            return dict.fromkeys(self.outputs)
+        gap = max(1, min(round(clip.fps * PAIR_S), len(clip.frames) - 1))
+        field = flow_field(clip.frames, num_pairs=NUM_PAIRS, grid=GRID, gap=gap)
+        speeds = field.cells.astype(np.float64) * (clip.fps / gap)
+        counts = _counting(field)
+        pairs = [_split(speeds[pair], field.texture[pair]) for pair in np.flatnonzero(counts)]
+        whole, camera, subject, top = (np.array(each) for each in zip(*pairs, strict=True))
+        camera_motion, subject_motion = float(np.median(camera)), _often(subject)
+        return {
+            "motion": float(np.median(whole)), "motion_peak": float(whole.max()),
+            "still_share": float((top < STILL_SPEED).mean()), "camera_motion": camera_motion,
+            "subject_motion": subject_motion, "motion_kind": kind_of(camera_motion, subject_motion),
+        }  # fmt: skip
+
+
+def kind_of(camera: float, subject: float) -> Kind:
+    """What moves, from both speeds in short sides per second."""
+    if max(camera, subject) >= FAST_SPEED:
+        return "fast"
+    is_camera = camera >= CAMERA_SPEED
+    is_subject = subject >= max(SUBJECT_SPEED, PARALLAX * camera if is_camera else 0.0)
+    if is_camera:
+        return "both" if is_subject else "camera"
+    return "subject" if is_subject else "still"
+
+
+def _often(speeds: Float[np.ndarray, " p"]) -> float:
+    """What is reached in three pairs of ten: things may pause, and noise does not last."""
+    return float(np.quantile(speeds, 0.7))
+
+
+def _counting(field: FlowField) -> Bool[np.ndarray, " p"]:
+    """The pairs whose flow explains the second frame; all where most do not, for then it is no cut."""
+    good = field.likeness >= MIN_LIKENESS
+    return good if good.mean() > 0.5 else np.ones_like(good)
+
+
+def _split(
+    speeds: Float[np.ndarray, "grid grid 2"], texture: Float[np.ndarray, "grid grid"]
+) -> tuple[float, float, float, float]:
+    """Mean speed of all cells, the camera's and the subject's speed, and the speed of the fastest cells."""
+    grid = len(speeds)
+    place = (np.arange(grid) + 0.5) / grid - 0.5
+    column, row = np.meshgrid(place, place)
+    basis = np.stack([np.ones_like(column), column, row, column**2, column * row, row**2], -1).reshape(-1, 6)
+    trust = np.clip(texture.astype(np.float64).ravel() / MIN_TEXTURE - 1, 0, 1)
+    flat = speeds.reshape(-1, 2)
+    followed = _global(basis, flat, trust)
+    rest = np.hypot(*(flat - followed).T)
+    size = np.hypot(*flat.T) * (trust > 0)
+    subject = _quantile(rest, trust)
+    return float(size.mean()), float(np.hypot(*followed.T).mean()), subject, _quantile(size, trust)
+
+
+def _global(
+    basis: Float[np.ndarray, "n k"], speeds: Float[np.ndarray, "n 2"], trust: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, "n 2"]:
+    """The smooth movement that most cells share: least squares, reweighted after Geman and McClure 1987.
+
+    Quadratic in the place, which a turning or approaching camera before a plane asks for.
+    """
+    if not trust.any():
+        return np.zeros_like(speeds)
+    middle = np.array([_median(speeds[:, axis], trust) for axis in (0, 1)])
+    followed = np.broadcast_to(middle, speeds.shape)
+    for _ in range(_NUM_ROUNDS):
+        rest = np.hypot(*(speeds - followed).T)
+        scale = max(1.5 * _median(rest, trust), STILL_SPEED)
+        weight = trust / (1 + (rest / scale) ** 2) ** 2
+        weighted = basis * weight[:, None]
+        solution = np.linalg.solve(weighted.T @ basis + 1e-4 * np.eye(basis.shape[1]), weighted.T @ speeds)
+        followed = basis @ solution
+    return followed
+
+
+def _median(values: Float[np.ndarray, " n"], trust: Float[np.ndarray, " n"]) -> float:
+    return float(np.median(values[trust > 0]))
+
+
+def _quantile(values: Float[np.ndarray, " n"], trust: Float[np.ndarray, " n"]) -> float:
+    """Of the cells that can be followed, counted among all: a speck on a plain ground stays a speck."""
+    return float(np.quantile(np.where(trust > 0, values, 0.0), SUBJECT_CELLS))
