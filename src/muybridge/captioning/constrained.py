@@ -106,6 +106,10 @@ class Constraint(LogitsProcessor):
         """What each row has written: JSON."""
         return [row.text for row in self._rows]
 
+    def num_tokens(self) -> list[int]:
+        """How many tokens each row took, its end left out."""
+        return [row.num_tokens for row in self._rows]
+
     def cut_fields(self) -> list[frozenset[str]]:
         """For each row the names of fields that were closed by force, at their limit or in a loop."""
         return [frozenset(row.cut) for row in self._rows]
@@ -142,6 +146,7 @@ class _Row:
         self._place = 0
         self._forced = self._before[0]  # what has still to be written before the field at `_place`
         self._written = b""
+        self.num_tokens = 0
         self._begin_field()
 
     @property
@@ -188,6 +193,7 @@ class _Row:
         piece = self.constraint.vocabulary.pieces[index]
         assert piece is not None, "a token that was not allowed"
         self._tokens.append(index)
+        self.num_tokens += 1
         self._written += piece
         for byte in piece:
             self._take_byte(byte)

@@ -7,12 +7,12 @@ from typing import Any
 from muybridge.core.errors import invalid
 
 MAX_DEPTH = 8  # convention: a caption has one level
-_OPENING = "\"'`\u201c\u201d\u2018\u2019"
-_CLOSING = {'"': '"\u201d', "'": "'\u2019", "`": "`'", "\u201c": '\u201d"', "\u201d": '\u201d"'}
+_DOUBLE, _SINGLE = '"\u201c\u201d', "'`\u2018\u2019"  # straight and curly
+_OPENING = _DOUBLE + _SINGLE
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "", "f": "", "u": ""}
 _KEY_ENDS = re.compile(r"\s*:")
 _VALUE_ENDS = re.compile(
-    r"\s*(?:[}\]]|$|,?\s*[\"'`\u201c\u2018]?[A-Za-z][\w \-]*[\"'`\u201d\u2019]?\s*:|,\s*(?:[}\]]|$))"
+    r"\s*(?:[}\]]|$|,?\s*[\"'`\u201c\u201d\u2018]?[A-Za-z][\w \-]*[\"'`\u201c\u201d\u2019]?\s*:|,\s*(?:[}\]]|$))"
 )
 _ITEM_ENDS = re.compile(r"\s*(?:[}\]]|$|,?\s*[\"'`\u201c\u2018]|,\s*\])")
 _SKIPPED = re.compile(r"(?:[\s,]|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
@@ -31,7 +31,7 @@ def read_object(text: str) -> tuple[dict[str, Any], list[str]]:
     except (ValueError, RecursionError):
         reader = _Reader(text, start)
         found, end = reader.value(0), reader.place
-        notes = reader.notes
+        notes = reader.notes or ["commas or comments that are not JSON's"]
     else:
         notes = []
     if text[:start].strip() or text[end:].strip():
@@ -100,7 +100,7 @@ class _Reader:
         quote = self.text[self.place]
         if quote != '"':
             self._note("quotes that are not JSON's")
-        closing, letters = _CLOSING.get(quote, quote), []
+        closing, letters = _DOUBLE if quote in _DOUBLE else _SINGLE, []
         self.place += 1
         while self.place < len(self.text):
             letter = self.text[self.place]

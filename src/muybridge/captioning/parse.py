@@ -110,7 +110,7 @@ def _named(found: Mapping[str, Any], repairs: list[Repair]) -> dict[str, str]:
 
 def _field_called(key: object) -> str | None:
     """The field that a key means."""
-    plain = re.sub(r"[^a-z]+", "_", str(key).lower()).strip("_")
+    plain = re.sub(r"[^a-z]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(key)).lower()).strip("_")
     if plain in FIELDS:
         return plain
     words = [word for word in plain.split("_") if word not in _FILLERS] or plain.split("_")[:1]

@@ -10,7 +10,10 @@ import re
 from muybridge.worlds.movements import MOVEMENTS
 
 _SIDES = r"(?P<way>left|right|up|down)(?:wards?)?"
-_GAP = r"(?:\W+(?:slowly|smoothly|quickly|gently|slightly|it|to|the|towards?|straight|across|along|over|scene|subject|camera))*\W+"
+_BETWEEN = (
+    "slowly|smoothly|quickly|gently|slightly|it|to|the|towards?|straight|across|along|over|scene|subject|camera|shot"
+)
+_GAP = rf"(?:\W+(?:{_BETWEEN}))*\W+"
 _FROM = re.compile(r"\bfrom (?:the )?(?:left|right|top|bottom|up|down|side)\b ?")
 _STILL = re.compile(
     r"\b(?:static|still|fixed|stationary|locked[- ]?(?:off|down)?|tripod|motionless|none|"

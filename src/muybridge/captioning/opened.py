@@ -1,0 +1,34 @@
+"""A captioner by what names it: a word, the address of a server, or a folder."""
+
+from pathlib import Path
+
+from muybridge.captioning.captioner import Captioner
+from muybridge.captioning.chat import EndpointConfig
+from muybridge.captioning.endpoint import EndpointCaptioner
+from muybridge.captioning.tags import TagCaptioner
+from muybridge.captioning.truth import TruthCaptioner
+from muybridge.captioning.vlm import VlmCaptioner, VlmConfig
+from muybridge.core.env import cache_folder
+from muybridge.core.errors import invalid
+
+
+def open_captioner(which: str, *, model: str | None = None, device: str = "cpu", batch_size: int = 4) -> Captioner:
+    """The captioner, not yet loaded.
+
+    which: "tags" (needs no model), the address of a chat endpoint with the `model` that it serves, a folder that
+    `worlds` wrote (its scenes' truth), or a folder with an image-text model of transformers, which runs on `device`.
+    Raises InvalidInput on anything else.
+    """
+    if which == TagCaptioner.name:
+        return TagCaptioner()
+    if which.startswith(("http://", "https://")):
+        config = EndpointConfig(url=which, model=model or "", num_parallel=batch_size)
+        return EndpointCaptioner(config=config, cache=cache_folder() / "captions")
+    folder = Path(which).expanduser()
+    if (folder / "world.json").is_file():
+        return TruthCaptioner(folder=folder)
+    if (folder / "config.json").is_file():
+        dtype = "float32" if device == "cpu" else "bfloat16"
+        return VlmCaptioner(config=VlmConfig(folder=folder, device=device, dtype=dtype, batch_size=batch_size))
+    choices = "tags, http://HOST/v1 with a model, a folder of `worlds`, or a model's folder"
+    raise invalid(f"captioner={which!r}", "is neither a word, a server nor a folder of these", f"give {choices}")

@@ -1,0 +1,220 @@
+"""Vision-language models by local folder as captioners: LLaVA, Qwen2-VL, Qwen2.5-VL, and others of transformers.
+
+Decoding is greedy and constrained (`constrained`), so every answer is a caption that fits the schema.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from transformers.generation.configuration_utils import GenerationConfig
+from transformers.modeling_utils import PreTrainedModel
+from transformers.models.auto.modeling_auto import AutoModelForImageTextToText
+from transformers.processing_utils import ProcessorMixin
+
+from muybridge.captioning.captioner import NUM_FRAMES, CaptionResult, ClipView, spread
+from muybridge.captioning.constrained import Constraint, caption_fields, finished_texts
+from muybridge.captioning.facts import measured
+from muybridge.captioning.instructions import SYSTEM, VERSION, instruction
+from muybridge.captioning.parse import parse
+from muybridge.captioning.processors import open_processor
+from muybridge.captioning.schema import MAX_CHARACTERS
+from muybridge.captioning.vocabulary import Vocabulary
+from muybridge.core.errors import RunFailed, WeightsError, invalid
+from muybridge.media.frames import Frames
+
+_ENDS_BYTES = 2**20  # of each weights file, hashed at both ends for the model's identity
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VlmConfig:
+    """How a model is run. `side_px` is the longest side of the frames that it is shown.
+
+    The token limits end what it writes: the short description, the dense one, and each of the phrases.
+    """
+
+    folder: Path
+    device: str = "cpu"
+    dtype: str = "bfloat16"
+    batch_size: int = 4
+    num_frames: int = NUM_FRAMES
+    side_px: int = 448
+    short_tokens: int = 64
+    dense_tokens: int = 256
+    phrase_tokens: int = 40
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "num_frames", "short_tokens", "dense_tokens", "phrase_tokens"):
+            if getattr(self, name) < 1:
+                raise invalid(f"{name}={getattr(self, name)}", "is at least 1", "leave it out")
+        if self.dtype not in ("bfloat16", "float16", "float32"):
+            raise invalid(f"dtype={self.dtype!r}", "there are bfloat16, float16 and float32", "use bfloat16")
+        if self.side_px < 28:
+            raise invalid(f"side_px={self.side_px}", "models see patches of up to 28 pixels", "use 448")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Loaded:
+    """A model with what it needs to read and write."""
+
+    model: PreTrainedModel
+    processor: ProcessorMixin
+    vocabulary: Vocabulary
+    eos_ids: tuple[int, ...]
+
+
+@dataclass(kw_only=True, slots=True)
+class VlmCaptioner:
+    """A `Captioner` that runs an image-text model of transformers from a folder, without the network."""
+
+    config: VlmConfig
+    _loaded: _Loaded | None = field(default=None, init=False)
+    _digest: str = field(default="", init=False)
+
+    @property
+    def name(self) -> str:
+        """The model's folder."""
+        return self.config.folder.resolve().name.lower()
+
+    @property
+    def max_tokens(self) -> Mapping[str, int]:
+        """Of each free field."""
+        phrases = dict.fromkeys(MAX_CHARACTERS, self.config.phrase_tokens)
+        return phrases | {"short": self.config.short_tokens, "dense": self.config.dense_tokens}
+
+    @property
+    def identity(self) -> str:
+        """The model's files and what decides its answers."""
+        config = self.config
+        self._digest = self._digest or files_digest(config.folder)
+        limits = f"{config.short_tokens}-{config.dense_tokens}-{config.phrase_tokens}"
+        return f"vlm-{VERSION}-{self._digest}-{config.dtype}-{config.num_frames}x{config.side_px}-{limits}"
+
+    def prepare(self) -> None:
+        """Load the model. Raises WeightsError, naming what is wrong with the folder."""
+        if self._loaded is None:
+            self._loaded = _load(self.config)
+
+    def caption(self, views: Sequence[ClipView]) -> list[CaptionResult]:
+        """A caption for each clip; clips shown with equally many frames run together."""
+        self.prepare()
+        found: dict[int, CaptionResult] = {}
+        for places in self._batches(views):
+            found.update(zip(places, self._captioned([views[place] for place in places]), strict=True))
+        return [found[place] for place in range(len(views))]
+
+    def _batches(self, views: Sequence[ClipView]) -> Iterator[list[int]]:
+        by_length: dict[int, list[int]] = {}
+        for place, view in enumerate(views):
+            by_length.setdefault(min(len(view.frames), self.config.num_frames), []).append(place)
+        for places in by_length.values():
+            for start in range(0, len(places), self.config.batch_size):
+                yield places[start : start + self.config.batch_size]
+
+    @torch.inference_mode()
+    def _captioned(self, views: Sequence[ClipView]) -> list[CaptionResult]:
+        loaded = self._loaded
+        assert loaded is not None
+        facts = [measured(view) for view in views]
+        shown = [_pictures(spread(view.frames, self.config.num_frames), self.config.side_px) for view in views]
+        texts = [
+            _chat(loaded.processor, instruction(fact, num_frames=len(pictures)), num_pictures=len(pictures))
+            for fact, pictures in zip(facts, shown, strict=True)
+        ]
+        inputs = loaded.processor(text=texts, images=shown, padding=True, return_tensors="pt")
+        known = [
+            {name: value for name in ("camera", "source", "quality") if (value := getattr(fact, name))}
+            for fact in facts
+        ]
+        rows = [caption_fields(one, max_tokens=self.max_tokens) for one in known]
+        constraint = Constraint(loaded.vocabulary, rows, eos_ids=loaded.eos_ids)
+        _generate(loaded, inputs, constraint)
+        written = zip(constraint.texts(), constraint.cut_fields(), constraint.num_tokens(), strict=True)
+        return [
+            CaptionResult(
+                caption=parse(json.dumps(finished_texts(json.loads(text), cut))).caption,
+                repairs=tuple(f"{name}: was cut at its limit" for name in sorted(cut)),
+                num_tokens=num_tokens,
+            )
+            for text, cut, num_tokens in written
+        ]
+
+
+def files_digest(folder: Path) -> str:
+    """Hex digest over a model folder's files: names, sizes, and up to 2 MiB of each."""
+    found = hashlib.sha256()
+    for path in sorted(folder.glob("*.*")):
+        if path.suffix in (".json", ".safetensors", ".jinja", ".model", ".txt"):
+            size = path.stat().st_size
+            with path.open("rb") as file:
+                head = file.read(_ENDS_BYTES)
+                file.seek(max(0, size - _ENDS_BYTES))
+                found.update(f"{path.name} {size}".encode() + head + file.read(_ENDS_BYTES))
+    return found.hexdigest()[:16]
+
+
+def _load(config: VlmConfig) -> _Loaded:
+    folder = config.folder
+    if not (folder / "config.json").is_file():
+        raise WeightsError(f"{folder}: is no model folder (no config.json); give the folder that was downloaded.")
+    processor = open_processor(folder)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # progress bars in another style than ours
+            model = AutoModelForImageTextToText.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, dtype=getattr(torch, config.dtype)
+            )
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+        remedy = "give an image-text model of transformers with safetensors"
+        raise WeightsError(f"{folder}: cannot be loaded ({reason}); {remedy}.") from None
+    model = model.to(config.device).eval()
+    head = model.get_output_embeddings()
+    return _Loaded(
+        model=model, processor=processor, vocabulary=Vocabulary(processor.tokenizer, head.weight.shape[0]),
+        eos_ids=_eos_ids(model, processor, folder),
+    )  # fmt: skip
+
+
+def _eos_ids(model: PreTrainedModel, processor: ProcessorMixin, folder: Path) -> tuple[int, ...]:
+    said = model.generation_config.eos_token_id if model.generation_config else None
+    if said is None:
+        said = processor.tokenizer.eos_token_id
+    if said is None:
+        raise WeightsError(f"{folder}: names no token that ends an answer; add eos_token_id to generation_config.json.")
+    return tuple(said) if isinstance(said, list) else (said,)
+
+
+def _chat(processor: ProcessorMixin, request: str, *, num_pictures: int) -> str:
+    """The request in the model's template, the pictures before the words."""
+    content: list[dict[str, Any]] = [{"type": "image"} for _ in range(num_pictures)]
+    content.append({"type": "text", "text": f"{SYSTEM}\n{request}"})  # some templates know no system's part
+    return str(processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True))
+
+
+def _generate(loaded: _Loaded, inputs: Any, constraint: Constraint) -> None:
+    """Run the model; the constraint holds what was written. Raises RunFailed where memory is short."""
+    config = GenerationConfig(
+        max_new_tokens=constraint.max_new_tokens, do_sample=False, eos_token_id=list(loaded.eos_ids),
+        pad_token_id=loaded.eos_ids[0],
+    )  # fmt: skip
+    pixels = {name: value.to(loaded.model.dtype) for name, value in inputs.items() if value.is_floating_point()}
+    placed = {name: value.to(loaded.model.device) for name, value in {**inputs, **pixels}.items()}
+    try:
+        loaded.model.generate(**placed, generation_config=config, logits_processor=[constraint])
+    except torch.OutOfMemoryError:
+        rule = "the device's memory is too small for this batch"
+        raise RunFailed(f"captioning: {rule}; use a smaller batch, fewer frames or a smaller side.") from None
+
+
+def _pictures(frames: Frames, side_px: int) -> list[Image.Image]:
+    pictures = [Image.fromarray(frame) for frame in frames]
+    for picture in pictures:
+        picture.thumbnail((side_px, side_px), Image.Resampling.BICUBIC)
+    return pictures
