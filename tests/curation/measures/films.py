@@ -44,6 +44,5 @@ def clip_of(frames: Frames, *, fps: float = 12.0) -> Clip:
     """A clip that shows all of its source."""
     height, width = frames.shape[1:3]
     origin = Origin(id="source", uri="film.mp4", width_px=width, height_px=height, fps=fps)
-    return Clip(
-        id="clip", origin=origin, start_s=0.0, end_s=len(frames) / fps, frames=frames, fps=fps, crop=(0, 0, width, height)
-    )
+    whole = (0, 0, width, height)
+    return Clip(id="clip", origin=origin, start_s=0.0, end_s=len(frames) / fps, frames=frames, fps=fps, crop=whole)

@@ -13,8 +13,8 @@ from muybridge.curation.plain import Measurement
 from muybridge.curation.stage import Column
 
 SIDE_PX = 256  # short side at which sharpness is measured; smaller frames as they are
-NUM_FRAMES = 8
-NUM_DETAILED = 3
+NUM_FRAMES = 6
+NUM_DETAILED = 2
 
 
 class Blur(Measurement):

@@ -14,6 +14,7 @@ from muybridge.curation.stage import Column
 from muybridge.media.frames import Frames
 
 NUM_FRAMES = 8
+EVERY = 3  # of these frames is searched for fills, which need less evidence than bars
 MIN_AREA = 0.2  # of the frame that must be left: an upright phone film across is a third
 MIN_SIDE_PX = 16
 BLACK_MEAN, BLACK_TOP = 20, 48  # levels: mean, and what 99 % of a black frame's pixels stay below
@@ -41,7 +42,7 @@ def picture_box(frames: Frames) -> Box:
     chosen = frames[spread(len(frames), NUM_FRAMES)]
     height, width = chosen.shape[1:3]
     left, top, right, bottom = bars(chosen)
-    inner = filled([grey(np.ascontiguousarray(frame[top:bottom, left:right])) for frame in chosen])
+    inner = filled([grey(np.ascontiguousarray(frame[top:bottom, left:right])) for frame in chosen[::EVERY]])
     right, bottom = left + inner[2], top + inner[3]
     left, top = left + inner[0], top + inner[1]
     box = _even((left, top, right, bottom), width, height)

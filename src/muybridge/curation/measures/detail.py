@@ -7,10 +7,10 @@ from jaxtyping import Float
 
 from muybridge.curation.measures.looks import Grey
 
-TILE_PX = 64
-NUM_TILES = 6  # the busiest of a frame: what is out of focus or plain says nothing
+TILE_PX = 96
+NUM_TILES = 4  # the busiest of a frame: what is out of focus or plain says nothing
 FALL = 2.0  # power of natural pictures' spectra by frequency (Field 1987)
-ANCHOR = (2, 6)  # the frequencies, in cycles per tile, from which the expected spectrum is drawn
+ANCHOR = (2, 5)  # the frequencies, in cycles per tile, from which the expected spectrum is drawn
 MISSING_DB = 15.0  # below what is expected there is no detail; calibrated by benchmarks/curation_measures.py
 _MIN_POWER = 1e-3  # levels squared: what rounding to whole levels leaves anyway
 

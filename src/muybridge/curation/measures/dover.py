@@ -1,4 +1,4 @@
-"""DOVER (Wu et al. 2023) by a file of the user's own, where people's judgement is wanted: the optional column `dover`."""
+"""DOVER (Wu et al. 2023) by a file of the user's own, learned from people's votes: the optional column `dover`."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -56,7 +56,7 @@ class QualityStage:
         network.traces_mean.copy_(shown.mean(0))
         network.traces_deviation.copy_(shown.std(0) + 1e-3)
         judge = trained(network, task, self, folder, on_step=on_step)
-        carry_pristine(judge)
+        carry_statistics(judge, *pristine([grey(picture) for picture in photographs("train")]))
         save_small(judge, folder / QUALITY_FILE, config=self.network, accuracy=task.validate(judge))
         return folder / QUALITY_FILE
 
@@ -136,9 +136,8 @@ class QualityTask:
         return np.load(path)
 
 
-def carry_pristine(network: QualityNet) -> None:
-    """Fit what `niqe` compares with to the training photographs, and put it into the network."""
-    mean, covariance = pristine([grey(picture) for picture in photographs("train")])
+def carry_statistics(network: QualityNet, mean: np.ndarray, covariance: np.ndarray) -> None:
+    """Put into a network what `niqe` compares with."""
     network.pristine_mean.copy_(torch.from_numpy(mean))
     network.pristine_factor.copy_(torch.from_numpy(_factor(covariance)))
 

@@ -1,0 +1,45 @@
+"""The judge of damaged pictures is trained on examples that depend on the seed alone."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from muybridge.core.errors import InvalidInput
+from muybridge.curation.measures.technical import NUM_TRACES, QualityNet
+from muybridge.training.curating.pictures import texture
+from muybridge.training.curating.quality import QualityStage, QualityTask, rank_correlation
+
+SMALL = QualityStage(num_worlds=1, num_textures=1, num_examples=6)
+
+
+def task_in(folder: Path, stage: QualityStage = SMALL) -> QualityTask:
+    """With clean pictures that no world had to render."""
+    folder.mkdir(exist_ok=True)
+    np.save(folder / "train-1-1.npy", np.stack([texture(np.random.default_rng(k))[:64, :64] for k in range(2)]))
+    return QualityTask(stage, folder)
+
+
+def test_examples_are_made_again_as_they_were(tmp_path: Path):
+    first, second = (task_in(tmp_path / name).examples for name in ("one", "two"))
+    assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])
+    assert first[0].shape == (6, NUM_TRACES) and bool(first[0].isfinite().all())
+    assert bool(((first[1] >= 0) & (first[1] <= 1)).all())
+
+
+def test_a_step_is_a_function_of_its_number(tmp_path: Path):
+    task, network = task_in(tmp_path), QualityNet(SMALL.network).eval()
+    losses = [float(task.loss(network, step, batch_size=4)[0].detach()) for step in (0, 1, 0)]
+    assert losses[0] == losses[2] != losses[1]
+
+
+def test_equal_values_share_their_rank():
+    assert rank_correlation([1, 2, 2, 3], [1, 5, 5, 9]) == pytest.approx(1)
+    assert rank_correlation([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)
+
+
+def test_a_stage_without_pictures_is_refused():
+    with pytest.raises(InvalidInput, match="num_examples=0"):
+        replace(SMALL, num_examples=0)
