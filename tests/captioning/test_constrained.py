@@ -74,6 +74,13 @@ def test_scores_that_are_no_numbers_still_give_a_token():
     assert scores.isfinite().any() and not scores.isnan().any()
 
 
+def test_an_answer_needs_an_end():
+    tokenizer = byte_tokenizer()
+    for ends in ((), (None,)):
+        with pytest.raises(InvalidInput, match="ends with a token"):
+            Constraint(Vocabulary(tokenizer, len(tokenizer)), [caption_fields()], eos_ids=ends)
+
+
 def test_circles_are_noticed_and_refrains_are_not():
     assert is_circling([7, 1, 2, 3, 4, 1, 2, 3, 4])
     assert is_circling([5, 5, 5, 5])
@@ -109,7 +116,7 @@ def test_smollm_writes_a_caption():
     asked = "<|im_start|>user\nDescribe a film of a galloping horse as JSON.<|im_end|>\n<|im_start|>assistant\n"
     constraint = Constraint(
         Vocabulary(tokenizer, model.config.vocab_size), [caption_fields(max_tokens={"short": 24, "dense": 48})],
-        eos_ids=(tokenizer.eos_token_id,),
+        eos_ids=(model.config.eos_token_id,),
     )  # fmt: skip
     ids = tokenizer(asked, return_tensors="pt")["input_ids"]
     model.generate(

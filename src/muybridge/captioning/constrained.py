@@ -78,11 +78,14 @@ class Constraint(LogitsProcessor):
     """
 
     def __init__(self, vocabulary: Vocabulary, rows: Sequence[Sequence[Field]], *, eos_ids: Sequence[int]) -> None:
+        """Raises InvalidInput without a token that ends an answer."""
         self.vocabulary = vocabulary
         self._masks: dict[tuple[object, ...], Bool[Tensor, " v"]] = {}
         self._rows = [_Row(self, fields) for fields in rows]
         self._ends = torch.zeros(len(vocabulary.pieces), dtype=torch.bool)
-        self._ends[list(eos_ids)] = True
+        if not eos_ids or None in eos_ids:
+            raise invalid(f"eos_ids={tuple(eos_ids)}", "an answer ends with a token", "give the model's eos_token_id")
+        self._ends[torch.tensor(eos_ids)] = True
         self._seen: int | None = None  # length of the ids that were read
 
     @property

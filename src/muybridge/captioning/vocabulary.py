@@ -1,6 +1,7 @@
 """A tokenizer's tokens as the bytes that they stand for, sorted by how they may stand inside a JSON text."""
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
@@ -20,6 +21,7 @@ _SPACE = "\u2581"  # how SentencePiece writes one
 # The first byte of a text: Latin, Cyrillic, CJK; no spaces, signs or marks, so that no text is blank.
 _FIRST = frozenset((*b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 0xC3, 0xD0, 0xD1))
 _FIRST_WIDE = range(0xE4, 0xEE)
+_PLAIN = re.compile(rb"[ !#-\[\]-~]+")  # ASCII that needs no escape
 _LEADS: Mapping[int, tuple[range, int]] = MappingProxyType(  # state: bytes that may come next, and the state after them
     {
         1: (range(0x80, 0xC0), 0), 2: (range(0x80, 0xC0), 1), 3: (range(0x80, 0xC0), 2), 4: (range(0xA0, 0xC0), 1),
@@ -71,6 +73,8 @@ def end_state(piece: bytes, state: int) -> int | None:
 
 def num_characters(piece: bytes) -> int:
     """Characters that begin in a piece."""
+    if piece.isascii():
+        return len(piece)
     return sum(byte & 0xC0 != 0x80 for byte in piece)
 
 
@@ -93,12 +97,21 @@ def _step(state: int, byte: int) -> int | None:
 
 
 def _inside(pieces: list[bytes | None]) -> Bool[Tensor, "s v"]:
-    allowed = torch.zeros(NUM_STATES, len(pieces), dtype=torch.bool)
+    allowed: list[list[int]] = [[] for _ in range(NUM_STATES)]
     for index, piece in enumerate(pieces):
-        if piece and len(piece) <= MAX_PIECE_BYTES:
-            for state in range(1, NUM_STATES) if piece[0] & 0xC0 == 0x80 else (0,):
-                allowed[state, index] = end_state(piece, state) is not None
-    return allowed
+        if not piece or len(piece) > MAX_PIECE_BYTES:
+            continue
+        if piece.isascii():
+            if _PLAIN.fullmatch(piece):
+                allowed[0].append(index)
+            continue
+        for state in range(1, NUM_STATES) if piece[0] & 0xC0 == 0x80 else (0,):
+            if end_state(piece, state) is not None:
+                allowed[state].append(index)
+    found = torch.zeros(NUM_STATES, len(pieces), dtype=torch.bool)
+    for state, indices in enumerate(allowed):
+        found[state, torch.tensor(indices, dtype=torch.long)] = True
+    return found
 
 
 def _pieces(tokenizer: PreTrainedTokenizerBase, num_logits: int) -> list[bytes | None]:
