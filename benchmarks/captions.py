@@ -5,7 +5,7 @@
     python benchmarks/captions.py --captioner http://localhost:8000/v1 --model qwen2.5-vl-7b-instruct
 
 Clips are of both worlds, of combinations that are never trained on; scores are `captioning.scores`, against the nearest
-of four wordings of the truth. Beside the captioner stand the truth in another wording, which is how much wording alone
+of eight wordings of the truth. Beside the captioner stand the truth in another wording, which is how much wording alone
 costs, and for each field the most frequent value of 200 training scenes, which is what one scores without looking.
 Writes benchmarks/reports/captions_NAME_HARDWARE_DATE.md.
 """
@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -29,7 +30,7 @@ from machine import ROOT, commit, hardware, processor  # noqa: E402
 
 from muybridge.captioning.captioner import ClipView, spread  # noqa: E402
 from muybridge.captioning.opened import open_captioner  # noqa: E402
-from muybridge.captioning.schema import FIELDS, problems  # noqa: E402
+from muybridge.captioning.schema import FIELDS, problems, to_json  # noqa: E402
 from muybridge.captioning.scores import Aliases, field_scores, made_up, mean_scores  # noqa: E402
 from muybridge.recipes.sources import fetched_library  # noqa: E402
 from muybridge.worlds.physics.captions import structured_caption  # noqa: E402
@@ -39,8 +40,9 @@ from muybridge.worlds.physics.world import PhysicsWorld  # noqa: E402
 from muybridge.worlds.prose import structured_staged  # noqa: E402
 from muybridge.worlds.sprites import SpritesWorld, complete_sprites  # noqa: E402
 from muybridge.worlds.structured import StructuredCaption  # noqa: E402
+from muybridge.worlds.world import DescribedWorld  # noqa: E402
 
-NUM_WORDINGS, NUM_SEEN = 4, 200
+NUM_WORDINGS, NUM_SEEN = 8, 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,8 +50,8 @@ class Described:
     """A world, its scenes' captions in a wording, and the names of its subjects."""
 
     name: str
-    world: SpritesWorld | PhysicsWorld
-    wording: Callable[[object, int], StructuredCaption]
+    world: DescribedWorld
+    wording: Callable[[Any, int], StructuredCaption]
     subjects: tuple[Aliases, ...]
 
 
@@ -94,10 +96,11 @@ def main() -> int:
         f"{len(clips) / seconds:.2f} clips/s, {num_tokens / seconds:.1f} tokens/s.",
         "",
         *(line for world in (*usual, "") for line in table(world, clips, rows)),
+        "`made up`: share of captions that name a subject which the truth does not.",
     ]
     print("\n".join(lines))
     for clip, one in list(zip(clips, said, strict=True))[: options.show]:
-        print(f"\n{one}\n  truth: {clip.truth[0]}")
+        print(f"\n{to_json(one) if one else None}\ntruth: {to_json(clip.truth[0])}")
     if options.report:
         name = re.sub(r"[^a-z0-9]+", "-", captioner.name.lower())
         path = ROOT / "benchmarks" / "reports" / f"captions_{name}_{hardware()}_{datetime.date.today()}.md"
@@ -125,13 +128,13 @@ def worlds() -> Iterator[Described]:
     yield Described(
         name="sprites",
         world=sprites,
-        wording=lambda scene, variant: structured_staged(scene, cast, variant=variant),  # pyright: ignore
+        wording=lambda scene, variant: structured_staged(scene, cast, variant=variant),
         subjects=tuple((subject.name, *subject.also) for subject in sprites.subjects),
     )
     yield Described(
         name="physics",
         world=PhysicsWorld(PhysicsConfig()),
-        wording=lambda scene, variant: structured_caption(scene, variant=variant),  # pyright: ignore
+        wording=lambda scene, variant: structured_caption(scene, variant=variant),
         subjects=tuple(shape.names for shape in SHAPES.values()),
     )
 
@@ -179,7 +182,7 @@ def table(world: str, clips: Sequence[HeldOut], rows: dict[str, list[StructuredC
             share = sum(made_up(one, clip.truth, subjects=clip.subjects) > 0 for one, clip in pairs) / len(pairs)
             values = " | ".join(f"{means[field]:.3f}" for field in (*FIELDS, "mean"))
             yield f"| {name} | {values} | {share:.3f} |"
-    yield from ("", "`made up`: share of captions that name a subject which the truth does not.", "")
+    yield ""
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from transformers.processing_utils import ProcessorMixin
 from muybridge.core.errors import WeightsError
 
 
-def open_processor(folder: Path) -> ProcessorMixin:
+def open_processor(folder: Path) -> Any:
     """The processor in `folder`, its tokenizer padding on the left. Raises WeightsError."""
     try:
         processor = _processor(folder)
@@ -40,7 +40,7 @@ def _processor(folder: Path) -> Any:
         if "torchvision" not in str(error).lower():
             raise
     model_type = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
-    kind = _without_films(getattr(transformers, PROCESSOR_MAPPING_NAMES[model_type]))
+    kind = _without_films(getattr(transformers, str(PROCESSOR_MAPPING_NAMES[model_type])))
     parts = {
         "image_processor": AutoImageProcessor.from_pretrained(folder, local_files_only=True),
         "tokenizer": AutoTokenizer.from_pretrained(folder, local_files_only=True),

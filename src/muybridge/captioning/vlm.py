@@ -15,9 +15,7 @@ from typing import Any
 import torch
 from PIL import Image
 from transformers.generation.configuration_utils import GenerationConfig
-from transformers.modeling_utils import PreTrainedModel
 from transformers.models.auto.modeling_auto import AutoModelForImageTextToText
-from transformers.processing_utils import ProcessorMixin
 
 from muybridge.captioning.captioner import NUM_FRAMES, CaptionResult, ClipView, spread
 from muybridge.captioning.constrained import Constraint, caption_fields, finished_texts
@@ -62,10 +60,10 @@ class VlmConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Loaded:
-    """A model with what it needs to read and write."""
+    """A model with what it needs to read and write; of the first two each family has its own kind."""
 
-    model: PreTrainedModel
-    processor: ProcessorMixin
+    model: Any
+    processor: Any
     vocabulary: Vocabulary
     eos_ids: tuple[int, ...]
 
@@ -167,22 +165,22 @@ def _load(config: VlmConfig) -> _Loaded:
     processor = open_processor(folder)
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # progress bars in another style than ours
-            model = AutoModelForImageTextToText.from_pretrained(
+            model: Any = AutoModelForImageTextToText.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, dtype=getattr(torch, config.dtype)
             )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
         remedy = "give an image-text model of transformers with safetensors"
         raise WeightsError(f"{folder}: cannot be loaded ({reason}); {remedy}.") from None
-    model = model.to(config.device).eval()
     head = model.get_output_embeddings()
+    model.to(config.device).eval()
     return _Loaded(
         model=model, processor=processor, vocabulary=Vocabulary(processor.tokenizer, head.weight.shape[0]),
         eos_ids=_eos_ids(model, processor, folder),
     )  # fmt: skip
 
 
-def _eos_ids(model: PreTrainedModel, processor: ProcessorMixin, folder: Path) -> tuple[int, ...]:
+def _eos_ids(model: Any, processor: Any, folder: Path) -> tuple[int, ...]:
     said = model.generation_config.eos_token_id if model.generation_config else None
     if said is None:
         said = processor.tokenizer.eos_token_id
@@ -191,7 +189,7 @@ def _eos_ids(model: PreTrainedModel, processor: ProcessorMixin, folder: Path) ->
     return tuple(said) if isinstance(said, list) else (said,)
 
 
-def _chat(processor: ProcessorMixin, request: str, *, num_pictures: int) -> str:
+def _chat(processor: Any, request: str, *, num_pictures: int) -> str:
     """The request in the model's template, the pictures before the words."""
     content: list[dict[str, Any]] = [{"type": "image"} for _ in range(num_pictures)]
     content.append({"type": "text", "text": f"{SYSTEM}\n{request}"})  # some templates know no system's part
