@@ -38,6 +38,7 @@ def test_a_graph_that_holds_every_cpu_is_refused_with_a_remedy_that_works(tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_ray_makes_the_same_bytes_and_survives_poison(tmp_path: Path):
     films = footage(tmp_path / "films", "a.mp4", "b.mp4", "crash.mp4", "d.png", "fail.mp4")
     (films / "empty.mp4").write_bytes(b"")

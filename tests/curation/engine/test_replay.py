@@ -1,6 +1,7 @@
 """Laws of replay: a stage that is as it was gives what it gave; one that changed says in which columns."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 
 from muybridge.core.errors import InvalidInput
 from muybridge.curation.clip import Clip, Value
-from muybridge.curation.engine.replay import FRAMES, replay
+from muybridge.curation.engine.replay import replay
+from muybridge.curation.engine.samples import FRAMES, read_sample
 from muybridge.curation.even import Brightness
 from muybridge.curation.plain import Measurement
 from muybridge.curation.stage import Column
@@ -24,8 +26,6 @@ class Darker(Measurement):
     factor = 2
 
     def process(self, clip: Clip) -> Clip:
-        from dataclasses import replace
-
         return replace(clip, frames=clip.frames // self.factor).noted({"was": clip.values["brightness"]})
 
 
@@ -62,8 +62,6 @@ def test_a_stage_without_samples_is_refused(done: Path):
 
 
 def test_samples_hold_the_clip_as_it_was(done: Path):
-    from muybridge.curation.engine.samples import read_sample
-
     (first, *_) = sorted((done / "samples" / "darker").iterdir())
     sample = read_sample(first)
     assert sample.clip.values.keys() == {"shot", "brightness"}

@@ -1,5 +1,6 @@
 """Laws of running a plan: equal folders however it is run, nothing done twice, nothing lost."""
 
+import io
 import json
 import math
 import multiprocessing
@@ -13,6 +14,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from muybridge.core.errors import InvalidInput, RunFailed
 from muybridge.core.processes import alone_in
@@ -21,6 +23,7 @@ from muybridge.curation.engine.journal import SUMMARY, TIMINGS, Journal
 from muybridge.curation.engine.local import LocalExecutor
 from muybridge.curation.engine.plan import Limits, Plan
 from muybridge.curation.engine.run import run_stages
+from muybridge.curation.even import EvenSplitter
 from muybridge.curation.plain import Measurement
 from muybridge.curation.sources.find import find_sources
 from muybridge.curation.stage import Column
@@ -114,7 +117,7 @@ def test_twenty_kills_at_random_change_nothing(tmp_path: Path):
 def test_poison_is_put_in_quarantine_and_the_rest_is_done(tmp_path: Path):
     films = footage(tmp_path / "films", "crash.mp4", "fail.mp4", "grow.mp4", "hang.mp4", "z.mp4")
     now_bytes = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    limits = Limits(base_s=0.75, per_second=0.0, memory_bytes=now_bytes + 2**27)
+    limits = Limits(base_s=1.0, per_second=0.0, memory_bytes=now_bytes + 2**27)
     summary = run(films, plan(tmp_path / "out", Poisoned(), limits=limits), num_workers=2)
     records = {record.uri: record for record in Journal(tmp_path / "out").records()}
     assert (summary.num_done, summary.num_quarantined) == (1, 4)
@@ -131,6 +134,7 @@ def test_broken_media_are_accounted_for_and_what_is_before_the_damage_is_kept(tm
     (films / "cut.mkv").write_bytes((films / "good.mkv").read_bytes()[:-9000])
     (films / "empty.mp4").write_bytes(b"")
     (films / "wrong.mp4").write_bytes((films / "picture.png").read_bytes())
+    (films / "bomb.gif").write_bytes(b"GIF89a\xff\xff\xff\xff\xf7" + bytes(900))  # says that it has 4 billion pixels
     (films / "notes.txt").write_text("no film")
     summary = run(films, plan(tmp_path / "out"))
     records = {record.uri: record for record in Journal(tmp_path / "out").records()}
@@ -140,12 +144,31 @@ def test_broken_media_are_accounted_for_and_what_is_before_the_damage_is_kept(tm
         "cut.mkv": "done",
         "empty.mp4": "quarantined",
         "wrong.mp4": "quarantined",
+        "bomb.gif": "quarantined",
         "notes.txt": "skipped",
     }
     assert 0 < len(records["cut.mkv"].rows) <= len(records["good.mkv"].rows)
     assert records["cut.mkv"].damage is not None and "cut.mkv" in records["cut.mkv"].damage
     assert str(tmp_path) not in records["cut.mkv"].damage
-    assert (summary.num_skipped, summary.num_quarantined) == (1, 2)
+    assert (summary.num_skipped, summary.num_quarantined) == (1, 3)
+
+
+@pytest.mark.slow
+def test_a_gif_of_100_000_frames_takes_no_more_memory_than_its_clips(tmp_path: Path):
+    buffer = io.BytesIO()
+    pictures = [Image.fromarray(np.full((16, 16), level, np.uint8)) for level in (0, 255)]
+    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=20, loop=0, optimize=False)
+    one = buffer.getvalue()
+    first = one.index(b"\x21\xf9")
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "long.gif").write_bytes(one[:first] + one[first:-1] * 50_000 + b";")
+    now_bytes = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    limits = Limits(memory_bytes=now_bytes + 2**28)
+    long_clips = Plan(
+        splitter=EvenSplitter(seconds=60.0, side_px=16), stages=(), folder=tmp_path / "out", limits=limits
+    )
+    summary = run(tmp_path / "films", long_clips)
+    assert (summary.num_quarantined, summary.num_clips) == (0, math.ceil(100_000 / 50 / 60))
 
 
 def test_values_are_rounded_and_what_is_no_number_is_noted(films: Path, tmp_path: Path):
@@ -162,6 +185,14 @@ def test_other_settings_are_refused_by_name(films: Path, tmp_path: Path):
     for changed, said in ((plan(tmp_path, crf=30), "crf=30 for 17"), (plan(tmp_path, Poisoned()), "with poisoned")):
         with pytest.raises(InvalidInput, match=said):
             run_stages(changed, items, executor=LocalExecutor())
+
+
+def test_a_folder_of_something_else_is_left_alone(films: Path, tmp_path: Path):
+    (tmp_path / "clips" / "mine").mkdir(parents=True)
+    (tmp_path / "clips" / "mine" / "holiday.mp4").write_bytes(b"film")
+    with pytest.raises(InvalidInput, match="choose another folder"):
+        run(films, plan(tmp_path))
+    assert (tmp_path / "clips" / "mine" / "holiday.mp4").exists()
 
 
 def test_another_version_runs_sources_anew_and_leaves_no_old_clip(films: Path, tmp_path: Path):

@@ -4,11 +4,11 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from muybridge.curation.engine.executor import Event, Outcome
+from muybridge.curation.engine.journal import Standing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,16 +73,19 @@ class Tally:
             busy={name: seconds / elapsed_s / self.num_workers for name, seconds in self._seconds.items()},
         )
 
-    def summary(self, *, states: Mapping[str, int], num_clips: int) -> Summary:
-        """At the end; states: sources of the folder in each."""
+    def summary(self, before: Mapping[str, Standing]) -> Summary:
+        """At the end; before: what was in the folder at the start."""
+        now = {name: (each.state, each.num_clips) for name, each in before.items()}
+        now.update({each.item.id: (each.state, each.num_clips) for each in self.outcomes})
+        states = Counter(state for state, _ in now.values())
         elapsed_s = self._elapsed_s()
         worked_s = elapsed_s * self.num_workers
         num_clips_now = sum(each.num_clips for each in self.outcomes)
         return Summary(
-            num_done=states.get("done", 0),
-            num_quarantined=states.get("quarantined", 0),
-            num_skipped=states.get("skipped", 0),
-            num_clips=num_clips,
+            num_done=states["done"],
+            num_quarantined=states["quarantined"],
+            num_skipped=states["skipped"],
+            num_clips=sum(num_clips for _, num_clips in now.values()),
             num_sources_now=len(self.outcomes),
             num_clips_now=num_clips_now,
             num_workers=self.num_workers,
@@ -107,8 +110,3 @@ def note_timing(path: Path, outcome: Outcome) -> None:
     line = json.dumps({"source": outcome.item.id, "clips": outcome.num_clips, "seconds": seconds})
     with path.open("a") as file:
         file.write(f"{line}\n")
-
-
-def as_json(summary: Summary) -> dict[str, Any]:
-    """For summary.json."""
-    return asdict(summary)

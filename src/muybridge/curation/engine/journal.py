@@ -53,6 +53,16 @@ class SourceRecord:
         return cls(**known, state=state, **found)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """A source's result without its rows, which may be many."""
+
+    state: State
+    stage_version: str
+    given: Mapping[str, Any]
+    num_clips: int
+
+
 class Journal:
     """The files of one run's folder."""
 
@@ -108,21 +118,25 @@ class Journal:
         path = self.folder / CLAIM
         if path.exists():
             _check_same(self._claim()["settings"], plan.settings, folder=self.folder)
-        elif (self.folder / SOURCES).exists():
-            raise invalid(str(self.folder), f"holds results but no {CLAIM}", "choose another folder")
+        elif foreign := [kind for kind in (SOURCES, CLIPS, SAMPLES) if (self.folder / kind).exists()]:
+            raise invalid(f"{self.folder / foreign[0]}", f"is there but no {CLAIM}", "choose another folder")
         claim = {"settings": plan.settings, "versions": plan.versions, "columns": plan.columns}
         self.write_json(path, claim, indent=1)
 
-    def tidy(self) -> None:
-        """Remove what an interrupted run left: everything that no result names."""
+    def tidy(self) -> dict[str, Standing]:
+        """Remove what an interrupted run left, everything that no result names; the results by their sources' ids."""
         shutil.rmtree(self.folder / WORK, ignore_errors=True)
-        if not (self.folder / SOURCES).exists():
-            return
-        named = {str(row["id"]) for row in self.rows()}
+        named: set[str] = set()
+        standing: dict[str, Standing] = {}
+        for record in self.records():
+            named.update(str(row["id"]) for row in record.rows)
+            known = {"state": record.state, "stage_version": record.stage_version, "given": record.given}
+            standing[record.id] = Standing(**known, num_clips=len(record.rows))
         for kind in (CLIPS, SAMPLES):
             for path in (self.folder / kind).glob("*/*"):
                 if path.stem not in named:
                     path.unlink()
+        return standing
 
     def erased(self) -> dict[str, list[str]]:
         """Ids of sources that were erased and shall not be taken in again; with clips while that is under way."""

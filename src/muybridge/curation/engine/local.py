@@ -1,5 +1,6 @@
 """The stages in processes of this machine, each with one thread; what hangs, crashes or grows is ended and replaced."""
 
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class _Pool:
 
     def events(self) -> Iterator[Event]:
         """Until nothing is left to do; then, however it ends, no process is left."""
+        looked_s = time.monotonic()
         try:
             for _ in range(self._num_workers):
                 self._hire()
@@ -64,12 +66,18 @@ class _Pool:
                 for pipe in wait(list(self._workers), timeout=POLL_S):
                     assert isinstance(pipe, Connection)
                     yield from self._heard(self._workers[pipe])
-                for worker in list(self._workers.values()):
-                    if trouble := worker.trouble():
-                        yield from self._lost(worker, trouble)
+                if time.monotonic() - looked_s >= POLL_S:
+                    looked_s = time.monotonic()
+                    yield from self._looked_after()
         finally:
             for worker in self._workers.values():
                 worker.end()
+
+    def _looked_after(self) -> Iterator[Event]:
+        """End the workers that take too much."""
+        for worker in list(self._workers.values()):
+            if trouble := worker.trouble():
+                yield from self._lost(worker, trouble)
 
     def _hire(self) -> None:
         worker = Worker(self._plan)

@@ -21,15 +21,16 @@ from muybridge.curation.engine.one_source import Watch, passed, record_of, split
 from muybridge.curation.engine.plan import Plan
 from muybridge.curation.engine.rows import Row
 from muybridge.curation.engine.samples import save_sample
-from muybridge.curation.engine.worker import Refused, Task, described, single_thread
+from muybridge.curation.engine.worker import Refused, Task, refusal, single_thread
 from muybridge.curation.sources.item import SourceItem
 from muybridge.curation.stage import Stage
 
 try:
     import ray
-    from ray.data import DataContext
+    import ray.data
+    import ray.exceptions
 except ImportError:
-    ray = DataContext = None
+    ray = None
 
 CHUNK_CLIPS = 16
 CHUNK_BYTES = 64 * 2**20  # of frames: what lies between two stages at a time
@@ -59,6 +60,7 @@ class RayDataExecutor:
         """As of `Executor`. Raises MissingExtra without Ray, InvalidInput where the cluster has too few CPUs."""
         if ray is None:
             raise MissingExtra("RayDataExecutor: needs Ray; run pip install 'muybridge[ray]'.")
+        plan = replace(plan, folder=plan.folder.absolute())  # actors start elsewhere
         was_there = ray.is_initialized()
         if not was_there:
             quiet_ray()
@@ -72,6 +74,7 @@ class RayDataExecutor:
 
     def _until_done(self, plan: Plan, tasks: Sequence[Task]) -> Iterator[Event]:
         """Graph after graph: where an actor dies, what was on its way is tried alone, the rest in a new graph."""
+        assert ray is not None
         waiting, journal = list(tasks), Journal(plan.folder)
         while waiting:
             collector = _Collector(plan, waiting)
@@ -88,17 +91,18 @@ class RayDataExecutor:
 
     def _graph(self, plan: Plan, tasks: Sequence[Task]) -> Any:
         """The lazily run data set of parcels that have passed everything."""
-        context = DataContext.get_current()
+        assert ray is not None
+        context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.target_max_block_size = CHUNK_BYTES
         numbers = [{"number": number} for number in range(len(tasks))]
-        held = {"concurrency": self.num_workers, "max_restarts": 0, "max_task_retries": 0}
-        given = {"fn_constructor_args": (plan, tuple(tasks))}
-        data = ray.data.from_items(numbers, override_num_blocks=min(len(tasks), MAX_BLOCKS))
+        held: dict[str, Any] = {"concurrency": self.num_workers, "max_restarts": 0, "max_task_retries": 0}
+        given: dict[str, Any] = {"fn_constructor_args": (plan, tuple(tasks))}
+        data: Any = ray.data.from_items(numbers, override_num_blocks=min(len(tasks), MAX_BLOCKS))
         data = data.flat_map(_Split, num_cpus=plan.splitter.resources.cpus * self.cpu_share, **given, **held)
         for place, stage in enumerate(plan.stages):
-            taken = {"num_cpus": stage.resources.cpus * self.cpu_share, "num_gpus": stage.resources.gpus or None}
-            data = data.map(_Apply, fn_constructor_args=(plan, place), **taken, **held)
+            cpus, gpus = stage.resources.cpus * self.cpu_share, stage.resources.gpus or None
+            data = data.map(_Apply, num_cpus=cpus, num_gpus=gpus, fn_constructor_args=(plan, place), **held)
         return data.map(_Write, num_cpus=WRITER_CPUS * self.cpu_share, fn_constructor_args=(plan,), **held)
 
 
@@ -179,7 +183,7 @@ class _Split(_Actor):
                     yield _Parcel(task=task, number=number, is_last=False, clips=tuple(held))
                     number, held = number + 1, []
         except Exception as error:  # that source's end, not the run's
-            refused = _refused(error)
+            refused = refusal(error)
         last = {"clips": tuple(held), "seconds": watch.seconds, "damage": damage, "refused": refused}
         yield _Parcel(task=task, number=number, is_last=True, **last)
 
@@ -193,7 +197,7 @@ class _OnParcels(_Actor):
         try:
             parcel = self.passed_on(parcel, watch)
         except Exception as error:
-            parcel = replace(parcel, clips=(), refused=_refused(error))
+            parcel = replace(parcel, clips=(), refused=refusal(error))
         self.rest()
         return {"parcel": replace(parcel, seconds=parcel.seconds | watch.seconds)}
 
@@ -228,10 +232,6 @@ class _Write(_OnParcels):
 
 def _for_travel(clip: Clip) -> Clip:
     return replace(clip, values=dict(clip.values))  # a mapping proxy cannot be pickled
-
-
-def _refused(error: Exception) -> Refused:
-    return Refused(reason=described(error), is_certain=isinstance(error, MediaError))
 
 
 class _Collector:

@@ -1,13 +1,14 @@
 """Running a plan over sources: what is done already is left, what cannot be done is accounted for."""
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 
 from muybridge.core.processes import alone_in
 from muybridge.curation.engine.executor import Event, Executor, Outcome
-from muybridge.curation.engine.figures import Figures, Summary, Tally, as_json, note_timing
-from muybridge.curation.engine.journal import SUMMARY, TIMINGS, Journal, SourceRecord
+from muybridge.curation.engine.figures import Figures, Summary, Tally, note_timing
+from muybridge.curation.engine.journal import SUMMARY, TIMINGS, WORK, Journal, SourceRecord, Standing
 from muybridge.curation.engine.plan import Plan
 from muybridge.curation.sources.item import SourceItem
 
@@ -33,14 +34,16 @@ def run_stages(
     RunFailed where another run has the folder or it cannot be written, AssetError, MissingExtra.
     """
     assert len({item.uri for item in items}) == len(items), "results of one uri would overwrite each other"
+    plan.prepare()
     journal = Journal(plan.folder)
     with alone_in(plan.folder, patience_s=PATIENCE_S):
-        journal.tidy()
         journal.claim(plan)
-        plan.prepare()
-        waiting = _waiting(items, journal, plan=plan, retries_quarantine=retries_quarantine)
+        standing = journal.tidy()
+        erased = journal.erased()
+        allowed = [item for item in items if item.id not in erased]
+        waiting = _waiting(allowed, standing, plan=plan, retries_quarantine=retries_quarantine)
         tally = Tally(num_sources=len(waiting), num_workers=executor.num_workers)
-        runnable = sorted(item.id for item in items if item.problem is None)
+        runnable = sorted(item.id for item in allowed if item.problem is None)
         sampled = frozenset(runnable[: plan.num_samples])  # of all items, so that an interruption changes nothing
         for event in _events(plan, waiting, executor, sampled=sampled):
             tally.add(event)
@@ -48,21 +51,21 @@ def run_stages(
                 note_timing(plan.folder / TIMINGS, event)
             if on_progress is not None:
                 on_progress(len(tally.outcomes), len(waiting), tally.figures())
-        summary = _summed(journal, tally)
-        journal.tidy()
+        if any(outcome.state == "quarantined" for outcome in tally.outcomes):
+            journal.tidy()  # a worker may have died between its clips and its record
+        summary = tally.summary(standing)
+        journal.write_json(journal.folder / SUMMARY, asdict(summary), indent=1)
+        shutil.rmtree(journal.folder / WORK, ignore_errors=True)
         return summary
 
 
 def _waiting(
-    items: Sequence[SourceItem], journal: Journal, *, plan: Plan, retries_quarantine: bool
+    items: Sequence[SourceItem], standing: Mapping[str, Standing], *, plan: Plan, retries_quarantine: bool
 ) -> list[SourceItem]:
     """Those without a record, and those whose record is of older versions or of another file."""
-    erased = journal.erased()
     found, num_older = [], 0
     for item in items:
-        if item.id in erased:
-            continue
-        record = journal.read(item.id)
+        record = standing.get(item.id)
         if record is None or record.given != item.given or (retries_quarantine and record.state == "quarantined"):
             found.append(item)
         elif record.stage_version != plan.stage_version:
@@ -82,14 +85,3 @@ def _events(plan: Plan, items: Sequence[SourceItem], executor: Executor, *, samp
             yield Outcome(item=item, state="skipped", num_clips=0, reason=item.problem)
     if runnable := [item for item in items if item.problem is None]:
         yield from executor.run(plan, runnable, sampled=sampled)
-
-
-def _summed(journal: Journal, tally: Tally) -> Summary:
-    states: Counter[str] = Counter()
-    num_clips = 0
-    for record in journal.records():
-        states[record.state] += 1
-        num_clips += len(record.rows)
-    summary = tally.summary(states=states, num_clips=num_clips)
-    journal.write_json(journal.folder / SUMMARY, as_json(summary), indent=1)
-    return summary

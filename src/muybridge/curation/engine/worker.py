@@ -1,9 +1,10 @@
 """A process that runs one source after the other, watched from outside: it may hang, crash or grow."""
 
 import ctypes
-import errno
 import multiprocessing
 import os
+import resource
+import shutil
 import signal
 import sys
 import time
@@ -26,9 +27,8 @@ except ImportError:
     cv2 = None
 
 SETTING_UP_S = 600.0  # networks from a slow disk
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # the disk's fault, not the source's
+FULL_BYTES = 16 * 2**20  # free on a disk that no clip may fit on
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, prctl(2)
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +81,7 @@ class Worker:
         """Start a source."""
         self.task = task
         self.begun(Begun(step="starting", limit_s=limit_s))
-        with suppress(BrokenPipeError):  # it died meanwhile, which the pipe's end says
+        with suppress(OSError):  # it died meanwhile, which the pipe's end says
             self.pipe.send(task)
 
     def begun(self, step: Begun) -> None:
@@ -115,7 +115,7 @@ class Worker:
             pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
         except (OSError, IndexError):
             return 0
-        return int(pages) * _PAGE_BYTES
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def single_thread() -> None:
@@ -133,20 +133,29 @@ def attempt(task: Task, plan: Plan, *, watch: Watch) -> Finished | Refused:
         record = run_source(task.item, plan, work=work, watch=watch, is_sampled=task.is_sampled)
         journal.commit(record, work)
         return Finished(num_clips=len(record.rows), seconds=watch.seconds)
-    except MediaError as error:
-        return Refused(reason=described(error), is_certain=True)
-    except OSError as error:
-        if error.errno in _FULL:
-            raise RunFailed(f"{plan.folder}: {error.strerror}; make room and repeat the command.") from None
-        return Refused(reason=described(error), is_certain=False)
     except Exception as error:  # whatever a stage or library raises is that source's end, not the run's
-        return Refused(reason=described(error), is_certain=False)
+        check_disk(plan.folder)
+        return refusal(error)
+
+
+def refusal(error: Exception) -> Refused:
+    """What a source that raised this comes to."""
+    return Refused(reason=described(error), is_certain=isinstance(error, MediaError))
+
+
+def check_disk(folder: Path) -> None:
+    """Raises RunFailed where the disk is full or cannot be written: then it is not the source that is at fault."""
+    if not os.access(folder, os.W_OK):
+        raise RunFailed(f"{folder}: cannot be written any more; mend this and repeat the command.")
+    if shutil.disk_usage(folder).free < FULL_BYTES:
+        raise RunFailed(f"{folder}: its disk is full; make room and repeat the command.")
 
 
 def _serve(plan: Plan, pipe: Connection, parent: int) -> None:
     """In the worker: sources until the pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends us
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash is expected, and its gigabytes are of no use
     _die_with(parent)
     single_thread()
     with suppress(EOFError, BrokenPipeError):

@@ -40,7 +40,7 @@ def find_sources(given: Sequence[str]) -> list[SourceItem]:
 def _sources_in(place: str) -> list[SourceItem]:
     if is_address(place):
         return address_sources(place)
-    path = Path(place).expanduser()
+    path = Path(place).expanduser().absolute()  # workers may start elsewhere
     suffix = path.suffix.lower()
     if path.is_dir():
         return folder_sources(path)

@@ -70,7 +70,8 @@ def _over_http(address: str, path: Path) -> None:
     with httpx2.stream("GET", address, follow_redirects=True, timeout=TIMEOUT_S) as answer:
         if answer.status_code in _LASTING:
             raise _Lasting(f"the server answers {answer.status_code}")
-        answer.raise_for_status()
+        if answer.is_error:
+            raise OSError(f"the server answers {answer.status_code}")
         with path.open("wb") as file:
             for chunk in answer.iter_bytes(CHUNK_BYTES):
                 file.write(chunk)
