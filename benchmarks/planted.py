@@ -7,7 +7,6 @@ the same subject in the same place with the same movement and are still differen
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,10 +18,12 @@ from muybridge.media.frames import Frames
 from muybridge.media.save_options import SaveOptions
 from muybridge.media.video import opened, read_video, to_rgb
 from muybridge.media.writer import write_video
+from muybridge.worlds.physics import PhysicsConfig, PhysicsWorld
 from muybridge.worlds.sprites import SpritesConfig, SpritesWorld
 
 SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".mpg", ".webm")
-SHORT_SIDE_PX, EXCERPT_S, APART_S, MAX_EXCERPTS = 256, 3.0, 20.0, 3
+SHORT_SIDE_PX, EXCERPT_S, APART_S, MAX_EXCERPTS = 128, 3.0, 20.0, 3
+CAST = ("horse", "car", "whale", "penguin", "butterfly", "rocket")
 Way = Callable[[Frames, np.random.Generator], Frames]
 
 
@@ -67,7 +68,21 @@ def families(drawings: Path, *, num_families: int, size: int) -> Iterator[tuple[
         index += 1
     for key in [key for key, indices in found.items() if len(indices) >= size]:
         for index in found[key][:size]:
-            yield " ".join(key), world.render(replace(world.scene(index)), size_px=(192, 128), num_frames=25)
+            yield " ".join(key), world.render(world.scene(index), size_px=(192, 128), num_frames=25)
+
+
+def same_cast(drawings: Path, *, count: int) -> Iterator[tuple[str, Frames]]:
+    """(name, frames) of clips of six subjects, in places, styles, lights, motions and movements of all kinds."""
+    world = SpritesWorld(SpritesConfig(edition="staged", subjects=CAST, seed=1), drawings)
+    for index in range(count):
+        yield f"staged {index}", world.render(world.scene(index), size_px=(192, 128), num_frames=25)
+
+
+def rolling(*, count: int) -> Iterator[tuple[str, Frames]]:
+    """(name, frames) of clips of rigid bodies."""
+    world = PhysicsWorld(PhysicsConfig(width_px=192, height_px=128))
+    for index in range(count):
+        yield f"physics {index}", world.render(world.scene(index), num_frames=25)
 
 
 def cropped(film: Frames, rng: np.random.Generator, *, side: float) -> Frames:
@@ -173,7 +188,9 @@ WAYS: Mapping[str, Way] = MappingProxyType({
 })  # fmt: skip
 
 
-def copies(film: Frames, rng: np.random.Generator) -> Iterator[tuple[str, Frames]]:
-    """One copy of each kind, all of them encoded anew."""
-    for name, way in WAYS.items():
-        yield name, recoded(np.ascontiguousarray(way(film, rng)), crf=30)
+def copies(film: Frames, rng: np.random.Generator, *, first: int, count: int) -> Iterator[tuple[str, Frames]]:
+    """Copies of `count` kinds from the one numbered `first` on, all of them encoded anew."""
+    names = list(WAYS)
+    for number in range(first, first + count):
+        name = names[number % len(names)]
+        yield name, recoded(np.ascontiguousarray(WAYS[name](film, rng)), crf=30)

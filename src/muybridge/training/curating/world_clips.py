@@ -32,7 +32,7 @@ class WorldClipsConfig:
     num_staged: int = 160
     num_flat: int = 65
     num_physics: int = 25
-    num_parts: int = 12
+    num_parts: int = 9
     size_px: int = 64
     num_frames: int = 13
     num_captions: int = 2

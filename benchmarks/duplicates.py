@@ -1,0 +1,214 @@
+"""How many copies the search for duplicates finds, and how many clips it takes for copies that are none.
+
+    python benchmarks/duplicates.py --footage FOLDER [FOLDER ...]
+    python benchmarks/duplicates.py --natural 8 --staged 30 --physics 4 --families 4 --no-report    # a quick look
+
+Copies of every kind of `planted.WAYS` are planted among natural films (those of the asset natural-films, and what lies
+under the folders) and clips of the worlds: of six subjects over and over, of rigid bodies, and families of clips whose
+subject, place, motion and camera are all the same. None of these was trained on or tuned with but the first families.
+Right is what was planted, and any two excerpts of films that are the same film. Excerpts of one natural film are left
+out of the count: whether a later look at the same still scene is a copy is a matter of taste.
+Writes benchmarks/reports/duplicates_HARDWARE_DATE.md; exit code 1 below a target.
+"""
+
+import argparse
+import datetime
+import os
+import platform
+import sys
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from machine import ROOT, commit, hardware, processor  # noqa: E402
+from planted import copies, families, natural, rolling, same_cast  # noqa: E402
+
+from muybridge.curation.similarity.duplicates import SAME, find_duplicates, pairs_to_compare  # noqa: E402
+from muybridge.curation.similarity.embedding import WEIGHTS  # noqa: E402
+from muybridge.curation.similarity.overlay import agreement  # noqa: E402
+from muybridge.curation.similarity.signature import signature_of, unpacked  # noqa: E402
+from muybridge.curation.similarity.videoclip import VideoClip, VideoClipConfig, prepared  # noqa: E402
+from muybridge.media.frames import Frames  # noqa: E402
+from muybridge.weights.assets import ensure  # noqa: E402
+from muybridge.weights.small import load_small  # noqa: E402
+
+TARGET = 0.98
+TWINS = {  # found in two files each: equal, without its sound, damaged, encoded anew
+    "earth": "world", "muted_b": "b", "Megamind_bugy": "Megamind", "carphone_distorted": "carphone_pristine",
+}  # fmt: skip
+
+
+@dataclass
+class Rows:
+    """What the search reads, and beside it the truth: `film` is equal for copies, `scene` for what is not counted."""
+
+    film: list[str] = field(default_factory=list)
+    scene: list[str] = field(default_factory=list)
+    kind: list[str] = field(default_factory=list)
+    vectors: list[np.ndarray] = field(default_factory=list)
+    signatures: list[np.ndarray] = field(default_factory=list)
+
+
+def main() -> int:
+    options = parse()
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+    rows = planted_rows(options)
+    made_s = time.perf_counter() - started
+    vectors, signatures = np.stack(rows.vectors), np.stack(rows.signatures)
+    if options.keep:
+        np.savez(options.keep, vectors=vectors, signatures=signatures, film=rows.film, scene=rows.scene, kind=rows.kind)
+    ids = [f"{number:06d}" for number in range(len(rows.film))]
+    started = time.perf_counter()
+    found = find_duplicates(ids, vectors, signatures)
+    search_s = time.perf_counter() - started
+    group = np.array([own if of is None else int(of) for own, of in enumerate(found.duplicate_of)])
+    lines, is_met = report(rows, group, vectors, signatures)
+    head = [
+        "# Duplicates: planted copies found, and what is merely alike left alone",
+        "",
+        f"`python {' '.join(['benchmarks/duplicates.py', *sys.argv[1:]])}` at commit {commit()}, "
+        f"{datetime.date.today()}.",
+        f"{processor()}, {os.cpu_count()} cores, one thread, beside other work; torch {torch.__version__}, "
+        f"Python {platform.python_version()}.",
+        f"{len(ids)} clips drawn, copied, coded and embedded in {made_s:.0f} s; searched in {search_s:.1f} s.",
+        "",
+    ]
+    print("\n".join([*head, *lines]))
+    if options.report:
+        path = ROOT / "benchmarks" / "reports" / f"duplicates_{hardware()}_{datetime.date.today()}.md"
+        path.write_text("\n".join([*head, *lines]) + "\n")
+    return 0 if is_met else 1
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--footage", type=Path, nargs="*", default=[], help="folders with films")
+    parser.add_argument("--natural", type=int, default=70, help="excerpts of natural films at most")
+    parser.add_argument("--staged", type=int, default=180, help="clips of six subjects")
+    parser.add_argument("--physics", type=int, default=18, help="clips of rigid bodies")
+    parser.add_argument("--families", type=int, default=12, help="families of five clips of the same subject and all")
+    parser.add_argument("--copies", type=int, default=3, help="kinds of copies of each film that is copied")
+    parser.add_argument("--keep", type=Path, default=None, help="also write vectors and truth to this .npz")
+    parser.add_argument("--report", action=argparse.BooleanOptionalAction, default=True, help="write the report")
+    return parser.parse_args()
+
+
+def planted_rows(options: argparse.Namespace) -> Rows:
+    """Clips and copies, embedded."""
+    network, rows, rng = load_small(WEIGHTS, VideoClipConfig, VideoClip), Rows(), np.random.default_rng(0)
+    drawings = ensure("fluent-emoji-anim")
+
+    def add(name: str, scene: str, frames: Frames, kind: str) -> None:
+        with torch.inference_mode():
+            rows.vectors.append(network.visual(prepared(frames, network.config)[None])[0].numpy())
+        rows.signatures.append(signature_of(frames))
+        rows.film.append(name)
+        rows.scene.append(scene)
+        rows.kind.append(kind)
+
+    def plant(name: str, scene: str, frames: Frames, *, is_copied: bool) -> None:
+        add(name, scene, frames, "")
+        for kind, copy in copies(frames, rng, first=len(rows.film), count=options.copies if is_copied else 0):
+            add(name, scene, copy, kind)
+
+    found = natural([ensure("natural-films"), *options.footage])
+    for number, (name, frames, _) in enumerate(found):
+        if number >= options.natural:
+            break
+        stem, _, excerpt = name.rpartition("-")
+        source = TWINS.get(stem, stem)
+        is_twin = f"natural {source} {excerpt}" in rows.film
+        if is_twin:
+            add(f"natural {source} {excerpt}", f"natural {source}", frames, "as found in another file")
+        else:
+            plant(f"natural {source} {excerpt}", f"natural {source}", frames, is_copied=True)
+    for number, (name, frames) in enumerate(same_cast(drawings, count=options.staged)):
+        plant(name, name, frames, is_copied=number % 6 == 0)
+    for number, (name, frames) in enumerate(rolling(count=options.physics)):
+        plant(name, name, frames, is_copied=number % 3 == 0)
+    for number, (name, frames) in enumerate(families(drawings, num_families=options.families, size=5)):
+        plant(f"family {number}", f"family {name}", frames, is_copied=False)
+    return rows
+
+
+def report(rows: Rows, group: np.ndarray, vectors: np.ndarray, signatures: np.ndarray) -> tuple[list[str], bool]:
+    """The tables, and whether recall and precision are met."""
+    film, scene, kind = (np.array(each) for each in (rows.film, rows.scene, rows.kind))
+    same_film = film[:, None] == film[None]
+    counted = (scene[:, None] != scene[None]) | same_film
+    merged = group[:, None] == group[None]
+    upper = np.triu(np.ones_like(merged), 1) & counted
+    original = {str(name): place for place, name in reversed(list(enumerate(film)))}
+    hits: dict[str, list[bool]] = defaultdict(list)
+    for place in np.flatnonzero(kind != ""):
+        hits[kind[place]].append(bool(merged[place, original[film[place]]]))
+    recall = float(np.mean([hit for each in hits.values() for hit in each]))
+    wrong = [tuple(pair) for pair in np.argwhere(upper & merged & ~same_film)]
+    right = int((upper & merged & same_film).sum())
+    precision = right / max(1, right + len(wrong))
+    in_family = np.char.startswith(scene, "family")
+    alike = np.triu(np.ones_like(merged), 1) & (scene[:, None] == scene[None]) & in_family[:, None] & ~same_film
+    lines = [
+        f"{int((kind != '').sum())} copies of {len(set(film[kind != '']))} of {int((kind == '').sum())} films.",
+        f"**Recall {recall:.4f}, precision {precision:.4f}** of merged pairs ({right} right, {len(wrong)} wrong), "
+        f"at an agreement of {SAME}. Each is to be at least {TARGET}.",
+        "",
+        "| kind of copy | planted | found |",
+        "|---|---|---|",
+        *(f"| {name} | {len(each)} | {sum(each)} |" for name, each in sorted(hits.items())),
+        "",
+        *(f"Wrong: {film[a]} ({kind[a] or 'film'}) and {film[b]} ({kind[b] or 'film'})." for a, b in wrong[:12]),
+        "",
+        f"Clips of one family, of which subject, place, motion and camera are the same: {int((alike & merged).sum())} "
+        f"of {int(alike.sum())} pairs merged. They are left out of the figures above.",
+        *by_vectors_alone(vectors, upper, same_film),
+        *agreements(vectors, signatures, upper, same_film),
+    ]
+    return lines, recall >= TARGET and precision >= TARGET
+
+
+def by_vectors_alone(vectors: np.ndarray, upper: np.ndarray, same_film: np.ndarray) -> list[str]:
+    """The best that a threshold on the cosine could do, as the paper does it."""
+    cosines = (vectors @ vectors.T)[upper]
+    truth = same_film[upper]
+    order = np.argsort(-cosines)
+    right = np.cumsum(truth[order])
+    recall, precision = right / truth.sum(), right / np.arange(1, len(right) + 1)
+    best = int(np.argmax(2 * recall * precision / np.maximum(recall + precision, 1e-9)))
+    return [
+        f"By the vectors alone, at the best threshold ({cosines[order[best]]:.3f}) for these very pairs: recall "
+        f"{recall[best]:.3f}, precision {precision[best]:.3f}.",
+    ]
+
+
+def agreements(vectors: np.ndarray, signatures: np.ndarray, upper: np.ndarray, same_film: np.ndarray) -> list[str]:
+    """How far apart copies and others lie among the pairs that were looked at, and how fast they were."""
+    films = unpacked(signatures)
+    pairs = pairs_to_compare(vectors, films)
+    started = time.perf_counter()
+    agreed = agreement(films, pairs).numpy()
+    pair_ms = 1e3 * (time.perf_counter() - started) / max(1, len(pairs))
+    first, second = pairs.T.numpy()
+    copies_seen, others = (
+        upper[first, second] & same_film[first, second],
+        upper[first, second] & ~same_film[first, second],
+    )
+    low = np.quantile(agreed[copies_seen], (0, 0.01, 0.05, 0.5))
+    high = np.quantile(agreed[others], (0.5, 0.95, 0.99, 1))
+    return [
+        f"{len(pairs)} pairs were looked at, {pair_ms:.1f} ms each; {int(copies_seen.sum())} of "
+        f"{int((upper & same_film).sum())} pairs of copies among them.",
+        f"Agreement of copies: least {low[0]:.2f}, 1 % below {low[1]:.2f}, 5 % below {low[2]:.2f}, "
+        f"median {low[3]:.2f}. "
+        f"Of others: median {high[0]:.2f}, 5 % above {high[1]:.2f}, 1 % above {high[2]:.2f}, most {high[3]:.2f}.",
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""Copies of a clip among others, however they were made: encoded anew, cropped, mirrored, retimed, recoloured, marked.
+
+Vectors of what clips show are too coarse to call two clips the same: they only say where to look. Whether one is a copy
+of the other is decided by laying their signatures over each other (`overlay`). Paper 3.1 removes what is near by the
+vectors alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int, Num
+from torch import Tensor
+
+from muybridge.core.errors import invalid
+from muybridge.curation.similarity.candidates import candidate_pairs
+from muybridge.curation.similarity.groups import joined
+from muybridge.curation.similarity.overlay import agreement
+from muybridge.curation.similarity.rows import in_order, one_thread, unit_rows
+from muybridge.curation.similarity.signature import unpacked
+
+SAME = 0.62  # agreement from which two clips are copies; benchmarks/duplicates.py shows both sides of it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Search:
+    """How far the search goes. `count` neighbours of each clip are looked at, by its vector and by its coarse look."""
+
+    count: int = 12
+    least_cosine: float = 0.5
+    same: float = SAME
+
+    def __post_init__(self) -> None:
+        if self.count < 1 or not -1 <= self.least_cosine <= 1 or not 0 < self.same <= 1:
+            given = f"count={self.count}, least_cosine={self.least_cosine}, same={self.same}"
+            raise invalid(given, "a count, a cosine, and an agreement up to 1", "use the defaults")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Duplicates:
+    """Of each clip, as given, the id of the one that is kept for it, None where it is kept itself; and how much it
+    agrees with the clip of its group that is most like it, 0 where it has no copies.
+    """
+
+    duplicate_of: list[str | None]
+    similarity: Float[np.ndarray, " n"]
+
+
+def find_duplicates(
+    ids: Sequence[str],
+    embeddings: Float[np.ndarray, "n d"],
+    signatures: Num[np.ndarray, "n s"],
+    *,
+    merit: Float[np.ndarray, " n"] | None = None,
+    search: Search | None = None,
+) -> Duplicates:
+    """Copies among clips. Of a group of copies, and copies of copies, the one of most `merit` is kept: the best to
+    train on, say its technical quality; of equally good ones the one whose id comes first.
+
+    The order of rows changes nothing. Raises InvalidInput on ids that repeat and tables that do not fit them.
+    """
+    search = search or Search()
+    worth = np.zeros(len(ids)) if merit is None else np.nan_to_num(np.asarray(merit, float), nan=-np.inf)
+    order = in_order(ids, embeddings, signatures, worth)
+    with one_thread():
+        films = unpacked(signatures)[torch.from_numpy(order)]
+        pairs = pairs_to_compare(embeddings[order], films, search)
+        agreed = agreement(films, pairs)
+    is_same = agreed >= search.same
+    pairs, agreed = pairs[is_same].numpy(), agreed[is_same].double().numpy()
+    group = joined(len(ids), map(tuple, pairs.tolist()))
+    similarity = np.zeros(len(ids))
+    for side in (0, 1):
+        np.maximum.at(similarity, pairs[:, side], agreed)
+    kept = _kept(group, worth[order])
+    names = np.asarray(ids, dtype=object)[order]
+    return _as_given(order, [None if best == place else names[best] for place, best in enumerate(kept)], similarity)
+
+
+def pairs_to_compare(
+    embeddings: Float[np.ndarray, "n d"], films: Float32[Tensor, "n t y x"], search: Search | None = None
+) -> Int[Tensor, "p 2"]:
+    """Places of pairs that are near by what they show, or by how they look from afar."""
+    search = search or Search()
+    by_content = candidate_pairs(unit_rows(embeddings), count=search.count, least=search.least_cosine)
+    by_look = candidate_pairs(_looks(films), count=search.count, least=search.least_cosine)
+    return torch.cat([by_content, by_look]).unique(dim=0)
+
+
+def _looks(films: Tensor) -> Float[Tensor, "n d"]:
+    """Unit rows of the mean frame at a quarter of its cells, the same for a mirrored clip."""
+    mean = films.mean(1)
+    small = torch.nn.functional.avg_pool2d((mean + mean.flip(-1))[:, None], 2)[:, 0, :, : mean.shape[-1] // 4]
+    flat = small.flatten(1)
+    flat = flat - flat.mean(1, keepdim=True)
+    flat[:, 0] += 1e-3  # a picture of one colour has a direction too
+    return flat / flat.norm(dim=1, keepdim=True)
+
+
+def _kept(group: Int[np.ndarray, " n"], worth: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """Of each clip the best of its group; places are in the order of ids, so the first of equals is taken."""
+    best: dict[int, int] = {}
+    for place, root in enumerate(group.tolist()):
+        if root not in best or worth[place] > worth[best[root]]:
+            best[root] = place
+    return np.array([best[root] for root in group.tolist()], int)
+
+
+def _as_given(order: np.ndarray, duplicate_of: list[str | None], similarity: np.ndarray) -> Duplicates:
+    """From the order of ids back to the given one."""
+    back = np.argsort(order)
+    return Duplicates(duplicate_of=[duplicate_of[place] for place in back], similarity=similarity[back])

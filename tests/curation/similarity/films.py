@@ -1,0 +1,25 @@
+"""Small films that differ as films do: soft shapes that drift over a still, uneven ground."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+def film(seed: int, *, num_frames: int = 24, height: int = 48, width: int = 64) -> np.ndarray:
+    """uint8 (t, h, w, 3); equal seeds, equal films."""
+    draw = torch.Generator().manual_seed(seed)
+    ground = _soft(torch.randn(1, 3, 6, 8, generator=draw), height, width)
+    shape = _soft(torch.randn(1, 3, 5, 7, generator=draw), height, width)
+    mask = (_soft(torch.randn(1, 1, 4, 5, generator=draw), height, width) > 0.2).float()
+    shifts = (torch.rand(2, generator=draw) * 1.6 - 0.8).tolist()
+    frames = []
+    for number in range(num_frames):
+        moved = [round(shift * 24 * number / num_frames) for shift in shifts]
+        over, where = (torch.roll(each, moved, (2, 3)) for each in (shape, mask))
+        frames.append(torch.lerp(ground, over, where)[0])
+    levels = 128 + 55 * torch.stack(frames)
+    return levels.clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def _soft(noise: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    return F.interpolate(noise, size=(height, width), mode="bicubic", align_corners=False)
