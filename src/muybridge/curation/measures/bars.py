@@ -61,7 +61,8 @@ def _depth(frames: Frames) -> int:
 def _is_near(frames: Frames) -> Bool[np.ndarray, "t rows columns"]:
     """Which pixels have the colour of the outermost row's middle value."""
     colour = np.median(frames[:, 0].reshape(-1, 3), axis=0)
-    return (np.abs(frames.astype(np.int16) - np.rint(colour).astype(np.int16)) <= NEAR).all(-1)
+    away = np.abs(frames.astype(np.int16) - np.rint(colour).astype(np.int16))
+    return away.max(-1) <= NEAR
 
 
 def _behind_the_blend(frames: Frames, depth: int) -> int:

@@ -40,13 +40,13 @@ class DoverQuality(Measurement):
 
     def prepare(self) -> None:
         """Raises MissingExtra, WeightsError where the file is none."""
-        if onnxruntime is None:
-            raise MissingExtra("stage dover: needs onnxruntime; pip install 'muybridge[curate]'.")
         self.setup()
         self._session = None
 
     def setup(self) -> None:
-        """Load the file. Raises WeightsError."""
+        """Load the file. Raises MissingExtra, WeightsError."""
+        if onnxruntime is None:
+            raise MissingExtra("stage dover: needs onnxruntime; pip install 'muybridge[curate]'.")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3

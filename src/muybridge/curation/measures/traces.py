@@ -4,7 +4,7 @@ All are means, quantiles or logarithms of means, so that pictures of different s
 """
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float
 
 from muybridge.curation.measures.looks import Grey, grey
 from muybridge.curation.measures.natural import brisque_features, texture
@@ -114,7 +114,7 @@ def _ring(shape: tuple[int, ...]) -> np.ndarray:
 
 def _colours(picture: Picture) -> list[float]:
     """How much both colour differences change from pixel to pixel, and over four, along and down."""
-    planes: Float32[np.ndarray, "y x 3"] = opencv().cvtColor(picture, opencv().COLOR_RGB2YCrCb).astype(np.float32)
-    chroma = planes[..., 1:]
-    values = [np.abs(chroma[:, lag:] - chroma[:, :-lag]).mean((0, 1)) for lag in (1, 4)]
-    return [float(value) for value in _log(np.concatenate(values))]
+    cv2 = opencv()
+    planes = cv2.split(cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb))[1:]
+    values = [cv2.mean(cv2.absdiff(plane[:, lag:], plane[:, :-lag]))[0] for lag in (1, 4) for plane in planes]
+    return [float(value) for value in _log(np.array(values))]

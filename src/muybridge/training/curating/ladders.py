@@ -70,8 +70,8 @@ def _h264(picture: Picture, strength: float, rng: np.random.Generator) -> Pictur
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame[:height, :width]))))
         container.mux(stream.encode())
     file.seek(0)
-    with av.open(file) as container:
-        last = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)][-1]
+    with av.open(file, "r") as coded:
+        last = [frame.to_ndarray(format="rgb24") for frame in coded.decode(video=0)][-1]
     return np.pad(last, [(0, picture.shape[0] - height), (0, picture.shape[1] - width), (0, 0)], mode="edge")
 
 

