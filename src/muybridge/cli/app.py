@@ -23,6 +23,8 @@ VERBS = {
     "generate": "Make films or pictures from prompts.",
     "plan": "Say what a film takes, and the fastest way that fits.",
     "bench": "Measure this machine with a model, beside what was predicted.",
+    "curate": "Turn raw footage into training shards.",
+    "caption": "Caption films, pictures, or what was curated.",
     "worlds": "Look into the training worlds, or write their clips.",
     "encode": "Encode films, pictures and captions for training, once.",
     "train": "Train a model from a recipe, or continue.",

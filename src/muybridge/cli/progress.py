@@ -32,6 +32,7 @@ _SHOWN = {
     "tokens_per_s": "{:,.0f} tokens/s",
     "frames_per_s": "{:,.1f} frames/s",
     "mfu": "MFU {:.1%}",
+    "clips_per_s": "{:,.1f} clips/s",
 }
 Above = Callable[[RenderableType], RenderableType]
 _WORDS = {"text": "reading", "denoise": "denoising", "decode": "decoding"}

@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from muybridge.acceleration.memory import parse_bytes
     from muybridge.acceleration.plan import choose
     from muybridge.acceleration.settings import RunSettings
+    from muybridge.captioning.opened import open_captioner
+    from muybridge.curation.default_thresholds import DEFAULT_THRESHOLDS
+    from muybridge.curation.output.manifest import MANIFEST
+    from muybridge.curation.report.funnel import funnel, tier_lines
+    from muybridge.curation.report.page import length_words
+    from muybridge.curation.threshold_files import read_thresholds, written
+    from muybridge.curation.thresholds import TIERS, check_tiers
     from muybridge.data.buckets import BucketsConfig
     from muybridge.data.encode import EncodeConfig, encode, set_path
     from muybridge.data.open_encoders import open_encoders
@@ -22,6 +29,10 @@ if TYPE_CHECKING:
     from muybridge.pipelines.planning import described, work_of
     from muybridge.pipelines.request import SIZE_MULTIPLE_PX, GenerationRequest
     from muybridge.pipelines.step_cache import StepCache
+    from muybridge.recipes.caption_files import caption_files
+    from muybridge.recipes.curation import curate, erase_source, planned, replay_stage, retier, thresholds_of
+    from muybridge.recipes.curation_results import Curated
+    from muybridge.recipes.curation_settings import CurationSettings
     from muybridge.transformer import TransformerConfig
     from muybridge.transformer.cost import forward_flops
     from muybridge.vae import VAEConfig
@@ -36,6 +47,25 @@ if TYPE_CHECKING:
     from muybridge.worlds.preview import write_sheet
 
 _HOMES = {
+    "open_captioner": "captioning.opened",
+    "erase_source": "recipes.curation",
+    "replay_stage": "recipes.curation",
+    "Curated": "recipes.curation_results",
+    "MANIFEST": "curation.output.manifest",
+    "caption_files": "recipes.caption_files",
+    "CurationSettings": "recipes.curation_settings",
+    "DEFAULT_THRESHOLDS": "curation.default_thresholds",
+    "TIERS": "curation.thresholds",
+    "check_tiers": "curation.thresholds",
+    "curate": "recipes.curation",
+    "funnel": "curation.report.funnel",
+    "length_words": "curation.report.page",
+    "planned": "recipes.curation",
+    "read_thresholds": "curation.threshold_files",
+    "retier": "recipes.curation",
+    "thresholds_of": "recipes.curation",
+    "tier_lines": "curation.report.funnel",
+    "written": "curation.threshold_files",
     "DTYPES": "weights.target",
     "PROBES_FILE": "data.probes",
     "SIZE_MULTIPLE_PX": "pipelines.request",
@@ -87,6 +117,25 @@ _HOMES = {
     "write_sheet": "worlds.preview",
 }
 __all__ = [
+    "open_captioner",
+    "erase_source",
+    "replay_stage",
+    "Curated",
+    "MANIFEST",
+    "caption_files",
+    "CurationSettings",
+    "DEFAULT_THRESHOLDS",
+    "TIERS",
+    "check_tiers",
+    "curate",
+    "funnel",
+    "length_words",
+    "planned",
+    "read_thresholds",
+    "retier",
+    "thresholds_of",
+    "tier_lines",
+    "written",
     "DTYPES",
     "PROBES_FILE",
     "SIZE_MULTIPLE_PX",

@@ -31,18 +31,20 @@ DEFAULT_THRESHOLDS = Thresholds(
         _row("subtitles.text_share", "at_most", (0.07, 0.05, 0.03, 0.02, 0.01), pictures=0.07),
         # Data-Juicer's watermark classifier is asked for 0.8; ours is calibrated, so that 0.5 is even odds.
         _row("marks.mark_score", "at_most", (0.8, 0.7, 0.6, 0.5, 0.3), pictures=0.8),
-        # What the frames resolve, whatever their size: half of the tier's side, then more. Judged.
-        _row("blur.detail_px", "at_least", (96, 144, 216, 360, 432), pictures=96),
+        # Variance of the Laplacian at 256 px: below about 50 soft, 200 to 2,000 sharp.
+        _row("blur.sharpness", "at_least", (15, 25, 40, 60, 100), pictures=15),
+        # What the frames resolve, whatever their size: three eighths of the tier's side, then half of it. Judged.
+        _row("blur.detail_px", "at_least", (96, 135, 216, 360, 360), pictures=96),
         # A calibrated probability; 0.5 is the middle of the ladder of damages that it was fitted to.
         _row("quality.technical", "at_least", (0.15, 0.25, 0.35, 0.45, 0.55), pictures=0.15),
         # Paper 3.1: beauty is asked for where it counts most. The scale's middle is 0.5.
         _row("quality.aesthetic", "at_least", (0.0, 0.1, 0.2, 0.3, 0.45), pictures=0.0),
-        # Stills have under a thousandth of a side a second; cuts and shakes are above one side.
-        _row("motion.motion", "at_least", (0.002, 0.004, 0.006, 0.008, 0.01)),
-        _row("motion.motion", "at_most", (1.5, 1.2, 1.0, 0.8, 0.6)),
+        # Nothing moves, or too fast for 24 frames a second to show it.   `measures.motion`
+        _row("motion.motion_kind", "none_of", (("still", "fast"),) * 5),
+        # Short sides a second of the whole picture; above one it is a whip pan. Judged.
+        _row("motion.motion", "at_most", (1.2, 1.0, 0.8, 0.7, 0.5)),
+        # Share of the clip in which nothing moves.
         _row("motion.still_share", "at_most", (0.9, 0.75, 0.6, 0.5, 0.35)),
-        # Data-Juicer: 0.5; stricter where a model's last training shapes what it shows.
-        _row("people.nsfw", "at_most", (0.5, 0.5, 0.4, 0.3, 0.2), pictures=0.5),
         # One of each, in every tier.   Paper 3.1.
         _row("duplicates.duplicate_of", "empty", (True,) * 5, pictures=True),
     )

@@ -12,6 +12,7 @@ from muybridge.curation.thresholds import Thresholds
 
 MANIFEST = "manifest.parquet"
 FORMAT_VERSION = "1"  # changes when a reader of the columns would have to
+VECTORS = ("embedding", "signature")  # stay with the sources' results: they would outweigh the rest
 DERIVED: Mapping[str, Column] = {"short_px": "int", "length_s": "float"}  # of facts, for rules to hold on to
 
 
@@ -27,11 +28,11 @@ def table_of(rows: Iterable[Mapping[str, Value]], columns: Mapping[str, Column])
 def write_manifest(
     folder: Path, table: Table, thresholds: Thresholds, *, about: Mapping[str, str]
 ) -> tuple[Table, Decisions]:
-    """Decide and write; the table as written. Vectors stay with the sources' results: they would outweigh the rest.
+    """Decide and write; the table as written, without `VECTORS`.
 
     about: more for the file's metadata, such as the versions of stages.
     """
-    whole, decisions = decided(table.without(["embedding"]), thresholds)
+    whole, decisions = decided(table.without(VECTORS), thresholds)
     said = {**about, "format": FORMAT_VERSION, "thresholds": thresholds.digest}
     whole.write(folder / MANIFEST, about=said)
     return whole, decisions

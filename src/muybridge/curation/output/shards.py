@@ -19,6 +19,7 @@ from typing import Any
 
 from muybridge.core.errors import RunFailed, invalid
 from muybridge.core.files import atomic_path
+from muybridge.curation.output.manifest import VECTORS
 from muybridge.curation.output.table import Table
 
 Row = Mapping[str, Any]
@@ -49,7 +50,7 @@ def write_tier(folder: Path, tier: str, table: Table, *, config: ShardsConfig, o
 
     Raises RunFailed where a clip's file is gone.
     """
-    rows = table.rows(only=[name for name in table.names if name != "embedding"])
+    rows = table.without(VECTORS).rows()
     repeats = repeats_of([row.get("sampling_weight") for row in rows])
     place, index_path = folder / "shards" / tier, folder / "shards" / f"{tier}.json"
     place.mkdir(parents=True, exist_ok=True)

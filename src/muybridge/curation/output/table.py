@@ -113,6 +113,11 @@ class Table:
         """As `decide.Columns` says. A NaN is no value."""
         return compute.is_valid(self.arrow.column(name)).to_numpy() & ~self._is_nan(name)
 
+    def vectors(self, name: str) -> Float64[np.ndarray, "rows d"]:
+        """A column of lists of equal length as a matrix, of the rows that have one."""
+        lists = compute.drop_null(self.arrow.column(name)).combine_chunks()
+        return lists.flatten().to_numpy(zero_copy_only=False).reshape(len(lists), -1)
+
     def values(self, name: str) -> list[Any]:
         """A column as Python values, None where there is none."""
         return self.arrow.column(name).to_pylist()
@@ -120,7 +125,11 @@ class Table:
     def rows(self, indices: Sequence[int] | None = None, *, only: Iterable[str] | None = None) -> list[dict[str, Any]]:
         """Rows as maps from column to value: all, or those of `indices`, perhaps with few columns."""
         arrow = self.arrow if only is None else self.arrow.select([name for name in self.names if name in set(only)])
-        return (arrow if indices is None else arrow.take(pyarrow.array(indices, pyarrow.int64()))).to_pylist()
+        return (arrow if indices is None else Table(arrow).taken(indices).arrow).to_pylist()
+
+    def taken(self, indices: Sequence[int]) -> "Table":
+        """Some rows, in the order of `indices`."""
+        return Table(self.arrow.take(pyarrow.array(indices, pyarrow.int64())))
 
     def sorted_by(self, name: str) -> "Table":
         """The rows in the order of a column."""

@@ -1,0 +1,211 @@
+"""Turn raw footage into training shards: cut, measure, tell apart, decide by a table, caption, and report.
+
+SOURCES are folders, films, pictures, globs, tables (.csv .jsonl .parquet with `path` or `url`, `licence`, `consent`),
+lists of addresses (.txt) or addresses (https:// s3:// gs://). OUT/report/index.html shows what was left out and why,
+OUT/shards/TIER is what `muybridge encode` and `train` read. An interrupted run continues by the same command; nothing
+is fetched but what --with names.
+
+Examples:
+
+  muybridge curate footage/ --dry-run
+  muybridge curate footage/ --out curated --workers 4
+  muybridge curate footage/ --out curated --size 720p --with ocr,transnet \
+    --captioner http://localhost:8000/v1 --caption-model qwen2.5-vl-7b-instruct
+  muybridge curate --show-thresholds > mine.toml
+  muybridge curate curated --retier --thresholds mine.toml
+  muybridge curate curated --erase holiday/beach.mp4
+  muybridge encode curated/shards/256p --dry-run
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console, RenderableType
+
+from muybridge.cli import rooms
+from muybridge.cli.curated import as_dict, as_table, planned_table
+from muybridge.cli.outputs import check_writable
+from muybridge.cli.progress import StepBars
+from muybridge.core.errors import InvalidInput, RunFailed, invalid
+from muybridge.recipes.curation_names import EXTRA_SUMMARIES, STAGE_SUMMARIES
+
+if TYPE_CHECKING:
+    from muybridge.recipes.curation import Curated, CurationSettings
+
+_EXTRAS = "; ".join(f"{name}: {said}" for name, said in EXTRA_SUMMARIES.items())
+
+
+class ExecutorName(StrEnum):
+    """What runs the stages."""
+
+    local = "local"
+    ray = "ray"
+
+
+def command(
+    sources: Annotated[
+        list[str] | None, typer.Argument(metavar="SOURCES", help="Footage; or OUT itself for what works on results.")
+    ] = None,
+    *,
+    out: Annotated[Path | None, typer.Option(metavar="OUT", help="Where results go.")] = None,
+    size: Annotated[
+        str, typer.Option(metavar="PX", help="Short side of the clips, never enlarged.", rich_help_panel="Clips")
+    ] = "256p",
+    max_clip_s: Annotated[float, typer.Option(help="Longest clip, in seconds.", rich_help_panel="Clips")] = 10.0,
+    even: Annotated[
+        float | None, typer.Option(metavar="S", help="Cut every S seconds, not at shots.", rich_help_panel="Clips")
+    ] = None,
+    stages: Annotated[
+        str | None, typer.Option(help=f"Only these, of {', '.join(STAGE_SUMMARIES)}.", rich_help_panel="Stages")
+    ] = None,
+    without: Annotated[str, typer.Option(help="All but these.", rich_help_panel="Stages")] = "",
+    extras: Annotated[str, typer.Option("--with", help=f"More: {_EXTRAS}.", rich_help_panel="Stages")] = "",
+    captioner: Annotated[
+        str | None,
+        typer.Option(help="tags, none, a model's folder, or http://... Default: tags.", rich_help_panel="Stages"),
+    ] = None,
+    caption_model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Model of the server.", rich_help_panel="Stages")
+    ] = None,
+    thresholds: Annotated[
+        Path | None, typer.Option(metavar="TOML", help="The table that decides.", rich_help_panel="Decisions")
+    ] = None,
+    show_thresholds: Annotated[
+        bool, typer.Option("--show-thresholds", help="Print the default table and stop.", rich_help_panel="Decisions")
+    ] = False,
+    tiers: Annotated[
+        str | None, typer.Option(help="Write shards of these tiers only.", rich_help_panel="Decisions")
+    ] = None,
+    retier: Annotated[
+        bool, typer.Option("--retier", help="Decide anew, measure nothing.", rich_help_panel="Work on results")
+    ] = False,
+    report_only: Annotated[
+        bool, typer.Option("--report-only", help="Write the report anew.", rich_help_panel="Work on results")
+    ] = False,
+    erase: Annotated[
+        str | None,
+        typer.Option(metavar="URI", help="Remove a source and all made from it.", rich_help_panel="Work on results"),
+    ] = None,
+    replay: Annotated[
+        str | None,
+        typer.Option(metavar="STAGE", help="Run a stage on its samples, compare.", rich_help_panel="Work on results"),
+    ] = None,
+    sample: Annotated[
+        int, typer.Option(metavar="N", help="Keep samples of N sources for --replay.", rich_help_panel="Stages")
+    ] = 0,
+    workers: Annotated[int | None, typer.Option(help="Processes. Default: one for each core.")] = None,
+    executor: Annotated[ExecutorName, typer.Option(help="What runs the stages.")] = ExecutorName.local,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the sources and what would run.")] = False,
+    is_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Curate, or work on what was curated; print the funnel and where things lie."""
+    if show_thresholds:
+        print(rooms.written(rooms.DEFAULT_THRESHOLDS), end="")
+        return
+    words = {"--retier": retier, "--report-only": report_only, "--erase": erase, "--replay": replay}
+    on_results = [word for word, given in words.items() if given]
+    places = sources or []
+    folder = _folder(places, out, on_results=on_results, dry_run=dry_run)
+    table = rooms.thresholds_of(folder) if report_only or erase is not None else rooms.DEFAULT_THRESHOLDS
+    if thresholds is not None:
+        table = rooms.read_thresholds(thresholds)
+    settings = rooms.CurationSettings(
+        out=folder,
+        size_px=_side(size),
+        max_clip_s=max_clip_s,
+        even_s=even,
+        stages=None if stages is None else _names(stages),
+        without=_names(without),
+        extras=_names(extras),
+        captioner=captioner,
+        caption_model=caption_model,
+        thresholds=table,
+        tiers=rooms.check_tiers(_names(tiers)) if tiers is not None else rooms.TIERS,
+        num_workers=workers if workers is not None else len(os.sched_getaffinity(0)),
+        executor=executor.value,
+        num_samples=sample,
+    )
+    if dry_run:
+        _show(rooms.planned(places, settings), planned_table, is_json=is_json)
+        return
+    if replay is not None:
+        _replay(replay, settings, is_json=is_json)
+        return
+    done = _done(places, settings, is_new=not on_results, erased=erase)
+    _show(as_dict(done) if is_json else done, as_table, is_json=is_json)
+
+
+def _folder(places: list[str], out: Path | None, *, on_results: list[str], dry_run: bool) -> Path:
+    """The folder of the results. Raises InvalidInput where it is not clear which."""
+    if len(on_results) > 1:
+        raise invalid(" with ".join(on_results), "each is a command of its own", "give one of them")
+    if on_results:
+        given = [*places, *([] if out is None else [str(out)])]
+        if len(given) != 1:
+            said = f"{on_results[0]} with {len(given)} folders"
+            raise invalid(said, "it works on the folder of one curation", f"muybridge curate OUT {on_results[0]}")
+        return Path(given[0])
+    if not places:
+        raise invalid("no sources", "a curation needs footage", "name a folder, a film or an address")
+    if out is None and not dry_run:
+        raise invalid("no --out", "results need a place", "name a folder, or ask for --dry-run")
+    if out is not None and not dry_run:
+        check_writable(out / "manifest.parquet")
+    return out or Path("curated")
+
+
+def _done(places: list[str], settings: "CurationSettings", *, is_new: bool, erased: str | None) -> "Curated":
+    """Do the work under bars."""
+    try:
+        with StepBars(Console(stderr=True)) as bars:
+
+            def on_step(what: str, done: int, total: int, figures: Mapping[str, float]) -> None:
+                bars.show(what, done, total, dict(figures))
+
+            if erased is not None:
+                return rooms.erase_source(erased, settings, on_step=on_step)
+            if is_new:
+                return rooms.curate(places, settings, on_step=on_step)
+            return rooms.retier(settings, on_step=on_step)
+    except KeyboardInterrupt:
+        print("the same command continues where it was", file=sys.stderr)
+        raise
+
+
+def _replay(stage: str, settings: "CurationSettings", *, is_json: bool) -> None:
+    """Compare; different results are a failure."""
+    found = rooms.replay_stage(stage, settings)
+    if is_json:
+        print(json.dumps({"stage": stage, "samples": found.num_samples, "differences": dict(found.columns)}))
+    else:
+        print(f"{stage}: {found.num_samples} samples, {len(found.differences)} differences")
+    if found.differences:
+        said = ", ".join(f"{column} of {count}" for column, count in found.columns.items())
+        raise RunFailed(f"{stage}: gives other values than in the run ({said}); was it changed without a new version?")
+
+
+def _show(found: Any, as_table: Callable[[Any], RenderableType], *, is_json: bool) -> None:
+    """JSON as it is, else its table."""
+    if is_json:
+        print(json.dumps(found, indent=2))
+        return
+    console = Console(highlight=False)
+    console.print(as_table(found), soft_wrap=not console.is_terminal)
+
+
+def _names(given: str) -> tuple[str, ...]:
+    return tuple(name for part in given.split(",") if (name := part.strip()))
+
+
+def _side(given: str) -> int:
+    """`256p` or `256`."""
+    digits = given.lower().removesuffix("p")
+    if not digits.isascii() or not digits.isdigit():
+        raise InvalidInput(f"size {given}: is the short side in px; write 256p.")
+    return int(digits)

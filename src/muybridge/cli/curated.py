@@ -1,0 +1,81 @@
+"""How a curation is told on a terminal and to machines."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from muybridge.cli import rooms
+from muybridge.cli.progress import amount
+
+if TYPE_CHECKING:
+    from muybridge.recipes.curation_results import Curated
+
+MAX_SOURCES = 20  # named in a dry run; --json names all
+
+
+def as_dict(done: "Curated") -> dict[str, Any]:
+    """JSON-ready."""
+    summary = done.summary or {}
+    return {
+        "clips": done.table.num_rows,
+        "kept": int(done.decisions.is_kept.sum()),
+        "rejected": {line.name: line.num_dropped for line in rooms.funnel(done.table, done.decisions)},
+        "tiers": done.decisions.counts(),
+        "sources": {state: sum(each.state == state for each in done.sources) for state in _states(done)},
+        "clips_per_s": summary.get("clips_per_s"),
+        "manifest": str(done.manifest),
+        "report": str(done.report),
+        "shards": {tier: str(path) for tier, path in done.shards.items()},
+    }
+
+
+def as_table(done: "Curated") -> RenderableType:
+    """The funnel, the tiers, and where things lie."""
+    funnel = _columns("stage", "in", "left out", "kept", "most by")
+    for line in rooms.funnel(done.table, done.decisions):
+        if line.is_measured:
+            most = max(line.reasons, key=lambda reason: reason.num_dropped)
+            why = f"{most.rule.column} {most.asked}" if most.num_dropped else ""
+            funnel.add_row(line.name, f"{line.num_in:,}", f"{line.num_dropped:,}", f"{line.num_out:,}", Text(why))
+    tiers = _columns("tier", "clips", "length", "shards")
+    for tier in rooms.tier_lines(done.table, done.decisions):
+        place = done.shards.get(tier.name)
+        tiers.add_row(tier.name, f"{tier.num_clips:,}", rooms.length_words(tier.length_s), Text(str(place or "")))
+    states = ", ".join(f"{sum(each.state == state for each in done.sources):,} {state}" for state in _states(done))
+    lines = [f"{done.table.num_rows:,} clips of {len(done.sources):,} sources ({states})", ""]
+    return Group(
+        Text("\n".join(lines)),
+        funnel,
+        Text(),
+        tiers,
+        Text(f"\nmanifest  {done.manifest}\nreport    {done.report}"),
+    )
+
+
+def planned_table(summary: Mapping[str, Any]) -> RenderableType:
+    """What would be looked at and run."""
+    sources = _columns("source", "size", "")
+    for source in summary["sources"][:MAX_SOURCES]:
+        size = "" if source["bytes"] is None else amount(source["bytes"])
+        sources.add_row(Text(source["uri"]), size, Text(source["problem"] or ""))
+    stages = _columns("stage", "")
+    for name, said in summary["stages"].items():
+        stages.add_row(name, said)
+    num_more = len(summary["sources"]) - MAX_SOURCES
+    more = [Text(f"and {num_more:,} more")] if num_more > 0 else []
+    return Group(sources, *more, Text(), stages)
+
+
+def _states(done: "Curated") -> list[str]:
+    return sorted({each.state for each in done.sources})
+
+
+def _columns(*names: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place, name in enumerate(names):
+        is_figure = 0 < place and name in ("in", "left out", "kept", "clips", "length", "size")
+        table.add_column(name, justify="right" if is_figure else "left", overflow="fold")
+    return table

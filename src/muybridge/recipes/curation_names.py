@@ -1,0 +1,29 @@
+"""What curation can do, by name, without importing what does it: help is answered at once."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+# In the order in which they are run.
+STAGE_SUMMARIES: Mapping[str, str] = MappingProxyType(
+    {
+        "borders": "crop bars and blurred sides, find black frames",
+        "subtitles": "crop captions, measure and read the text that is left",
+        "marks": "find watermarks and logos, crop what can be cropped",
+        "blur": "measure sharpness and the size up to which there is detail",
+        "quality": "judge damage and looks",
+        "motion": "measure how fast the picture, the camera and the subject move",
+        "camera": "name the camera's movement",
+        "people": "count faces and people, find nudity",
+        "sound": "tell silence, speech, music and effects, and whether they fit the picture",
+        "embedding": "say what a clip shows as a vector, for copies and concepts",
+        "privacy": "blur faces where consent is not given",
+    }
+)
+# What is not taken unless it is asked for, because it is fetched or needs a package more.
+EXTRA_SUMMARIES: Mapping[str, str] = MappingProxyType(
+    {
+        "transnet": "TransNetV2 beside our own shot detection (fetched, 32 MB)",
+        "brisque": "BRISQUE beside our own judge of quality (fetched, 0.1 MB)",
+        "ocr": "text found and read by RapidOCR (its package)",
+    }
+)

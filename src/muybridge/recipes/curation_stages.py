@@ -1,0 +1,81 @@
+"""How the stages of curation are made, in their order, and what they write."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from muybridge.core.errors import InvalidInput
+from muybridge.curation.engine.plan import FACTS
+from muybridge.curation.marks.stage import Marks
+from muybridge.curation.measures.blur import Blur
+from muybridge.curation.measures.borders import Borders
+from muybridge.curation.measures.motion import Motion
+from muybridge.curation.measures.quality import Quality
+from muybridge.curation.output.manifest import DERIVED
+from muybridge.curation.shots.splitter import OUTPUTS as SHOT_COLUMNS
+from muybridge.curation.stage import Column, Stage
+from muybridge.curation.text.ocr import OcrReader
+from muybridge.curation.text.strokes import StrokeReader
+from muybridge.curation.text.subtitles import Subtitles
+from muybridge.recipes.curation_names import EXTRA_SUMMARIES, STAGE_SUMMARIES
+
+Extras = frozenset[str]  # names of EXTRA_SUMMARIES that were asked for
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageChoice:
+    """How a stage is made with the extras that were asked for; whether it is run unless others are asked for."""
+
+    make: Callable[[Extras], Stage]
+    is_default: bool = True
+
+
+def _subtitles(extras: Extras) -> Stage:
+    return Subtitles(reader=OcrReader()) if "ocr" in extras else Subtitles(reader=StrokeReader(), is_read=False)
+
+
+STAGES: Mapping[str, StageChoice] = MappingProxyType(
+    {
+        "borders": StageChoice(make=lambda extras: Borders()),
+        "subtitles": StageChoice(make=_subtitles),
+        "marks": StageChoice(make=lambda extras: Marks()),
+        "blur": StageChoice(make=lambda extras: Blur()),
+        "quality": StageChoice(make=lambda extras: Quality(has_brisque="brisque" in extras)),
+        "motion": StageChoice(make=lambda extras: Motion()),
+    }
+)
+GATHERED: Mapping[str, Mapping[str, Column]] = MappingProxyType(
+    {
+        "duplicates": {"duplicate_of": "text", "duplicate_similarity": "float"},
+        "concepts": {"concept": "int", "concept_share": "float", "sampling_weight": "float"},
+    }
+)
+
+
+def known_columns() -> dict[str, Mapping[str, Column]]:
+    """Stage to columns, of all that a table of thresholds may ask about, whether it is run or not."""
+    measured = {name: choice.make(frozenset()).outputs for name, choice in STAGES.items()}
+    return {"clip": {**FACTS, **DERIVED}, "shots": SHOT_COLUMNS, **measured, **GATHERED}
+
+
+def check_names(stages: Sequence[str], extras: Sequence[str]) -> None:
+    """Raises InvalidInput for a stage or an extra that is not known."""
+    for name in stages:
+        if name not in STAGES:
+            raise InvalidInput(f"stage {name!r}: there is no such stage; use {', '.join(STAGE_SUMMARIES)}.")
+    for name in extras:
+        if name not in EXTRA_SUMMARIES:
+            raise InvalidInput(f"--with {name}: is nothing that can be added; use {', '.join(EXTRA_SUMMARIES)}.")
+
+
+def chosen_stages(
+    only: Sequence[str] | None = None, *, without: Sequence[str] = (), extras: Sequence[str] = ()
+) -> tuple[Stage, ...]:
+    """The default stages or those of `only`, but those of `without`, in the order of the table.
+
+    Raises InvalidInput for a name that is not known.
+    """
+    check_names([*(only or ()), *without], extras)
+    first = set(only) if only is not None else {name for name, choice in STAGES.items() if choice.is_default}
+    names = first - set(without)
+    return tuple(choice.make(frozenset(extras)) for name, choice in STAGES.items() if name in names)
