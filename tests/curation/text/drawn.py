@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw, ImageFont
 from muybridge.curation.clip import Clip, Origin
 from muybridge.media.frames import Frames
 
-HEIGHT, WIDTH, NUM_FRAMES, FPS = 144, 256, 12, 6.0
+HEIGHT, WIDTH, NUM_FRAMES, FPS = 144, 256, 12, 4.0
 FONT_PX = 10
 
 

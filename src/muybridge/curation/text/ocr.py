@@ -28,6 +28,7 @@ DETECTOR, RECOGNISER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"  # o
 STRIDE_PX = 32  # sides that the detector takes are multiples of it
 TEXT_PROBABILITY, MIN_SCORE = 0.3, 0.5  # of a pixel, of a region's mean: as PP-OCR sets them
 UNCLIP = 1.6  # the network is trained on shrunken lines: area / perimeter, times this, is put round them; PP-OCR's
+MAX_LINE = 0.3  # of the short side: what is higher is no line but texture; measured on films without text
 LINE_PX = 48  # height that the recogniser takes
 MAX_LINE_PX = 960  # of its width: longer lines are squeezed
 MAX_LONG_SIDES = 3  # of the short side, where a picture is very long
@@ -130,7 +131,7 @@ def _lines(
     for region in regions(mask, min_pixels=12):
         values = probability[region.top : region.bottom, region.left : region.right]
         score = float(values[region.mask].mean())
-        if score < MIN_SCORE or region.short_px < 3:
+        if score < MIN_SCORE or not 3 <= region.short_px <= MAX_LINE * min(probability.shape):
             continue
         grown = region.long_px * region.short_px * UNCLIP / (2 * (region.long_px + region.short_px))
         box = (

@@ -73,7 +73,7 @@ def is_overlaid(line: Line, film: Film, *, looked_at: Sequence[int]) -> bool:
         return False
     if {"held", "changed"} & {*near, *far}:
         return True
-    return all(_looks_drawn(row, film) for row in rows)
+    return _looks_drawn(line, film)
 
 
 def fate(row: Row, film: Film, *, other: int) -> Fate:
@@ -114,9 +114,11 @@ def _change_around(box: Box, now: Grey, then: Grey) -> float:
     return float(np.median(joined)) if joined.size else 0.0
 
 
-def _looks_drawn(row: Row, film: Film) -> bool:
+def _looks_drawn(line: Line, film: Film) -> bool:
+    """By all of its rows: where nothing moves, one that is found in part is found whole in another frame."""
     height, width = film.size
-    left, top, right, bottom = row.box
+    left, top, right, bottom = line.box
+    row = line.rows[len(line.rows) // 2]
     is_placed = bottom <= FIRST * height or top >= LAST * height
     is_centred = abs((left + right) / 2 - width / 2) <= CENTRED * width
     darkest, brightest = np.quantile(_cut(film.grey(row.frame), row.box), (0.05, 0.97))

@@ -19,7 +19,7 @@ SIDE_PX = 288  # the short side that pictures are brought to: letters of caption
 STROKE_PX = 9  # wider parts are no strokes
 MIN_CONTRAST = 60  # levels between ink and what is around it
 MIN_HEIGHT_PX, MAX_HEIGHT_PX = 6, 34
-MIN_ASPECT = 2.2  # of a row's width to its height
+MIN_ASPECT = 3.5  # of a row's width to its height: foliage has shorter ones
 WORD_GAP_PX = 11  # filled, so that letters and words become a row
 
 
