@@ -12,9 +12,9 @@ from tests.curation.measures.films import clip_of
 
 def field(number: int, value: bytes | int) -> bytes:
     """One field of a protobuf message: bytes, or a whole number below 128."""
-    if isinstance(value, int):
-        return bytes([number << 3, value])
-    return bytes([number << 3 | 2, len(value)]) + value
+    tag = number << 3 | (0 if isinstance(value, int) else 2)
+    start = bytes([tag]) if tag < 128 else bytes([tag % 128 + 128, tag // 128])
+    return start + (bytes([value]) if isinstance(value, int) else bytes([len(value)]) + value)
 
 
 def tensor(name: bytes, shape: tuple[int, ...]) -> bytes:

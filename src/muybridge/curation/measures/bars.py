@@ -67,7 +67,7 @@ def _is_near(frames: Frames) -> Bool[np.ndarray, "t rows columns"]:
 
 def _behind_the_blend(frames: Frames, depth: int) -> int:
     """One row more where scaling has mixed the picture's first one with the bar."""
-    rows = _away(frames[:, [depth, depth + 2]], frames[:, 0])
+    rows = _away(frames[:, [depth, depth + 2]], frames[:, :1])
     return depth + int(rows[0] < 0.6 * rows[1])
 
 

@@ -26,6 +26,7 @@ from muybridge.training.trainer import OnStep
 from muybridge.weights.small import save_small
 
 QUALITY_FILE = "quality.safetensors"
+PART = 1000  # examples that are kept together
 MIN_PART = 0.7  # of a clean picture's sides that an example shows
 STEPS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)  # of a held-out ladder
 SHARE_CLEAN, SHARE_TWICE = 0.08, 0.25  # of the examples: undamaged, damaged twice
@@ -96,20 +97,26 @@ class QualityTask:
     @cached_property
     def examples(self) -> tuple[Float[Tensor, "n k"], Float[Tensor, " n"]]:
         """The traces of all training examples, and their qualities."""
-        path = self.folder / f"examples-{self.stage.num_examples}.npz"
+        parts = [self._part(first) for first in range(0, self.stage.num_examples, PART)]
+        shown, wanted = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return torch.from_numpy(shown).float(), torch.from_numpy(wanted).float()
+
+    def _part(self, first: int) -> tuple[np.ndarray, np.ndarray]:
+        """Some of them, from the folder where they were made before: an interrupted run makes few twice."""
+        path, last = self.folder / f"examples-{first}.npz", min(first + PART, self.stage.num_examples)
         if not path.exists():
             clean = self._clean("train", self.stage.num_worlds, self.stage.num_textures)
-            made = [self._example(number, clean) for number in range(self.stage.num_examples)]
+            made = [self._example(number, clean) for number in range(first, last)]
             with atomic_path(path) as partial:
                 np.savez(partial, shown=np.stack([each for each, _ in made]), wanted=[each for _, each in made])
         with np.load(path) as kept:
-            return torch.from_numpy(kept["shown"]).float(), torch.from_numpy(kept["wanted"]).float()
+            return kept["shown"], kept["wanted"]
 
     def _example(self, number: int, clean: np.ndarray) -> tuple[np.ndarray, float]:
         """Part of a clean picture, perhaps mirrored or turned, with its damages: the traces, and the quality left."""
         seed = mix(self.stage.run.seed, number, "damage")
         rng = np.random.default_rng(seed)
-        picture, strengths = _part(clean[int(rng.integers(len(clean)))], rng), _drawn(rng)
+        picture, strengths = _cut(clean[int(rng.integers(len(clean)))], rng), _drawn(rng)
         for family, strength in zip(rng.permutation(list(LADDERS)), strengths, strict=False):
             picture = damaged(picture, str(family), strength, seed=seed)
         return traces(picture), quality(strengths)
@@ -152,7 +159,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
 
 
-def _part(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _cut(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     side = int(rng.uniform(MIN_PART, 1) * len(picture))
     top, left = rng.integers(len(picture) - side + 1, size=2)
     part = np.rot90(picture[top : top + side, left : left + side], int(rng.integers(4)))
