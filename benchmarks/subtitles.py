@@ -375,7 +375,8 @@ def main() -> int:
     lines = [
         "# Captions that are cropped away",
         "",
-        f"`python {' '.join(['benchmarks/subtitles.py', *sys.argv[1:]])}` at commit {commit()}, {today}.",
+        f"`python benchmarks/subtitles.py --films FOLDER --seed {options.seed} --each {options.each}` "
+        f"at commit {commit()}, {today}.",
         f"{processor()}, one thread. Clips of 3 s, {NUM_FRAMES} frames, JPEG at quality {JPEG_QUALITY}; text is looked "
         "for in 3 frames, and in 4 more where something was cut.",
         "",

@@ -23,6 +23,12 @@ def test_nothing_goes_beyond_the_budget() -> None:
     assert kept == (0, 0, 200, 90) and area(FRAME) - area(kept) <= 3000
 
 
+def test_no_line_is_cut_through() -> None:
+    two_lines = [(50, 80, 150, 91), (50, 88, 150, 98)]
+    assert best_cut(two_lines, frame=FRAME, budget=2500) == FRAME
+    assert best_cut(two_lines, frame=FRAME, budget=4000) == (0, 0, 200, 80)
+
+
 def test_kept_sides_are_even_where_they_are_cut() -> None:
     assert best_cut([(50, 89, 150, 96)], frame=FRAME, budget=3000) == (0, 0, 200, 88)
     assert best_cut([(50, 2, 150, 11)], frame=FRAME, budget=3000) == (0, 12, 200, 100)

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from muybridge.curation.clip import Box
 from muybridge.curation.text.rows import area, inside
 
+WHOLE = 0.75  # of a box that stays: half a line of letters reads worse than a whole one
 MAX_BOXES = 6  # the largest ones are chosen between: 7 to the power of 4 crops
 
 
 def best_cut(boxes: Sequence[Box], *, frame: Box, budget: int) -> Box:
     """The part of `frame` to keep, of even sides: the largest area of `boxes` is outside it, and then most is kept.
 
-    budget: pixels that may go. A box that is not wholly outside counts as kept. Where nothing can go, the frame.
+    budget: pixels that may go. No cut goes through a box, but for its outer quarter. Where nothing can go, the frame.
     """
     chosen = sorted(boxes, key=area, reverse=True)[:MAX_BOXES]
     left, top, right, bottom = frame
@@ -26,10 +27,16 @@ def best_cut(boxes: Sequence[Box], *, frame: Box, budget: int) -> Box:
     for sides_kept in itertools.product(*(sorted(set(side)) for side in sides)):
         kept = _even(sides_kept, frame=frame)
         lost = area(frame) - area(kept)
+        if lost > budget or any(_is_cut_through(box, kept) for box in boxes):
+            continue
         gone = sum(area(box) for box in boxes if not area(inside(box, kept)))
-        if lost <= budget and (gone, -lost) > best_gain:
+        if (gone, -lost) > best_gain:
             best, best_gain = kept, (gone, -lost)
     return best
+
+
+def _is_cut_through(box: Box, kept: Box) -> bool:
+    return 0 < area(inside(box, kept)) < WHOLE * area(box)
 
 
 def _even(box: tuple[int, ...], *, frame: Box) -> Box:

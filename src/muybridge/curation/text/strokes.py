@@ -17,9 +17,10 @@ from muybridge.media.frames import Picture
 
 SIDE_PX = 288  # the short side that pictures are brought to: letters of captions are 8 to 20 px high there
 STROKE_PX = 9  # wider parts are no strokes
+MIN_SCORE = 0.6
 MIN_CONTRAST = 60  # levels between ink and what is around it
 MIN_HEIGHT_PX, MAX_HEIGHT_PX = 6, 34
-MIN_ASPECT = 3.5  # of a row's width to its height: foliage has shorter ones
+MIN_ASPECT = 5.0  # of a row's width to its height: foliage has shorter ones
 WORD_GAP_PX = 11  # filled, so that letters and words become a row
 
 
@@ -57,7 +58,7 @@ def _rows(luma: Grey) -> Iterator[tuple[Box, float]]:
     joined = closed(ink.astype(np.uint8), width_px=WORD_GAP_PX, height_px=1)
     for region in regions(joined, min_pixels=3 * MIN_HEIGHT_PX):
         score = _likeness(region, ink, luma)
-        if score >= 0.5:
+        if score >= MIN_SCORE:
             yield (region.left - 2, region.top - 2, region.right + 2, region.bottom + 2), score
 
 
