@@ -57,22 +57,27 @@ def _jpeg(picture: Picture, strength: float, _rng: np.random.Generator) -> Pictu
 
 
 def _h264(picture: Picture, strength: float, rng: np.random.Generator) -> Picture:
-    """The third frame of a film in which the picture moves."""
-    shift = rng.integers(-3, 4, 2)
-    frames = [np.roll(picture, tuple(number * shift), (0, 1)) for number in range(-2, 1)]
+    """The third frame of a film in which the picture moves.
+
+    Colours are converted by OpenCV: what FFmpeg's converter gives depends on where in memory a picture lies.
+    """
+    cv2, shift = opencv(), rng.integers(-3, 4, 2)
     height, width = (side - side % 2 for side in picture.shape[:2])
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
         options = {"crf": str(round(18 + 33 * strength)), "preset": "veryfast", "threads": "1", "bf": "0"}
         stream = container.add_stream("libx264", rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame[:height, :width]))))
+        for number in range(-2, 1):
+            moved = np.ascontiguousarray(np.roll(picture, tuple(number * shift), (0, 1))[:height, :width])
+            planes = cv2.cvtColor(moved, cv2.COLOR_RGB2YUV_I420)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
         container.mux(stream.encode())
     file.seek(0)
     with av.open(file, "r") as coded:
-        last = [frame.to_ndarray(format="rgb24") for frame in coded.decode(video=0)][-1]
-    return np.pad(last, [(0, picture.shape[0] - height), (0, picture.shape[1] - width), (0, 0)], mode="edge")
+        last = [frame.to_ndarray() for frame in coded.decode(video=0)][-1]
+    shown = cv2.cvtColor(last, cv2.COLOR_YUV2RGB_I420)
+    return np.pad(shown, [(0, picture.shape[0] - height), (0, picture.shape[1] - width), (0, 0)], mode="edge")
 
 
 def _banding(picture: Picture, strength: float, _rng: np.random.Generator) -> Picture:
