@@ -18,7 +18,9 @@ from torch import Tensor
 from muybridge.curation.similarity.signature import NUM_FRAMES, SIDE
 
 CELLS = 8  # across and down at which clips are compared: a crop to 75 % still has nine of the signature's for them
-SMALLEST, STEP = 0.75, 0.05  # of a side that a crop leaves; a crop to 80 % of both sides may lie between two steps
+SMALLEST = 0.75  # of a side that a crop leaves
+STEP, COARSE_STEP = 0.05, 0.125  # of the side between the places that are tried: for promising pairs, and at first
+PROMISING = 0.35  # agreement at the coarse places from which the others are tried
 STRETCHES = ((0.0, 1.0), (0.0, 0.75), (0.125, 0.875), (0.25, 1.0), (0.0, 0.5), (0.25, 0.75), (0.5, 1.0))
 NOISE = 0.5  # levels of contrast that mean nothing
 STIRRING = 2.0  # levels of change at which what changes counts half as much as what stands
@@ -39,30 +41,30 @@ def agreement(films: Float32[Tensor, "n t y x"], pairs: Int[Tensor, "p 2"]) -> F
 
     Clips that have nothing in common rarely reach 0.5.
     """
+    agreed = _over_all(films, pairs, COARSE_STEP)
+    promising = (agreed >= PROMISING).nonzero()[:, 0]
+    agreed[promising] = torch.maximum(agreed[promising], _over_all(films, pairs[promising], STEP))
+    return agreed
+
+
+def _over_all(films: Float32[Tensor, "n t y x"], pairs: Int[Tensor, "p 2"], step: float) -> Float[Tensor, " p"]:
+    """The best agreement of each pair, whichever is the part and mirrored or not."""
     agreed = torch.zeros(len(pairs))
     for start in range(0, len(pairs), PAIRS):
         chosen = films[pairs[start : start + PAIRS]]
         first, second = chosen[:, 0], chosen[:, 1]
-        agreed[start : start + PAIRS] = torch.stack(
-            [
-                _found(part, whole)
-                for part, whole in (
-                    (first, second),
-                    (second, first),
-                    (first.flip(-1), second),
-                    (second.flip(-1), first),
-                )
-            ]
-        ).amax(0)
+        ways = ((first, second), (second, first), (first.flip(-1), second), (second.flip(-1), first))
+        found = [_found(part, whole, step) for part, whole in ways]
+        agreed[start : start + PAIRS] = torch.stack(found).amax(0)
     return agreed
 
 
-def _found(part: Float[Tensor, "p t y x"], whole: Float[Tensor, "p t y x"]) -> Float[Tensor, " p"]:
+def _found(part: Float[Tensor, "p t y x"], whole: Float[Tensor, "p t y x"], step: float) -> Float[Tensor, " p"]:
     """The best agreement of the one with any part of the other: first the best place, then the best stretch there.
 
     The shorter in time may be either of them.
     """
-    full, windows = _windows(1.0), _windows(SMALLEST)
+    full, windows = _windows(1.0, step), _windows(SMALLEST, step)
     reference = torch.einsum("yj,ptjk,xk->ptyx", full[0], part, full[0])
     wanted = _look(reference[:, None])
     rows = torch.einsum("ayj,ptjk->patyk", windows, whole)
@@ -107,12 +109,12 @@ def _squashed(contrast: Float[Tensor, "p w t y x"]) -> Float[Tensor, "p w m"]:
     return F.normalize((contrast / (size + mean)).flatten(2), dim=-1)
 
 
-@lru_cache(maxsize=2)
-def _windows(smallest: float) -> Float[Tensor, "w y j"]:
+@lru_cache(maxsize=4)
+def _windows(smallest: float, step: float) -> Float[Tensor, "w y j"]:
     """Maps from the signature's cells along an axis to the cells of every part of it, as means."""
     parts = [
-        (start * STEP, start * STEP + 1 - cut * STEP)
-        for cut in range(round((1 - smallest) / STEP) + 1)
+        (start * step, start * step + 1 - cut * step)
+        for cut in range(round((1 - smallest) / step) + 1)
         for start in range(cut + 1)
     ]
     return torch.stack([_means(CELLS, SIDE, low, high) for low, high in parts])
