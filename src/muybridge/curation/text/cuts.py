@@ -27,7 +27,7 @@ def best_cut(boxes: Sequence[Box], *, frame: Box, budget: int) -> Box:
     for sides_kept in itertools.product(*(sorted(set(side)) for side in sides)):
         kept = _even(sides_kept, frame=frame)
         lost = area(frame) - area(kept)
-        if lost > budget or any(_is_cut_through(box, kept) for box in boxes):
+        if lost > budget or any(_is_cut_through(box, kept, frame=frame) for box in boxes):
             continue
         gone = sum(area(box) for box in boxes if not area(inside(box, kept)))
         if (gone, -lost) > best_gain:
@@ -35,8 +35,8 @@ def best_cut(boxes: Sequence[Box], *, frame: Box, budget: int) -> Box:
     return best
 
 
-def _is_cut_through(box: Box, kept: Box) -> bool:
-    return 0 < area(inside(box, kept)) < WHOLE * area(box)
+def _is_cut_through(box: Box, kept: Box, *, frame: Box) -> bool:
+    return 0 < area(inside(box, kept)) < WHOLE * area(inside(box, frame))
 
 
 def _even(box: tuple[int, ...], *, frame: Box) -> Box:

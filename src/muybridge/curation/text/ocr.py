@@ -15,7 +15,8 @@ from jaxtyping import Float32
 
 from muybridge.core.errors import AssetError, MissingExtra, invalid
 from muybridge.curation.clip import Box
-from muybridge.curation.text.pixels import check_opencv, regions, resized
+from muybridge.curation.opencv import opencv
+from muybridge.curation.text.pixels import regions, resized
 from muybridge.curation.text.reader import TextBox
 from muybridge.media.frames import Picture
 
@@ -54,7 +55,7 @@ class OcrReader:
 
     def prepare(self) -> None:
         """Raises MissingExtra without onnxruntime, OpenCV or rapidocr, AssetError where a network is missing."""
-        check_opencv()
+        opencv()
         if onnxruntime is None:
             raise MissingExtra("text in pictures: needs onnxruntime; pip install 'muybridge[curate]'.")
         for name in (DETECTOR, RECOGNISER):

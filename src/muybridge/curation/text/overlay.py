@@ -1,8 +1,8 @@
 """Whether a line of text was laid over the film or stands in the scene.
 
 What is laid over stays on its pixels while the picture around it changes, or comes and goes while the picture stays;
-what stands in the scene moves with it. Where nothing moves at all, looks decide: level, of strong contrast, placed as
-captions are.
+what stands in the scene moves with it. Where nothing moves at all, looks decide: surely text, level, of strong
+contrast, placed as captions are.
 """
 
 from collections.abc import Sequence
@@ -27,6 +27,7 @@ SHIFT_GAIN = 0.12  # ... by so much more than at the same place
 MAX_CHANGED = 0.45  # correlation of other words, or none, at the same place
 BACKGROUND_LEVELS = 3.0  # median change of the pixels around, above sensor noise, where the picture moves
 MAX_SLANT_DEGREES = 4.0  # short words in italics seem to slant
+SURE = 0.6  # score
 CENTRED = 0.03  # of the width, how far a caption's middle lies from the picture's
 FIRST, LAST = 0.25, 0.65  # of the height: captions lie above the one or below the other
 MIN_CONTRAST = 90  # levels from the ground to the ink
@@ -122,4 +123,4 @@ def _looks_drawn(line: Line, film: Film) -> bool:
     is_placed = bottom <= FIRST * height or top >= LAST * height
     is_centred = abs((left + right) / 2 - width / 2) <= CENTRED * width
     darkest, brightest = np.quantile(_cut(film.grey(row.frame), row.box), (0.05, 0.97))
-    return is_placed and is_centred and brightest - darkest >= MIN_CONTRAST
+    return row.score >= SURE and is_placed and is_centred and brightest - darkest >= MIN_CONTRAST

@@ -6,13 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from muybridge.core.errors import MissingExtra
+from muybridge.curation.opencv import opencv
 from muybridge.media.frames import Picture
-
-try:
-    import cv2
-except ImportError:
-    cv2 = None
 
 Grey = UInt8[np.ndarray, "_h _w"]
 
@@ -31,19 +26,15 @@ class Region:
     slant_degrees: float
 
 
-def check_opencv() -> None:
-    """Raises MissingExtra where OpenCV is not installed."""
-    if cv2 is None:
-        raise MissingExtra("text in pictures: needs OpenCV; pip install 'muybridge[curate]'.")
-
-
 def grey(picture: Picture) -> Grey:
     """Its luma."""
+    cv2 = opencv()
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
 
 
 def resized(picture: np.ndarray, *, width_px: int, height_px: int) -> np.ndarray:
     """By area where it shrinks, bicubic where it grows."""
+    cv2 = opencv()
     is_smaller = width_px < picture.shape[1] or height_px < picture.shape[0]
     method = cv2.INTER_AREA if is_smaller else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture, (width_px, height_px), interpolation=method))
@@ -51,22 +42,26 @@ def resized(picture: np.ndarray, *, width_px: int, height_px: int) -> np.ndarray
 
 def closed(mask: UInt8[np.ndarray, "_h _w"], *, width_px: int, height_px: int) -> UInt8[np.ndarray, "_h _w"]:
     """A mask (0 or 1) whose gaps narrower than the sides are filled."""
+    cv2 = opencv()
     return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((height_px, width_px), np.uint8)))
 
 
 def opened(picture: Grey, *, side_px: int) -> Grey:
     """A picture without bright parts narrower than `side_px`."""
+    cv2 = opencv()
     return np.asarray(cv2.morphologyEx(picture, cv2.MORPH_OPEN, np.ones((side_px, side_px), np.uint8)))
 
 
 def shifted_match(patch: Grey, window: Grey) -> Float32[np.ndarray, "_y _x"]:
     """The correlation coefficient, -1..1, of a patch with every place of a larger window; 0 where either is flat."""
+    cv2 = opencv()
     found = cv2.matchTemplate(window, patch, cv2.TM_CCOEFF_NORMED)
     return np.where(np.isfinite(found) & (np.abs(found) <= 1.001), found, 0).astype(np.float32)
 
 
 def regions(mask: UInt8[np.ndarray, "_h _w"], *, min_pixels: int) -> Iterator[Region]:
     """The connected parts of a mask (0 or 1) of at least `min_pixels`."""
+    cv2 = opencv()
     count, labels, rows, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     for label in range(1, count):
         left, top, width, height, size = (int(value) for value in rows[label])

@@ -18,6 +18,7 @@ class Row:
     frame: int
     box: Box
     slant_degrees: float
+    score: float = 1.0
 
     @property
     def height_px(self) -> int:
@@ -88,7 +89,8 @@ def _continues(left: Box, right: Box) -> bool:
 
 def _joined(boxes: Sequence[TextBox], *, frame: int) -> Row:
     longest = max(boxes, key=lambda each: each.box[2] - each.box[0])
-    return Row(frame=frame, box=around(each.box for each in boxes), slant_degrees=longest.slant_degrees)
+    box = around(each.box for each in boxes)
+    return Row(frame=frame, box=box, slant_degrees=longest.slant_degrees, score=longest.score)
 
 
 def _same_band(first: Row, second: Row) -> bool:

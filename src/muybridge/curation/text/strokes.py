@@ -1,7 +1,7 @@
 """Captions found without a network: rows of thin strokes of one brightness, far brighter or darker than around them.
 
 Good enough to crop captions drawn for reading: high contrast, level, a few words. Slanted, faint or ornamental text is
-not found, and nothing is read.
+not found, nothing is read, and nothing is cropped from films in which nothing moves.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,16 +11,18 @@ import numpy as np
 from jaxtyping import Bool
 
 from muybridge.curation.clip import Box
-from muybridge.curation.text.pixels import Grey, Region, check_opencv, closed, grey, opened, regions, resized
+from muybridge.curation.opencv import opencv
+from muybridge.curation.text.pixels import Grey, Region, closed, grey, opened, regions, resized
 from muybridge.curation.text.reader import TextBox
 from muybridge.media.frames import Picture
 
 SIDE_PX = 288  # the short side that pictures are brought to: letters of captions are 8 to 20 px high there
 STROKE_PX = 9  # wider parts are no strokes
 MIN_SCORE = 0.6
+MAX_SCORE = 0.5  # given: strokes alone are never a sure sign
 MIN_CONTRAST = 60  # levels between ink and what is around it
 MIN_HEIGHT_PX, MAX_HEIGHT_PX = 6, 34
-MIN_ASPECT = 5.0  # of a row's width to its height: foliage has shorter ones
+MIN_ASPECT = 4.0  # of a row's width to its height: foliage has shorter ones
 WORD_GAP_PX = 11  # filled, so that letters and words become a row
 
 
@@ -32,7 +34,7 @@ class StrokeReader:
 
     def prepare(self) -> None:
         """Raises MissingExtra without OpenCV."""
-        check_opencv()
+        opencv()
 
     def setup(self) -> None:
         """Load nothing."""
@@ -44,7 +46,9 @@ class StrokeReader:
         luma = grey(resized(picture, width_px=round(width * scale), height_px=round(height * scale)))
         found = [box for ink in (luma, 255 - luma) for box in _rows(ink)]
         boxes = [(_scaled(box, 1 / scale, size=(width, height)), score) for box, score in found]
-        return tuple(TextBox(box=box, score=score) for box, score in sorted(boxes, key=lambda each: each[0][1]))
+        return tuple(
+            TextBox(box=box, score=MAX_SCORE * score) for box, score in sorted(boxes, key=lambda each: each[0][1])
+        )
 
     def read(self, picture: Picture, boxes: Sequence[Box]) -> tuple[str, ...]:
         """Nothing: an empty string for each box."""

@@ -15,7 +15,7 @@ from muybridge.curation.text.reader import TextBox, TextReader
 from muybridge.curation.text.redaction import redact
 from muybridge.curation.text.rows import Line, area, inside, lines_of, rows_of
 
-MARGINS = (0.12, 0.0)  # of a line's height, cut away with it: outlines and shadows; the first that takes most text
+MARGINS = (0.12, 0.0, -0.12)  # of a line's height, cut away with it for outlines and shadows: the first that takes most
 MAX_READ = 8  # lines of a clip, the largest ones
 MIN_LOOKS = 3  # frames of a clip in which text is looked for, however short it is
 
@@ -136,10 +136,15 @@ def _without_captions(clip: Clip, looks: Looks, *, frame: Box, budget: int) -> B
     captions = [line for line in lines if is_overlaid(line, film, looked_at=tuple(looks))]
     if not captions:
         return frame
-    cuts = [
-        best_cut([_with_margin(line, margin) for line in captions], frame=frame, budget=budget) for margin in MARGINS
-    ]
-    return max(cuts, key=lambda kept: sum(area(line.box) for line in captions if not area(inside(line.box, kept))))
+    cuts = [_cut(captions, margin, frame=frame, budget=budget) for margin in MARGINS]
+    return max(cuts, key=lambda cut: cut[0])[1]
+
+
+def _cut(captions: Sequence[Line], margin: float, *, frame: Box, budget: int) -> tuple[int, Box]:
+    """How much text goes, in pixels, and what is kept."""
+    boxes = [_with_margin(line, margin) for line in captions]
+    kept = best_cut(boxes, frame=frame, budget=budget)
+    return sum(area(line.box) for line, box in zip(captions, boxes, strict=True) if not area(inside(box, kept))), kept
 
 
 def _lines(looks: Looks) -> list[Line]:
