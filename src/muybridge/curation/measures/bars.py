@@ -6,7 +6,7 @@ length must differ from the bar somewhere in the film. So a dark scene, a night 
 """
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float
 
 from muybridge.curation.clip import Box
 from muybridge.media.frames import Frames
@@ -71,7 +71,7 @@ def _behind_the_blend(frames: Frames, depth: int) -> int:
     return depth + int(rows[0] < 0.6 * rows[1])
 
 
-def _away(rows: Frames, outermost: Frames) -> Float32[np.ndarray, " k"]:
+def _away(rows: Frames, outermost: Frames) -> Float[np.ndarray, " k"]:
     """How far rows are from the outermost one, in mean levels."""
     colour = np.median(outermost.reshape(-1, 3), axis=0)
     return np.abs(rows.astype(np.float32) - colour).mean((0, 2, 3))
