@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFilter
 
-from muybridge.training.curating.mark_drawing import Colour, Mark, Random, shade, tint
+from muybridge.training.curating.mark_drawing import Colour, Overlay, Random, shade, tint
 from muybridge.training.curating.mark_looks import PATTERNS, Looks
 
 Film = Float[np.ndarray, "t h w 3"]
@@ -12,7 +12,7 @@ Box = tuple[int, int, int, int]
 SIDES = ("left", "top", "right", "bottom")
 
 
-def borders(rng: Random, looks: Looks, film: Film) -> list[Mark]:
+def borders(rng: Random, looks: Looks, film: Film) -> list[Overlay]:
     """One border of a film with levels 0 to 255: a mark for each side that it covers."""
     kind = rng.choice(["frame", "bars", "ticker", "blurred", "inset"], p=[0.35, 0.2, 0.2, 0.1, 0.15])
     height, width = film.shape[1:3]
@@ -44,10 +44,10 @@ def _side(side: str, size: tuple[int, int], thick: int) -> Box:
     }[side]
 
 
-def _strip(layers: Float[np.ndarray, "n h w 3"], box: Box) -> Mark:
+def _strip(layers: Float[np.ndarray, "n h w 3"], box: Box) -> Overlay:
     left, top, right, bottom = box
     colour = np.ascontiguousarray(layers[:, top:bottom, left:right])
-    return Mark(kind="border", left=left, top=top, colour=colour, opacity=np.ones(colour.shape[:3], np.float32))
+    return Overlay(kind="border", left=left, top=top, colour=colour, opacity=np.ones(colour.shape[:3], np.float32))
 
 
 def _painted(rng: Random, looks: Looks, size: tuple[int, int], thick: int) -> Float[np.ndarray, "h w 3"]:
@@ -64,7 +64,7 @@ def _painted(rng: Random, looks: Looks, size: tuple[int, int], thick: int) -> Fl
     return picture
 
 
-def _ticker(rng: Random, looks: Looks, film: Film) -> Mark:
+def _ticker(rng: Random, looks: Looks, film: Film) -> Overlay:
     """A coloured bar at the bottom or top with words that stand or run through it."""
     num_frames, height, width = film.shape[:3]
     thick = max(9, round(rng.uniform(0.08, 0.18) * height))
@@ -81,14 +81,14 @@ def _ticker(rng: Random, looks: Looks, film: Film) -> Mark:
         layers.append(np.asarray(image, np.float32))
     top = height - thick if rng.random() < 0.8 else 0
     colour = np.stack(layers)
-    return Mark(kind="border", left=0, top=top, colour=colour, opacity=np.ones(colour.shape[:3], np.float32))
+    return Overlay(kind="border", left=0, top=top, colour=colour, opacity=np.ones(colour.shape[:3], np.float32))
 
 
 def _badge(draw: ImageDraw.ImageDraw, size: tuple[int, int], colour: Colour) -> None:
     draw.rectangle((0, 0, size[0], size[1]), fill=colour)
 
 
-def _blurred_sides(rng: Random, film: Film) -> list[Mark]:
+def _blurred_sides(rng: Random, film: Film) -> list[Overlay]:
     """What stands left and right of a tall film in a wide frame (above and below of a wide one): itself, blurred."""
     height, width = film.shape[1:3]
     frames = [Image.fromarray(frame.clip(0, 255).astype(np.uint8)) for frame in film]
@@ -100,7 +100,7 @@ def _blurred_sides(rng: Random, film: Film) -> list[Mark]:
     return [_strip(np.stack(blurred), _side(side, (height, width), thick)) for side in ends]
 
 
-def _inset(rng: Random, film: Film) -> Mark:
+def _inset(rng: Random, film: Film) -> Overlay:
     """A smaller picture within its own frame, in a corner: the film itself, mirrored and running backwards."""
     height, width = film.shape[1:3]
     rim = max(1, round(rng.uniform(0.008, 0.03) * min(height, width)))
@@ -114,4 +114,4 @@ def _inset(rng: Random, film: Film) -> Mark:
     margin = round(rng.uniform(0.01, 0.06) * min(height, width))
     left = margin if rng.random() < 0.5 else width - margin - colour.shape[2]
     top = margin if rng.random() < 0.5 else height - margin - colour.shape[1]
-    return Mark(kind="border", left=left, top=top, colour=colour, opacity=np.ones(colour.shape[:3], np.float32))
+    return Overlay(kind="border", left=left, top=top, colour=colour, opacity=np.ones(colour.shape[:3], np.float32))

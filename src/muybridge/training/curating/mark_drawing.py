@@ -20,7 +20,7 @@ MIN_OPACITY = 0.15
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Mark:
+class Overlay:
     """Something laid over a film at (left, top): one layer for all of its frames, or one for each."""
 
     kind: str
@@ -39,7 +39,7 @@ class Mark:
         return int(left), int(top), int(right), int(bottom)
 
 
-def laid_over(film: Float[np.ndarray, "t h w 3"], mark: Mark) -> float:
+def laid_over(film: Float[np.ndarray, "t h w 3"], mark: Overlay) -> float:
     """Lay the mark over the film, in place; what hangs out is cut off. How much it changes where it can be seen.
 
     In levels of 255, of the channel that changes most: a fifth of the mark's pixels change by as much, on average.
@@ -66,7 +66,7 @@ def layer(image: Image.Image, opacity: float) -> tuple[np.ndarray, np.ndarray]:
     return mean[None, ..., :3], mean[None, ..., 3]
 
 
-def watermarks(rng: Random, looks: Looks, size: Size) -> list[Mark]:
+def watermarks(rng: Random, looks: Looks, size: Size) -> list[Overlay]:
     """One stamp of words in a corner, at a side, in the middle or aslant; or many of the same."""
     way = rng.choice(["corner", "side", "middle", "aslant", "tiled"], p=[0.45, 0.15, 0.12, 0.13, 0.15])
     is_large = way in ("middle", "aslant")
@@ -82,12 +82,12 @@ def watermarks(rng: Random, looks: Looks, size: Size) -> list[Mark]:
         stamp = stamp.rotate(angle, resample=Image.Resampling.BICUBIC, expand=True)
     colour, opacity = layer(stamp, _opacity(rng))
     return [
-        Mark(kind="watermark", left=left, top=top, colour=colour, opacity=opacity)
+        Overlay(kind="watermark", left=left, top=top, colour=colour, opacity=opacity)
         for left, top in _positions(rng, str(way), size, colour.shape[1:3])
     ]
 
 
-def logo(rng: Random, looks: Looks, size: Size, num_frames: int) -> Mark:
+def logo(rng: Random, looks: Looks, size: Size, num_frames: int) -> Overlay:
     """An emblem: an outline with letters or another outline in it, perhaps a name beside it; some of them move."""
     side = np.exp(rng.uniform(np.log(0.08), np.log(0.35))) * min(size)
     emblem = _emblem(rng, looks, max(8, round(side)) * FINER)
@@ -99,7 +99,7 @@ def logo(rng: Random, looks: Looks, size: Size, num_frames: int) -> Mark:
         colour, alpha = _moving(rng, emblem, num_frames, opacity)
     way = "corner" if rng.random() < 0.8 else "side" if rng.random() < 0.6 else "middle"
     left, top = _positions(rng, way, size, colour.shape[1:3])[0]
-    return Mark(kind="logo", left=left, top=top, colour=colour, opacity=alpha)
+    return Overlay(kind="logo", left=left, top=top, colour=colour, opacity=alpha)
 
 
 def _opacity(rng: Random) -> float:

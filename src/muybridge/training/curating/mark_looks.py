@@ -24,7 +24,8 @@ _MATPLOTLIB = (  # DejaVu, STIX and Computer Modern: free licences
 )  # fmt: skip
 WORDS = (
     "SAMPLE", "Preview", "DEMO", "CHANNEL 4U", "© Mira Holm", "stockpile", "Nordlys Film", "LIVE",
-    "www.klipbank.example", "@wanderkat", "TRIAL VERSION", "Made with Cutter", "not for resale", "UniTV", "clipworks.example", "COPY", "REC",
+    "www.klipbank.example", "@wanderkat", "TRIAL VERSION", "Made with Cutter", "not for resale", "UniTV",
+    "clipworks.example", "COPY", "REC",
     "vid.eo/8812", "PhotoHarbour", "Screen Recorder Free", "@studio_lumen", "Proof", "ARCHIVE 1987", "kanal fem", "HD",
     "DO NOT SHARE", "Evaluation", "Tofu Productions", "id: 440-812", "NEWS 24", "by J. Okafor", "SUNRISE media",
 )  # fmt: skip

@@ -21,7 +21,7 @@ from muybridge.media.frames import Frames
 from muybridge.training.curating.backdrops import NUM_FRAMES, Backdrops, make_backdrops
 from muybridge.training.curating.mark_assignment import NO_MARK
 from muybridge.training.curating.mark_borders import borders
-from muybridge.training.curating.mark_drawing import Mark, Random, Size, laid_over, logo, watermarks
+from muybridge.training.curating.mark_drawing import Overlay, Random, Size, laid_over, logo, watermarks
 from muybridge.training.curating.mark_looks import Looks, looks
 from muybridge.weights.assets import ensure
 from muybridge.worlds.world import Split
@@ -45,12 +45,12 @@ class Marked:
     kinds: tuple[str, ...]
 
 
-def marked(rng: Random, looks_: Looks, film: np.ndarray, *, clean_share: float = 0.2) -> Marked:
+def marked(rng: Random, drawn_with: Looks, film: np.ndarray, *, clean_share: float = 0.2) -> Marked:
     """The film, levels 0 to 255 as float, with marks laid over it, and worn as compressed footage is."""
     size = film.shape[1:3]
     film = film.clip(0, 255)
-    kept: list[Mark] = []
-    for mark in _drawn(rng, looks_, film, clean_share=clean_share)[:MAX_MARKS]:
+    kept: list[Overlay] = []
+    for mark in _drawn(rng, drawn_with, film, clean_share=clean_share)[:MAX_MARKS]:
         left, top, right, bottom = mark.box(size)
         if min(right - left, bottom - top) >= MIN_SIDE_PX and laid_over(film, mark) >= MIN_DIFFERENCE:
             kept.append(mark)
@@ -59,20 +59,20 @@ def marked(rng: Random, looks_: Looks, film: np.ndarray, *, clean_share: float =
     )
 
 
-def _drawn(rng: Random, looks_: Looks, film: np.ndarray, *, clean_share: float) -> list[Mark]:
+def _drawn(rng: Random, drawn_with: Looks, film: np.ndarray, *, clean_share: float) -> list[Overlay]:
     """Borders first: what else there is lies over them."""
     if rng.random() < clean_share:
         return []
     wanted = rng.random(3) < (0.42, 0.45, 0.3)
     if not wanted.any():
         wanted[rng.integers(3)] = True
-    found: list[Mark] = []
+    found: list[Overlay] = []
     if wanted[2]:
-        found += borders(rng, looks_, film)
+        found += borders(rng, drawn_with, film)
     if wanted[1]:
-        found += [logo(rng, looks_, film.shape[1:3], len(film)) for _ in range(1 if rng.random() < 0.8 else 2)]
+        found += [logo(rng, drawn_with, film.shape[1:3], len(film)) for _ in range(1 if rng.random() < 0.8 else 2)]
     if wanted[0]:
-        found += watermarks(rng, looks_, film.shape[1:3])
+        found += watermarks(rng, drawn_with, film.shape[1:3])
     return found
 
 
@@ -144,12 +144,12 @@ def mark_samples(config: MarkSamplesConfig, split: Split, folder: Path) -> tuple
     return tuple(MarkSamples(**load_file(path)) for path in paths)
 
 
-def _made(looks_: Looks, backdrops: Backdrops, size: Size, *, seed: tuple[int, ...], count: int) -> MarkSamples:
+def _made(drawn_with: Looks, backdrops: Backdrops, size: Size, *, seed: tuple[int, ...], count: int) -> MarkSamples:
     planes, boxes, kinds = [], torch.zeros(count, MAX_MARKS, 4), torch.full((count, MAX_MARKS), NO_MARK)
     for number in range(count):
         rng = np.random.default_rng([*seed, number])
         film = backdrops.film(rng, size, num_frames=1 if rng.random() < PICTURES else NUM_FRAMES)
-        sample = marked(rng, looks_, film)
+        sample = marked(rng, drawn_with, film)
         planes.append(as_bytes(sample.frames))
         for index, (box, kind) in enumerate(zip(sample.boxes, sample.kinds, strict=True)):
             boxes[number, index], kinds[number, index] = torch.tensor(box).float(), KINDS.index(kind)
