@@ -11,7 +11,7 @@ import pytest
 from muybridge.core.errors import RunFailed
 from muybridge.curation.output.manifest import MANIFEST, read_manifest, table_of, write_manifest
 from muybridge.curation.output.shards import MAX_REPEATS, ShardsConfig, group_of, remove_tier, repeats_of, write_tier
-from muybridge.curation.output.table import Table
+from muybridge.curation.output.table import Table, read_about
 from muybridge.curation.stage import Column
 from muybridge.curation.threshold_files import parse_thresholds
 from muybridge.data.sources import open_source
@@ -124,7 +124,7 @@ def test_the_manifest_has_every_clip_in_order_without_vectors(curated: tuple[Pat
     read = read_manifest(folder)
     assert read.values("id") == ["a2", "b1", "c3"] and "embedding" not in read.names
     assert read.values("rejected_column") == ["num_frames", "num_frames", None]
-    assert read.about == {"format": "1", "stages": "v1", "thresholds": rules.digest}
+    assert read_about(folder / MANIFEST) == {"format": "1", "stages": "v1", "thresholds": rules.digest}
     first = (folder / MANIFEST).read_bytes()
     write_manifest(folder, read, rules, about={"stages": "v1"})
     assert (folder / MANIFEST).read_bytes() == first

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from muybridge.core.errors import RunFailed
-from muybridge.curation.output.table import Table
+from muybridge.curation.output.table import Table, read_about
 from muybridge.curation.stage import Column
 
 TYPES: dict[str, Column] = {
@@ -24,7 +24,7 @@ def test_rows_read_back_as_they_were_written_with_their_types(tmp_path: Path):
     assert read.rows() == [
         {key: list(value) if isinstance(value, tuple) else value for key, value in row.items()} for row in ROWS
     ]
-    assert {name: read.column_type(name) for name in read.names} == TYPES and read.about == {"version": "3"}
+    assert {name: read.column_type(name) for name in read.names} == TYPES and read_about(path) == {"version": "3"}
 
 
 def test_columns_without_any_value_keep_their_type():

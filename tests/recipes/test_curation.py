@@ -10,7 +10,11 @@ import pytest
 
 from muybridge.core.errors import InvalidInput, RunFailed
 from muybridge.curation.default_thresholds import DEFAULT_THRESHOLDS
+from muybridge.curation.output.decided import decided
 from muybridge.curation.output.manifest import MANIFEST, read_manifest
+from muybridge.curation.output.table import Table, read_about
+from muybridge.curation.similarity.signature import signature_of
+from muybridge.curation.stage import Column
 from muybridge.curation.threshold_files import parse_thresholds
 from muybridge.data.buckets import BucketsConfig
 from muybridge.data.planning import DataConfig, plan
@@ -19,7 +23,9 @@ from muybridge.data.sources import open_source
 from muybridge.media.image import write_image
 from muybridge.media.writer import write_video
 from muybridge.recipes.curation import curate, planned, retier
+from muybridge.recipes.curation_gathering import compared
 from muybridge.recipes.curation_names import STAGE_SUMMARIES
+from muybridge.recipes.curation_results import balanced
 from muybridge.recipes.curation_settings import CurationSettings
 from muybridge.recipes.curation_stages import STAGES, known_columns
 
@@ -97,7 +103,7 @@ def test_retiering_decides_anew_without_looking_at_footage(curated: Path, tmp_pa
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "clips").rglob("*.mp4")} == clips
     assert (tmp_path / "summary.json").read_bytes() == summary and not (tmp_path / "shards" / "images").exists()
     retier(settings(tmp_path, thresholds=LENIENT))
-    assert read_manifest(tmp_path).about["thresholds"] == LENIENT.digest
+    assert read_about(tmp_path / MANIFEST)["thresholds"] == LENIENT.digest
 
 
 def test_only_a_folder_that_was_curated_can_be_decided_anew(tmp_path: Path):
@@ -137,3 +143,31 @@ def test_the_default_table_asks_only_what_stages_write():
 def test_stages_stand_under_their_names_in_the_order_of_the_help():
     assert [choice.make(frozenset()).name for choice in STAGES.values()] == list(STAGES)
     assert list(STAGES) == [name for name in STAGE_SUMMARIES if name in STAGES]
+
+
+def test_of_copies_the_one_stays_that_is_of_most_use():
+    rng = np.random.default_rng(0)
+    films = [rng.integers(0, 255, (6, 8, 8, 3), dtype=np.uint8).repeat(4, 1).repeat(4, 2) for _ in range(3)]
+    rows = [
+        {
+            "id": name,
+            "short_px": side,
+            "embedding": tuple(np.eye(4)[film].tolist()),
+            "signature": tuple(signature_of(films[film]).astype(float).tolist()),
+        }
+        for name, film, side in (("a", 0, 16), ("b", 0, 64), ("c", 1, 64), ("d", 2, 64))
+    ]
+    rows.append({"id": "e", "short_px": 64})  # without a vector
+    types: dict[str, Column] = {"id": "text", "short_px": "int", "embedding": "floats", "signature": "floats"}
+    table = compared(Table.of_rows(rows, types), parse_thresholds("[clip.short_px]\nat_least = 32"))
+    assert table.values("duplicate_of") == ["b", None, None, None, None]
+    assert table.values("concept")[0] is None is table.values("concept")[4]
+    assert None not in table.values("concept")[1:4]
+
+
+def test_kept_clips_of_rare_concepts_weigh_more():
+    rows = [{"id": str(number), "short_px": 64 if number else 8, "concept": int(number > 6)} for number in range(9)]
+    types: dict[str, Column] = {"id": "text", "short_px": "int", "concept": "int"}
+    table, decisions = decided(Table.of_rows(rows, types), parse_thresholds("[clip.short_px]\nat_least = 32"))
+    weights = balanced(table, decisions).values("sampling_weight")
+    assert weights[0] is None and weights[1] == weights[6] < weights[7] == weights[8]

@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 
 from muybridge.cli import rooms
-from muybridge.cli.curated import as_dict, as_table
+from muybridge.cli.curated import as_dict, as_table, show
 from muybridge.cli.progress import StepBars
 from muybridge.core.errors import RunFailed, invalid
 
@@ -54,7 +54,7 @@ def command(
                 place, chosen, on_caption=lambda done, total: on_step("captions", done, total, {})
             )
     if not isinstance(done, list):
-        _show_curated(done, is_json=is_json)
+        show(as_dict(done) if is_json else done, as_table, is_json=is_json)
         return
     if not done:
         raise RunFailed(f"{place}: nothing in it wants a caption; films that have one are left alone.")
@@ -63,11 +63,3 @@ def command(
         return
     for each in done:
         print(f"{each.path}: {each.text or each.problem}")
-
-
-def _show_curated(done: "rooms.Curated", *, is_json: bool) -> None:
-    if is_json:
-        print(json.dumps(as_dict(done), indent=2))
-        return
-    console = Console(highlight=False)
-    console.print(as_table(done), soft_wrap=not console.is_terminal)

@@ -9,8 +9,8 @@ Examples:
 
   muybridge curate footage/ --dry-run
   muybridge curate footage/ --out curated --workers 4
-  muybridge curate footage/ --out curated --size 720p --with ocr,transnet \
-    --captioner http://localhost:8000/v1 --caption-model qwen2.5-vl-7b-instruct
+  muybridge curate footage/ --out curated --size 720p --with ocr,transnet
+  muybridge curate footage/ --out curated --captioner http://localhost:8000/v1 --caption-model qwen2.5-vl-7b
   muybridge curate --show-thresholds > mine.toml
   muybridge curate curated --retier --thresholds mine.toml
   muybridge curate curated --erase holiday/beach.mp4
@@ -20,89 +20,47 @@ Examples:
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
-from enum import StrEnum
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
-import typer
-from rich.console import Console, RenderableType
+from rich.console import Console
 
+from muybridge.cli import curate_options as options
 from muybridge.cli import rooms
-from muybridge.cli.curated import as_dict, as_table, planned_table
+from muybridge.cli.curated import as_dict, as_table, planned_table, show
 from muybridge.cli.outputs import check_writable
 from muybridge.cli.progress import StepBars
 from muybridge.core.errors import InvalidInput, RunFailed, invalid
-from muybridge.recipes.curation_names import EXTRA_SUMMARIES, STAGE_SUMMARIES
 
 if TYPE_CHECKING:
     from muybridge.recipes.curation import Curated, CurationSettings
 
-_EXTRAS = "; ".join(f"{name}: {said}" for name, said in EXTRA_SUMMARIES.items())
-
-
-class ExecutorName(StrEnum):
-    """What runs the stages."""
-
-    local = "local"
-    ray = "ray"
-
 
 def command(
-    sources: Annotated[
-        list[str] | None, typer.Argument(metavar="SOURCES", help="Footage; or OUT itself for what works on results.")
-    ] = None,
+    sources: options.Sources = None,
     *,
-    out: Annotated[Path | None, typer.Option(metavar="OUT", help="Where results go.")] = None,
-    size: Annotated[
-        str, typer.Option(metavar="PX", help="Short side of the clips, never enlarged.", rich_help_panel="Clips")
-    ] = "256p",
-    max_clip_s: Annotated[float, typer.Option(help="Longest clip, in seconds.", rich_help_panel="Clips")] = 10.0,
-    even: Annotated[
-        float | None, typer.Option(metavar="S", help="Cut every S seconds, not at shots.", rich_help_panel="Clips")
-    ] = None,
-    stages: Annotated[
-        str | None, typer.Option(help=f"Only these, of {', '.join(STAGE_SUMMARIES)}.", rich_help_panel="Stages")
-    ] = None,
-    without: Annotated[str, typer.Option(help="All but these.", rich_help_panel="Stages")] = "",
-    extras: Annotated[str, typer.Option("--with", help=f"More: {_EXTRAS}.", rich_help_panel="Stages")] = "",
-    captioner: Annotated[
-        str | None,
-        typer.Option(help="tags, none, a model's folder, or http://... Default: tags.", rich_help_panel="Stages"),
-    ] = None,
-    caption_model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Model of the server.", rich_help_panel="Stages")
-    ] = None,
-    thresholds: Annotated[
-        Path | None, typer.Option(metavar="TOML", help="The table that decides.", rich_help_panel="Decisions")
-    ] = None,
-    show_thresholds: Annotated[
-        bool, typer.Option("--show-thresholds", help="Print the default table and stop.", rich_help_panel="Decisions")
-    ] = False,
-    tiers: Annotated[
-        str | None, typer.Option(help="Write shards of these tiers only.", rich_help_panel="Decisions")
-    ] = None,
-    retier: Annotated[
-        bool, typer.Option("--retier", help="Decide anew, measure nothing.", rich_help_panel="Work on results")
-    ] = False,
-    report_only: Annotated[
-        bool, typer.Option("--report-only", help="Write the report anew.", rich_help_panel="Work on results")
-    ] = False,
-    erase: Annotated[
-        str | None,
-        typer.Option(metavar="URI", help="Remove a source and all made from it.", rich_help_panel="Work on results"),
-    ] = None,
-    replay: Annotated[
-        str | None,
-        typer.Option(metavar="STAGE", help="Run a stage on its samples, compare.", rich_help_panel="Work on results"),
-    ] = None,
-    sample: Annotated[
-        int, typer.Option(metavar="N", help="Keep samples of N sources for --replay.", rich_help_panel="Stages")
-    ] = 0,
-    workers: Annotated[int | None, typer.Option(help="Processes. Default: one for each core.")] = None,
-    executor: Annotated[ExecutorName, typer.Option(help="What runs the stages.")] = ExecutorName.local,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the sources and what would run.")] = False,
-    is_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    out: options.Out = None,
+    size: options.Size = "256p",
+    max_clip_s: options.MaxClip = 10.0,
+    even: options.Even = None,
+    stages: options.Stages = None,
+    without: options.Without = "",
+    extras: options.Extras = "",
+    captioner: options.WhichCaptioner = None,
+    caption_model: options.CaptionModel = None,
+    thresholds: options.TableFile = None,
+    show_thresholds: options.ShowTable = False,
+    tiers: options.Tiers = None,
+    retier: options.Retier = False,
+    report_only: options.ReportOnly = False,
+    erase: options.Erase = None,
+    replay: options.Replay = None,
+    sample: options.Sample = 0,
+    workers: options.Workers = None,
+    executor: options.Executor = options.ExecutorName.local,
+    dry_run: options.DryRun = False,
+    is_json: options.IsJson = False,
 ) -> None:
     """Curate, or work on what was curated; print the funnel and where things lie."""
     if show_thresholds:
@@ -127,18 +85,18 @@ def command(
         caption_model=caption_model,
         thresholds=table,
         tiers=rooms.check_tiers(_names(tiers)) if tiers is not None else rooms.TIERS,
-        num_workers=workers if workers is not None else len(os.sched_getaffinity(0)),
+        num_workers=workers if workers is not None else os.cpu_count() or 1,
         executor=executor.value,
         num_samples=sample,
     )
     if dry_run:
-        _show(rooms.planned(places, settings), planned_table, is_json=is_json)
+        show(rooms.planned(places, settings), planned_table, is_json=is_json)
         return
     if replay is not None:
         _replay(replay, settings, is_json=is_json)
         return
     done = _done(places, settings, is_new=not on_results, erased=erase)
-    _show(as_dict(done) if is_json else done, as_table, is_json=is_json)
+    show(as_dict(done) if is_json else done, as_table, is_json=is_json)
 
 
 def _folder(places: list[str], out: Path | None, *, on_results: list[str], dry_run: bool) -> Path:
@@ -188,15 +146,6 @@ def _replay(stage: str, settings: "CurationSettings", *, is_json: bool) -> None:
     if found.differences:
         said = ", ".join(f"{column} of {count}" for column, count in found.columns.items())
         raise RunFailed(f"{stage}: gives other values than in the run ({said}); was it changed without a new version?")
-
-
-def _show(found: Any, as_table: Callable[[Any], RenderableType], *, is_json: bool) -> None:
-    """JSON as it is, else its table."""
-    if is_json:
-        print(json.dumps(found, indent=2))
-        return
-    console = Console(highlight=False)
-    console.print(as_table(found), soft_wrap=not console.is_terminal)
 
 
 def _names(given: str) -> tuple[str, ...]:

@@ -1,9 +1,10 @@
 """How a curation is told on a terminal and to machines."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
     from muybridge.recipes.curation_results import Curated
 
 MAX_SOURCES = 20  # named in a dry run; --json names all
+
+
+def show(found: Any, as_table: Callable[[Any], RenderableType], *, is_json: bool) -> None:
+    """JSON as it is, else its table."""
+    if is_json:
+        print(json.dumps(found, indent=2))
+        return
+    console = Console(highlight=False)
+    console.print(as_table(found), soft_wrap=not console.is_terminal)
 
 
 def as_dict(done: "Curated") -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from muybridge.captioning.captioner import Captioner
 from muybridge.captioning.opened import open_captioner
 from muybridge.core.files import atomic_path
 from muybridge.curation.decide import Decisions
@@ -16,13 +17,14 @@ from muybridge.curation.engine.journal import SUMMARY, Journal, SourceRecord
 from muybridge.curation.output.decided import decided
 from muybridge.curation.output.manifest import MANIFEST, table_of, write_manifest
 from muybridge.curation.output.shards import remove_tier, write_tier
-from muybridge.curation.output.table import Table
+from muybridge.curation.output.table import Table, read_about
 from muybridge.curation.report.page import SourceLine, write_report
 from muybridge.curation.similarity.balance import balance
 from muybridge.curation.stage import Column
 from muybridge.curation.threshold_files import written
 from muybridge.curation.thresholds import TIERS
 from muybridge.recipes.curation_captions import CAPTION_COLUMNS, with_captions, without_captions, write_captions
+from muybridge.recipes.curation_gathering import compared
 from muybridge.recipes.curation_settings import CurationSettings
 
 OnStep = Callable[[str, int, int, Mapping[str, float]], None]  # (what, done, of how many, figures)
@@ -62,21 +64,24 @@ def gathered(settings: CurationSettings) -> Table:
         for each in journal.records()
     ]
     Table.of_rows(sorted(records, key=lambda row: str(row["uri"])), _SOURCES).write(folder / SOURCES, about={})
-    return table_of(journal.rows(), journal.columns())
+    return compared(table_of(journal.rows(), journal.columns()), settings.thresholds)
 
 
 def finish(table: Table, settings: CurationSettings, *, on_step: OnStep | None = None) -> Curated:
     """Decide, caption what is kept, and write manifest, shards and report from measured and gathered rows."""
     told, folder = on_step or (lambda what, done, total, figures: None), settings.out
+    before = read_about(folder / MANIFEST)
     about = {
         "stages": ", ".join(sorted(set(table.values("stage_version")))),
-        "captioner": settings.captioner or table.about.get("captioner", DEFAULT_CAPTIONER),
-        "caption_model": settings.caption_model or table.about.get("caption_model", ""),
+        "captioner": settings.captioner or before.get("captioner", DEFAULT_CAPTIONER),
+        "caption_model": settings.caption_model or before.get("caption_model", ""),
     }
+    is_same = all(before.get(name) == about[name] for name in ("captioner", "caption_model"))
     with atomic_path(folder / THRESHOLDS) as temporary:
         temporary.write_text(written(settings.thresholds))
     whole, decisions = decided(table, settings.thresholds)
-    whole = _captioned(balanced(whole, decisions), decisions, folder, about=about, told=told)
+    captioner = None if about["captioner"] == NO_CAPTIONER else _opened(about)
+    whole = _captioned(balanced(whole, decisions), decisions, folder, captioner=captioner, is_same=is_same, told=told)
     table, decisions = write_manifest(folder, whole, settings.thresholds, about=about)
     shards = _shards(table, decisions, settings, told=told)
     told("report", 0, 1, {})
@@ -103,16 +108,20 @@ def balanced(table: Table, decisions: Decisions) -> Table:
     return table.with_columns({"sampling_weight": values}, {"sampling_weight": "float"})
 
 
-def _captioned(table: Table, decisions: Decisions, folder: Path, *, about: Mapping[str, str], told: OnStep) -> Table:
-    """The table with the captions of the kept clips, which are made where they are missing."""
+def _opened(about: Mapping[str, str]) -> Captioner:
+    return open_captioner(about["captioner"], model=about["caption_model"] or None)
+
+
+def _captioned(
+    table: Table, decisions: Decisions, folder: Path, *, captioner: Captioner | None, is_same: bool, told: OnStep
+) -> Table:
+    """The table with the captions of the kept clips, made where they are missing. is_same: as the table has them."""
     is_new = any(name not in table.names for name in CAPTION_COLUMNS)
-    if about["captioner"] == NO_CAPTIONER:
-        return without_captions(table) if is_new else table
-    is_other = is_new or any(table.about.get(name) != about[name] for name in ("captioner", "caption_model"))
-    waiting = decisions.is_kept if is_other else decisions.is_kept & ~table.present("caption_by")
-    if not waiting.any():
+    if captioner is None:
+        return without_captions(table) if is_new or not is_same else table
+    waiting = decisions.is_kept & ~table.present("caption_by") if is_same and not is_new else decisions.is_kept
+    if not (waiting.any() or is_new):
         return table
-    captioner = open_captioner(about["captioner"], model=about["caption_model"] or None)
     write_captions(
         folder,
         table,

@@ -13,6 +13,7 @@ from muybridge.curation.measures.motion import Motion
 from muybridge.curation.measures.quality import Quality
 from muybridge.curation.output.manifest import DERIVED
 from muybridge.curation.shots.splitter import OUTPUTS as SHOT_COLUMNS
+from muybridge.curation.similarity.embedding import Embedding
 from muybridge.curation.stage import Column, Stage
 from muybridge.curation.text.ocr import OcrReader
 from muybridge.curation.text.strokes import StrokeReader
@@ -42,6 +43,7 @@ STAGES: Mapping[str, StageChoice] = MappingProxyType(
         "blur": StageChoice(make=lambda extras: Blur()),
         "quality": StageChoice(make=lambda extras: Quality(has_brisque="brisque" in extras)),
         "motion": StageChoice(make=lambda extras: Motion()),
+        "embedding": StageChoice(make=lambda extras: Embedding()),
     }
 )
 GATHERED: Mapping[str, Mapping[str, Column]] = MappingProxyType(

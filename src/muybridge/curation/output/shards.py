@@ -162,4 +162,4 @@ def _write_table(folder: Path, tier: str, table: Table, *, repeats: Sequence[int
     paths = [f"../{place}" for place in table.values("clip")]
     small = table.without([name for name in table.names if name not in _TABLE])
     whole = small.with_columns({"path": paths, "repeats": repeats}, {"path": "text", "repeats": "int"})
-    whole.write(folder / "tiers" / f"{tier}.parquet", about=table.about)
+    whole.write(folder / "tiers" / f"{tier}.parquet", about={"tier": tier})

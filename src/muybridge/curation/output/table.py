@@ -83,12 +83,6 @@ class Table:
         """The columns in their order."""
         return tuple(self.arrow.column_names)
 
-    @property
-    def about(self) -> dict[str, str]:
-        """What the metadata of its file say."""
-        kept = (self.arrow.schema.metadata or {}).items()
-        return {key.removeprefix(_META + b".").decode(): text.decode() for key, text in kept if key.startswith(_META)}
-
     def column_type(self, name: str) -> Column:
         """What a column holds, in the words of stages."""
         kind = self.arrow.schema.field(name).type
@@ -159,6 +153,14 @@ class Table:
         if not pyarrow.types.is_floating(column.type):
             return np.zeros(self.num_rows, bool)
         return compute.fill_null(compute.is_nan(column), False).to_numpy()
+
+
+def read_about(path: Path) -> dict[str, str]:
+    """What the metadata of a file say; nothing where it is not there. Raises MissingExtra without pyarrow."""
+    check_pyarrow()
+    metadata = (parquet.read_schema(path).metadata or {}) if path.is_file() else {}
+    mark = _META + b"."
+    return {key.removeprefix(mark).decode(): text.decode() for key, text in metadata.items() if key.startswith(mark)}
 
 
 def chosen_texts(codes: Int32[np.ndarray, "rows"], words: Sequence[str]) -> Any:
