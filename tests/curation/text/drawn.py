@@ -18,9 +18,9 @@ def moving_ground(*, speed_px: int = 3, height: int = HEIGHT, width: int = WIDTH
     return np.stack([wide[:, speed_px * index : speed_px * index + width] for index in range(NUM_FRAMES)])
 
 
-def with_caption(frames: Frames, words: list[str], *, top: float = 0.87) -> Frames:
+def with_caption(frames: Frames, words: list[str], *, top: float = 0.87, font_px: int = FONT_PX) -> Frames:
     """Each of `words` in its share of the frames, centred, white with a black outline."""
-    font = ImageFont.load_default(FONT_PX)
+    font = ImageFont.load_default(font_px)
     drawn = []
     for index, frame in enumerate(frames):
         picture = Image.fromarray(frame)

@@ -125,8 +125,8 @@ def test_the_stage_writes_what_it_declares_and_travels_before_setup() -> None:
 
 
 def test_strokes_find_a_caption_without_a_network() -> None:
-    plain = moving_ground()
-    frames = with_caption(plain, WORDS[:1])
+    plain = moving_ground(speed_px=4, height=288, width=480)
+    frames = with_caption(plain, WORDS[:1], font_px=18)
     done = Subtitles(reader=StrokeReader()).process(clip_of(frames))
     assert left_over(done, frames, plain) <= 0.01
 

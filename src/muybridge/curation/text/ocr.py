@@ -6,7 +6,6 @@ own loader fetches what it does not find. Nothing is ever fetched here.
 
 import importlib.util
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,6 @@ MAX_LONG_SIDES = 3  # of the short side, where a picture is very long
 MIN_CONFIDENCE = 0.6  # of what is read, mean over its characters; below it is noise more often than words
 
 
-@dataclass(kw_only=True)
 class OcrReader:
     """PP-OCR's detector and recogniser: finds and reads Latin, Chinese and Japanese script among others.
 
@@ -44,14 +42,14 @@ class OcrReader:
     folder: where the two networks lie; None for the folder of the package `rapidocr`.
     """
 
-    side_px: int = 320
-    folder: Path | None = None
-    version: int = field(default=1, init=False)
-    _sessions: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    version = 1
 
-    def __post_init__(self) -> None:
-        if self.side_px < STRIDE_PX:
-            raise invalid(f"side_px={self.side_px}", f"the detector takes {STRIDE_PX} px and more", "use 320")
+    def __init__(self, *, side_px: int = 320, folder: Path | None = None) -> None:
+        if side_px < STRIDE_PX:
+            raise invalid(f"side_px={side_px}", f"the detector takes {STRIDE_PX} px and more", "use 320")
+        self.side_px = side_px
+        self.folder = folder
+        self._sessions: dict[str, Any] = {}
 
     def prepare(self) -> None:
         """Raises MissingExtra without onnxruntime, OpenCV or rapidocr, AssetError where a network is missing."""
@@ -65,6 +63,7 @@ class OcrReader:
     def setup(self) -> None:
         """Load both networks, 0.3 s."""
         self.prepare()
+        assert onnxruntime is not None  # or prepare had raised
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4  # errors are raised

@@ -6,8 +6,6 @@ contrast, placed as captions are.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -33,21 +31,18 @@ FIRST, LAST = 0.25, 0.65  # of the height: captions lie above the one or below t
 MIN_CONTRAST = 90  # levels from the ground to the ink
 
 
-@dataclass(frozen=True, kw_only=True)
 class Film:
     """The frames of a clip with their lumas, each computed once."""
 
-    frames: Frames
-    fps: float
+    def __init__(self, *, frames: Frames, fps: float) -> None:
+        self.frames = frames
+        self.fps = fps
+        self._greys: dict[int, Grey] = {}
 
     @property
     def size(self) -> tuple[int, int]:
         """Height, width."""
         return self.frames.shape[1], self.frames.shape[2]
-
-    @cached_property
-    def _greys(self) -> dict[int, Grey]:
-        return {}
 
     def grey(self, index: int) -> Grey:
         """The luma of a frame."""
@@ -59,7 +54,8 @@ class Film:
 def is_overlaid(line: Line, film: Film, *, looked_at: Sequence[int]) -> bool:
     """Whether a line was laid over the film. looked_at: the frames in which text was looked for."""
     rows = [row for row in line.rows if abs(row.slant_degrees) <= MAX_SLANT_DEGREES]
-    if 2 * len(rows) <= len(line.rows):
+    is_sure = any(row.score >= SURE for row in rows)
+    if 2 * len(rows) <= len(line.rows) or not (is_sure or 2 * len(rows) > len(looked_at)):
         return False
     lag = max(1, round(NEAR_S * film.fps))
     near = [fate(row, film, other=other) for row in rows for other in _beside(row.frame, lag, len(film.frames))]

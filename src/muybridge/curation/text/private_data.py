@@ -30,12 +30,12 @@ class Rule:
         assert self.kind in KINDS, self.kind
 
 
-def _rule(kind: str, pattern: str, check: Callable[[str], bool] = bool) -> Rule:
+def _rule(kind: str, pattern: str, *, check: Callable[[str], bool] = bool) -> Rule:
     """A pattern in the verbose way of writing, for any case."""
     return Rule(kind=kind, pattern=re.compile(pattern, re.VERBOSE | re.IGNORECASE), check=check)
 
 
-def _as_written(kind: str, pattern: str, check: Callable[[str], bool] = bool) -> Rule:
+def _as_written(kind: str, pattern: str, *, check: Callable[[str], bool] = bool) -> Rule:
     """The same, where capitals tell a name or a plate from words."""
     return Rule(kind=kind, pattern=re.compile(pattern, re.VERBOSE), check=check)
 
@@ -97,19 +97,21 @@ RULES = (
         rf"""(?:https?://)?(?<![\w.])(?:www\.|m\.)?{_SITE}/(?:@|in/|u/|user/|c/|channel/|people/)?
         {_NO_USER}[\w.%-]+(?:/[\w./%-]*)?""",
     ),
-    _rule("ip", r"(?<![\w.])(?<!\bv\s)(?<!version\s)(?:\d{1,3}\.){3}\d{1,3}(?!\.?\w)", _is_ip(ipaddress.IPv4Address)),
-    _rule("ip", r"(?<![\w:])(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}(?![\w:])", _is_ip(ipaddress.IPv6Address)),
+    _rule(
+        "ip", r"(?<![\w.])(?<!\bv\s)(?<!version\s)(?:\d{1,3}\.){3}\d{1,3}(?!\.?\w)", check=_is_ip(ipaddress.IPv4Address)
+    ),
+    _rule("ip", r"(?<![\w:])(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}(?![\w:])", check=_is_ip(ipaddress.IPv6Address)),
     _rule("ip", r"\b(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b"),  # the hardware's address
-    _as_written("iban", r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?\b", is_iban),
-    _rule("card", r"(?<![\d.,+-])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\d.,]?\d)", _is_card),
+    _as_written("iban", r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?\b", check=is_iban),
+    _rule("card", r"(?<![\d.,+-])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\d.,]?\d)", check=_is_card),
     _rule("id", r"(?<![\d-])(?!000|666|9\d\d)\d{3}[- ](?!00)\d{2}[- ](?!0000)\d{4}(?![\d-])"),  # US social security
     _rule("id", r"\b(?:ssn|social\ssecurity)\b\D{0,12}(?P<private>\d{3}[- ]?\d{2}[- ]?\d{4})\b"),
     _rule("id", r"\b(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z]{2}\s?\d{2}\s?\d{2}\s?\d{2}\s?[A-D]\b"),  # UK insurance
     _rule("id", r"\b[A-Z]{6}\d{2}[A-EHLMPR-T]\d{2}[A-Z]\d{3}[A-Z]\b"),  # Italy
-    _rule("id", r"\b(?:\d{8}|[XYZ]-?\d{7})-?[A-Z]\b", is_dni),
-    _rule("id", r"(?<!\d)\d{17}[\dX]\b", is_china_id),
-    _rule("id", r"(?<!\d)\d{3}\.\d{3}\.\d{3}-\d{2}\b", is_cpf),
-    _rule("id", r"(?<![\d.,])[2-9]\d{3}[ -]\d{4}[ -]\d{4}(?![ -]?\d)", is_verhoeff),  # India
+    _rule("id", r"\b(?:\d{8}|[XYZ]-?\d{7})-?[A-Z]\b", check=is_dni),
+    _rule("id", r"(?<!\d)\d{17}[\dX]\b", check=is_china_id),
+    _rule("id", r"(?<!\d)\d{3}\.\d{3}\.\d{3}-\d{2}\b", check=is_cpf),
+    _rule("id", r"(?<![\d.,])[2-9]\d{3}[ -]\d{4}[ -]\d{4}(?![ -]?\d)", check=is_verhoeff),  # India
     _rule("id", r"(?<!\d)[12]\s?\d{2}\s?(?:0[1-9]|1[0-2])\s?\d{2}\s?\d{3}\s?\d{3}\s?\d{2}(?!\d)"),  # France
     _rule("id", r"(?<!\d)(?:19|20)?\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[-+]\d{4}(?!\d)"),  # Sweden
     _rule(
@@ -122,15 +124,15 @@ RULES = (
         r"""\b(?:dob|d\.o\.b\.?|date\sof\sbirth|birth\s?date|geb(?:oren)?\.?)\s*:?\s*(?:am\s)?
         (?P<private>\d{1,4}[./ -]\w{1,9}[./ -]\d{2,4})""",
     ),
-    _rule("phone", rf"(?<![\w+])\+\s?\(?\d{_MORE}{{6,14}}(?!\d)", _is_phone),
-    _rule("phone", rf"(?<![\w.,:])00[1-9]{_MORE}{{7,13}}(?!\d)", _is_phone),
-    _rule("phone", rf"{_CALL}(?P<private>[+(]?\d{_MORE}{{5,14}})(?!\d)", _is_phone),
+    _rule("phone", rf"(?<![\w+])\+\s?\(?\d{_MORE}{{6,14}}(?!\d)", check=_is_phone),
+    _rule("phone", rf"(?<![\w.,:])00[1-9]{_MORE}{{7,13}}(?!\d)", check=_is_phone),
+    _rule("phone", rf"{_CALL}(?P<private>[+(]?\d{_MORE}{{5,14}})(?!\d)", check=_is_phone),
     _rule("phone", r"(?<![\w.,/-])(?:1[ .-])?(?:\(\d{3}\)[ .-]?|\d{3}[ .-])\d{3}[ .-]\d{4}(?!\w|[.,-]\d)"),  # America
     _rule("phone", r"(?<![\w.,/-])\(\d{2}\)\s?\d{4,5}[ -]\d{4}(?!\d)"),  # Brazil
     _rule("phone", r"(?<![\w.,-])(?:1[ -]?)?[2-9]\d{2}[2-9]\d{6}(?!\w|[.,-]\d)"),  # America, run together
     _rule("phone", r"(?<![\w.,-])1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?!\w|[.,-]\d)"),  # China, mobile
     _rule("phone", r"(?<![\w.,-])[6-9]\d{4}[ -]\d{5}(?!\w|[.,-]\d)"),  # India, mobile
-    _rule("phone", r"(?<![\w.,:/-])\(?0[1-9]\d{0,3}\)?(?:[\s./-]{0,2}\d{2,8}){1,4}(?!\w|[:,]\d)", _is_national),
+    _rule("phone", r"(?<![\w.,:/-])\(?0[1-9]\d{0,3}\)?(?:[\s./-]{0,2}\d{2,8}){1,4}(?!\w|[:,]\d)", check=_is_national),
     _as_written(
         "address",
         rf"""\b\d{{1,5}}[A-Za-z]?,?\s(?:[NSEW]\.?\s)?(?!Wheel)
@@ -149,12 +151,12 @@ RULES = (
         r"""\b(?i:licen[cs]e|number|registration)\s(?i:plate\s)?(?i:no\.?\s|number\s)?:?\s?
         (?=[A-Z -]*\d)(?=[\d -]*[A-Z])(?P<private>[A-Z0-9]{1,4}[ -]?[A-Z0-9]{2,5})\b""",
     ),
-    _as_written("plate", r"\b[A-Z]{2}\d{2}\s?[A-Z]{3}\b", _is_plate),  # UK
-    _as_written("plate", r"\b[A-Z]{2}[- ]\d{3}[- ][A-Z]{2}\b", _is_plate),  # France, Italy
-    _as_written("plate", r"\b[A-ZÄÖÜ]{1,3}-[A-Z]{1,2}\s?\d{2,4}[EH]?\b", _is_plate),  # Germany
+    _as_written("plate", r"\b[A-Z]{2}\d{2}\s?[A-Z]{3}\b", check=_is_plate),  # UK
+    _as_written("plate", r"\b[A-Z]{2}[- ]\d{3}[- ][A-Z]{2}\b", check=_is_plate),  # France, Italy
+    _as_written("plate", r"\b[A-ZÄÖÜ]{1,3}-[A-Z]{1,2}\s?\d{2,4}[EH]?\b", check=_is_plate),  # Germany
     _as_written("plate", r"\b(?:\d{2}-[A-Z]{2,3}-\d{1,2}|[A-Z]{2}-\d{2}-[A-Z]{2}|[A-Z]{1,2}-\d{3}-[A-Z]{1,2})\b"),
-    _as_written("plate", r"\b\d[A-Z]{3}\d{3}\b", _is_plate),  # California
-    _as_written("plate", r"\b\d{4}\s?[BCDFGHJKLMNPRSTVWXYZ]{3}\b", _is_plate),  # Spain
-    _as_written("plate", r"\b[A-Z]{2}[ -]?\d{2}[ -]?[A-Z]{1,2}[ -]?\d{4}\b", _is_plate),  # India
+    _as_written("plate", r"\b\d[A-Z]{3}\d{3}\b", check=_is_plate),  # California
+    _as_written("plate", r"\b\d{4}\s?[BCDFGHJKLMNPRSTVWXYZ]{3}\b", check=_is_plate),  # Spain
+    _as_written("plate", r"\b[A-Z]{2}[ -]?\d{2}[ -]?[A-Z]{1,2}[ -]?\d{4}\b", check=_is_plate),  # India
     _rule("handle", r"(?<![\w@.])[@＠][a-z_][\w.]{1,29}\b"),
 )

@@ -5,7 +5,6 @@ not found, nothing is read, and nothing is cropped from films in which nothing m
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool
@@ -26,11 +25,10 @@ MIN_ASPECT = 4.0  # of a row's width to its height: foliage has shorter ones
 WORD_GAP_PX = 11  # filled, so that letters and words become a row
 
 
-@dataclass(frozen=True, kw_only=True)
 class StrokeReader:
     """Finds drawn captions by their strokes; reads nothing."""
 
-    version: int = field(default=1, init=False)
+    version = 1
 
     def prepare(self) -> None:
         """Raises MissingExtra without OpenCV."""
@@ -81,7 +79,7 @@ def _likeness(region: Region, ink: Bool[np.ndarray, "h w"], luma: Grey) -> float
     above = ink[max(0, region.top - 2) : region.top, region.left : region.right]
     below = ink[region.bottom : region.bottom + 2, region.left : region.right]
     around = float(np.concatenate([above.ravel(), below.ravel(), [False]]).mean())
-    is_text = 0.7 <= strokes <= 3.2 and 0.12 <= fill <= 0.6 and around <= 0.35 * fill
+    is_text = 0.7 <= strokes <= 5.0 and 0.12 <= fill <= 0.6 and around <= 0.35 * fill
     return float(is_text) * float(np.clip(1 - spread / 120, 0, 1))
 
 
