@@ -2,8 +2,9 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -18,6 +19,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None
     is_cut: bool = False  # the connection ends within the body
+    drip_s: float = 0.0  # pause after each byte of the body
 
 
 @dataclass
@@ -54,7 +56,11 @@ def serving(answer: Answering) -> Iterator[Served]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content) + 10 * reply.is_cut))
             self.end_headers()
-            self.wfile.write(content)
+            with suppress(OSError):  # the client has gone
+                for part in [content[i : i + 1] for i in range(len(content))] if reply.drip_s else [content]:
+                    self.wfile.write(part)
+                    self.wfile.flush()
+                    time.sleep(reply.drip_s)
 
         def log_message(self, format: str, *args: object) -> None:
             pass

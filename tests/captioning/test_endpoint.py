@@ -17,7 +17,7 @@ GOOD = to_json(HORSE)
 
 def captioner(url, folder, **settings):
     config = {"first_pause_s": 0.0, "max_attempts": 4, "timeout_s": 5.0, "num_parallel": 2} | settings
-    return EndpointCaptioner(config=EndpointConfig(url=url, model="tiny", **config), cache=folder)
+    return EndpointCaptioner(EndpointConfig(url=url, model="tiny", **config), cache=folder)
 
 
 def captions(url, folder, *names, **settings):
@@ -154,6 +154,14 @@ def test_a_slow_server_is_given_up(tmp_path):
     with serving(answer) as served:
         (result,) = captions(served.url, tmp_path, timeout_s=0.05, max_attempts=2)
     assert result.caption is None and len(served.asked) == 2
+
+
+def test_a_server_that_drips_is_given_up(tmp_path):
+    begun = time.monotonic()
+    with serving(lambda body, number: Reply(GOOD, drip_s=0.02)) as served:
+        (result,) = captions(served.url, tmp_path, timeout_s=0.2, max_attempts=1)
+        assert result.caption is None and "too long" in str(result.problem)
+        assert time.monotonic() - begun < 5
 
 
 def test_the_key_goes_to_the_server_and_nowhere_else(tmp_path, monkeypatch):

@@ -98,12 +98,12 @@ def test_what_keeps_all_clips_from_captions_stops_the_run_and_keeps_the_finished
 def test_two_processes_caption_each_clip_once(tmp_path):
     names = [f"clip-{number}" for number in range(12)]
 
-    def work() -> None:
+    def work(order: int) -> None:
         captioner = Scripted(pause_s=0.01, log=tmp_path / "log.txt")
-        caption_clips(jobs(*names), captioner, CaptionStore(tmp_path / "store", captioner), batch_size=2)
+        caption_clips(jobs(*names[::order]), captioner, CaptionStore(tmp_path / "store", captioner), batch_size=5)
 
     forks = multiprocessing.get_context("fork")
-    processes = [forks.Process(target=work) for _ in range(2)]
+    processes = [forks.Process(target=work, args=(order,)) for order in (1, -1, 1)]
     for process in processes:
         process.start()
     for process in processes:

@@ -8,11 +8,11 @@ from muybridge.core.errors import InvalidInput, WeightsError
 from tests.captioning import tiny_models
 from tests.captioning.examples import view
 
-FEW = {"dtype": "float32", "short_tokens": 8, "dense_tokens": 12, "phrase_tokens": 4}
+FEW = {"dtype": "float32", "short_tokens": 4, "dense_tokens": 6, "phrase_tokens": 2}
 
 
 def opened(folder):
-    return VlmCaptioner(config=VlmConfig(folder=folder, num_frames=2, **FEW))
+    return VlmCaptioner(VlmConfig(folder=folder, num_frames=2, **FEW))
 
 
 @pytest.mark.parametrize("make", [tiny_models.llava, tiny_models.qwen])
@@ -22,7 +22,7 @@ def test_random_weights_write_captions_that_fit_the_schema(make, tmp_path):
     results = captioner.caption(views)
     for result in results:
         assert result.caption and not problems({name: getattr(result.caption, name) for name in FIELDS})
-        assert result.num_tokens > 40
+        assert result.num_tokens > 30
     captions = [result.caption for result in results if result.caption]
     assert captions[1].source == "still picture"
     assert (captions[2].camera, captions[2].quality) == ("pan up", "low quality")

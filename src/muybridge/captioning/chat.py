@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -25,8 +25,8 @@ Message = Mapping[str, Any]
 class EndpointConfig:
     """Where a model is served, and how patiently it is asked.
 
-    `url` ends before /chat/completions, usually in /v1. A pause that the server asks for beyond `longest_pause_s` ends
-    the attempt. Frames are sent as JPEG of at most `side_px`.
+    `url` ends before /chat/completions, usually in /v1. `timeout_s` is for a whole answer. A pause that the server asks
+    for beyond `longest_pause_s` ends the attempt. Frames are sent as JPEG of at most `side_px`.
     """
 
     url: str
@@ -68,21 +68,20 @@ class Answer:
     num_tokens: int
 
 
-@dataclass(kw_only=True, slots=True)
 class Chat:
     """Connections to one endpoint, for several threads at once. Closed by `close`."""
 
-    config: EndpointConfig
-    key: str | None = field(default=None, repr=False)
-    _client: httpx2.Client = field(init=False, repr=False)
-    _formats: list[Mapping[str, Any] | None] = field(init=False)
-
     def __init__(self, config: EndpointConfig, schema: Mapping[str, Any], *, key: str | None) -> None:
-        self.config, self.key = config, key
+        self.config = config
+        self._has_key = key is not None
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._client = httpx2.Client(timeout=config.timeout_s, headers=headers, follow_redirects=False)
         strict = {"name": "caption", "strict": True, "schema": schema}
-        self._formats = [{"type": "json_schema", "json_schema": strict}, {"type": "json_object"}, None]
+        self._formats: list[Mapping[str, Any] | None] = [
+            {"type": "json_schema", "json_schema": strict},
+            {"type": "json_object"},
+            None,
+        ]
 
     def close(self) -> None:
         """Let the connections go."""
@@ -126,20 +125,25 @@ class Chat:
         }  # fmt: skip
         if wanted is not None:
             body["response_format"] = wanted
+        begun = time.monotonic()
         with self._client.stream("POST", f"{self.config.url.rstrip('/')}/chat/completions", json=body) as response:
-            content = b""
+            content = bytearray()
             for chunk in response.iter_bytes():
                 content += chunk
                 if len(content) > _MAX_ANSWER_BYTES:
                     raise httpx2.RemoteProtocolError("the answer does not end")
-            return httpx2.Response(response.status_code, headers=_plain(response.headers), content=content)
+                if time.monotonic() - begun > self.config.timeout_s:
+                    raise httpx2.ReadTimeout("the answer takes too long")
+            return httpx2.Response(response.status_code, headers=_plain(response.headers), content=bytes(content))
 
     def _check_allowed(self, response: httpx2.Response) -> None:
         """Raises RunFailed where every request would fare the same, NoAnswer where this one need not be repeated."""
         status, said = response.status_code, _said(response)
         if status in _REFUSED or 300 <= status < 400:
             remedy = (
-                "set MUYBRIDGE_API_KEY" if status in (401, 403) and not self.key else "check address, model and key"
+                "set MUYBRIDGE_API_KEY"
+                if status in (401, 403) and not self._has_key
+                else "check address, model and key"
             )
             raise self._failed(f"refuses with {status} {said}", remedy)
         if status not in _BUSY:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +31,14 @@ from muybridge.worlds.structured import StructuredCaption
 JPEG_QUALITY = 85
 
 
-@dataclass(kw_only=True, slots=True)
 class EndpointCaptioner:
-    """A `Captioner` that asks a server. The key is $MUYBRIDGE_API_KEY, where the server wants one.
+    """A `Captioner` that asks a server. The key is $MUYBRIDGE_API_KEY, where the server wants one."""
 
-    cache: folder of answers; they hold no personal data that the redaction finds.
-    """
-
-    config: EndpointConfig
-    cache: Path
-    _chat: Chat | None = field(default=None, init=False)
+    def __init__(self, config: EndpointConfig, *, cache: Path) -> None:
+        """cache: folder of answers; they hold no personal data that the redaction finds."""
+        self.config = config
+        self.cache = cache
+        self._chat: Chat | None = None
 
     @property
     def name(self) -> str:

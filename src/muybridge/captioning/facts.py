@@ -39,7 +39,7 @@ def measured(view: ClipView) -> Facts:
     if (people := number(columns, "num_people")) is not None:
         told.append(f"People detected: {people:.0f}.")
     if isinstance(texts := columns.get("text"), tuple) and texts:
-        told.append(f"Text in the picture: {' | '.join(map(str, texts))[:200]}.")
+        told.append(f"Text in the picture: {' | '.join(' '.join(str(each).split()) for each in texts)[:200]}.")
     if isinstance(kind := columns.get("sound_kind"), str):
         told.append(f"Its sound: {kind}.")
     source = "still picture" if view.is_picture else None

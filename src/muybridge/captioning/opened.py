@@ -22,13 +22,13 @@ def open_captioner(which: str, *, model: str | None = None, device: str = "cpu",
         return TagCaptioner()
     if which.startswith(("http://", "https://")):
         config = EndpointConfig(url=which, model=model or "", num_parallel=batch_size)
-        return captioning.EndpointCaptioner(config=config, cache=cache_folder() / "captions")
+        return captioning.EndpointCaptioner(config, cache=cache_folder() / "captions")
     folder = Path(which).expanduser()
     if (folder / "world.json").is_file():
         return TruthCaptioner(folder=folder)
     if (folder / "config.json").is_file():
         dtype = "float32" if device == "cpu" else "bfloat16"
         config = captioning.VlmConfig(folder=folder, device=device, dtype=dtype, batch_size=batch_size)
-        return captioning.VlmCaptioner(config=config)
+        return captioning.VlmCaptioner(config)
     choices = "tags, http://HOST/v1 with a model, a folder of `worlds`, or a model's folder"
     raise invalid(f"captioner={which!r}", "is neither a word, a server nor a folder of these", f"give {choices}")

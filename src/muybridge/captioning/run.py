@@ -1,9 +1,10 @@
 """Captioning many clips: in batches, continued where a run was stopped, clips that fail set aside with their reason."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from muybridge.captioning.captioner import Captioner, CaptionResult, ClipView
 from muybridge.captioning.private import redacted
@@ -63,57 +64,55 @@ def caption_clips(
         raise invalid(f"batch_size={batch_size}", "is at least 1", "use 16")
     begun = time.perf_counter()
     unique = list({job.id: job for job in jobs}.values())
-    num_tokens = num_new = 0
-    left = [job for job in unique if _is_open(store, job.id, is_retrying=is_retrying)]
-    num_before, problems = len(unique) - len(left), {job.id for job in left if store.read(job.id)}
+    before = {job.id: record for job in unique if (record := store.read(job.id)) is not None}
+    retried = {name for name, record in before.items() if is_retrying and record.caption is None}
+    left = [job for job in unique if job.id not in before or job.id in retried]
+    num_before = len(unique) - len(left)
+    done = {name: _Done(record.caption is None, 0) for name, record in before.items() if name not in retried}
     if left:
         captioner.prepare()
-    for is_patient in (False, True):  # what another process has is looked at again in the end
-        elsewhere: list[CaptionJob] = []
-        for start in range(0, len(left), batch_size):
-            batch = left[start : start + batch_size]
-            taken = _batch(batch, captioner, store, is_patient=is_patient, known=problems)
-            elsewhere += [job for job in batch if job.id not in taken]
-            num_tokens += sum(taken.values())
-            num_new += len(taken)
+    # What another process has is waited for in the end, one by one: who waits holds nothing that others wait for.
+    for is_patient, length in ((False, batch_size), (True, 1)):
+        for start in range(0, len(left), length):
+            batch = left[start : start + length]
+            done |= _batch(batch, captioner, store, is_patient=is_patient, retried=retried)
             if on_progress:
-                on_progress(num_before + num_new, len(unique))
-        left = elsewhere
-    num_failed = sum(1 for job in unique if (record := store.read(job.id)) and record.caption is None)
-    seconds = time.perf_counter() - begun
+                on_progress(len(done), len(unique))
+        left = [job for job in left if job.id not in done]
     return CaptionRun(
-        num_clips=len(unique), num_before=num_before, num_failed=num_failed, num_tokens=num_tokens, seconds=seconds
+        num_clips=len(unique), num_before=num_before, num_failed=sum(each.is_failed for each in done.values()),
+        num_tokens=sum(each.num_tokens for each in done.values()), seconds=time.perf_counter() - begun,
     )  # fmt: skip
 
 
-def _is_open(store: CaptionStore, clip_id: str, *, is_retrying: bool) -> bool:
-    record = store.read(clip_id)
-    return record is None or (is_retrying and record.caption is None)
+class _Done(NamedTuple):
+    """How it went with a clip: whether it has no caption, and the tokens that this process had written for it."""
+
+    is_failed: bool
+    num_tokens: int
 
 
 def _batch(
-    jobs: Sequence[CaptionJob], captioner: Captioner, store: CaptionStore, *, is_patient: bool, known: set[str]
-) -> dict[str, int]:
-    """Caption the jobs that no other process has; the tokens written for each that is done now, by id.
-
-    known: clips whose record is a problem to be tried again.
-    """
+    jobs: Sequence[CaptionJob], captioner: Captioner, store: CaptionStore, *, is_patient: bool, retried: Container[str]
+) -> dict[str, _Done]:
+    """Caption the jobs that no other process has; what was done, by id. Of those in `retried` a record is no news."""
+    done: dict[str, _Done] = {}
     with ExitStack() as claims:
-        free = [job for job in jobs if claims.enter_context(store.claimed(job.id, is_patient=is_patient))]
-        done = {job.id: 0 for job in free if job.id not in known and store.read(job.id)}  # by another, meanwhile
-        views: list[ClipView] = []
-        for job in free:
-            if job.id in done:
+        views: dict[str, ClipView] = {}
+        for job in jobs:
+            if not claims.enter_context(store.claimed(job.id, is_patient=is_patient)):
+                continue
+            record = None if job.id in retried else store.read(job.id)
+            if record is not None:  # another process has done it meanwhile
+                done[job.id] = _Done(record.caption is None, 0)
                 continue
             try:
-                views.append(job.view())
+                views[job.id] = job.view()
             except _FAILS as error:
-                _keep(store, job.id, CaptionResult(caption=None, problem=_line(error)))
-                done[job.id] = 0
-        for view, result in zip(views, _results(captioner, views), strict=True):
-            _keep(store, view.id, result)
-            done[view.id] = result.num_tokens
-        return done
+                done[job.id] = _kept(store, job.id, CaptionResult(caption=None, problem=_line(error)))
+        for name, result in zip(views, _results(captioner, list(views.values())), strict=True):
+            done[name] = _kept(store, name, result)
+    return done
 
 
 def _results(captioner: Captioner, views: Sequence[ClipView]) -> list[CaptionResult]:
@@ -130,7 +129,7 @@ def _results(captioner: Captioner, views: Sequence[ClipView]) -> list[CaptionRes
         return [_results(captioner, [view])[0] for view in views]
 
 
-def _keep(store: CaptionStore, clip_id: str, result: CaptionResult) -> None:
+def _kept(store: CaptionStore, clip_id: str, result: CaptionResult) -> _Done:
     caption, problem = None, result.problem
     try:
         caption = redacted(result.caption) if result.caption else None
@@ -142,6 +141,7 @@ def _keep(store: CaptionStore, clip_id: str, result: CaptionResult) -> None:
             num_tokens=result.num_tokens,
         )
     )  # fmt: skip
+    return _Done(caption is None, result.num_tokens)
 
 
 def _line(error: Exception) -> str:

@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +68,13 @@ class _Loaded:
     eos_ids: tuple[int, ...]
 
 
-@dataclass(kw_only=True, slots=True)
 class VlmCaptioner:
     """A `Captioner` that runs an image-text model of transformers from a folder, without the network."""
 
-    config: VlmConfig
-    _loaded: _Loaded | None = field(default=None, init=False)
-    _digest: str = field(default="", init=False)
+    def __init__(self, config: VlmConfig) -> None:
+        self.config = config
+        self._loaded: _Loaded | None = None
+        self._digest = ""
 
     @property
     def name(self) -> str:
