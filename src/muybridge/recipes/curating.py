@@ -9,7 +9,11 @@ from muybridge.training.curating.similarity import VideoClipStage
 def curation_quality() -> QualityStage:
     """How damaged a picture is, from ladders of ten damages over renders, photographs and textures.
 
-    One CPU core.
+    One CPU core, 3 minutes, most of it for making examples. On held-out pictures, the mean rank correlation of damage
+    and strength along one picture's ladder: banding, underexposure, noise, ghosting, blur and JPEG 0.91 to 0.98,
+    combing and enlarging 0.89, H.264 0.83, overexposure 0.77; over all pictures together 0.62 to 0.85. On natural films
+    0.07 (ghosting) to 0.88 (H.264): benchmarks/curation_measures.py. The shipped file was trained before the examples
+    of H.264 were converted as they are now, so this recipe makes its like and not its bytes.
     """
     return QualityStage(
         run=RunConfig(
