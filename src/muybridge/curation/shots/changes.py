@@ -1,55 +1,85 @@
-"""Our own detector of joins: how much of a frame cannot have come from the one before it."""
+"""How frames of a window differ: by what is new in them, and how they lie between others."""
+
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
-from muybridge.curation.shots.joins import Join, Thumbnails
+from muybridge.curation.shots.joins import Thumbnails
 
-REACH_PX = 3  # of a thumbnail: things move so far between neighbours without being news
-MIN_CHANGE = 6.0
-RATIO = 2.5  # a cut changes so many times what its neighbours do
-AROUND = 6  # neighbours on each side
+REACH_PX = 3  # of a thumbnail: things move so far between frames without being news
+TOLERANCE = 8  # levels by which a pixel may miss what it is explained by: noise, and light that changes
 
 
-def find_joins(thumbnails: Thumbnails) -> list[Join]:
-    """The joins of a window."""
-    if len(thumbnails) < 2:
-        return []
-    change = news(thumbnails[:-1], thumbnails[1:])
-    padded = np.pad(change, AROUND, mode="reflect" if len(change) > AROUND else "edge")
-    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1)
-    others = np.delete(around, AROUND, axis=1)
-    level = np.maximum(np.median(others, axis=1), 1.0)
-    is_cut = (change > MIN_CHANGE) & (change > RATIO * level) & (change >= others.max(axis=1))
-    return [Join(first=int(at) + 1, end=int(at) + 1, kind="cut") for at in np.flatnonzero(is_cut)]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """Thumbnails and what is worked out of them once.
 
-
-def news(before: Thumbnails, after: Thumbnails) -> Float32[np.ndarray, "t"]:
-    """Mean levels by which pixels of one frame lie outside of what the other shows within `REACH_PX` of them.
-
-    Both ways, the larger of the two. Moving by less than that is no news, whatever moves.
+    `low` and `high` are the extremes within `REACH_PX` of every pixel; `products` the inner products of all pairs of
+    frames, from which the distances of frames and of their mixtures follow; `level` the mean of a frame, `contrast` the
+    spread of its levels, `detail` the mean square of its gradients.
     """
-    return np.maximum(_outside(after, before), _outside(before, after))
+
+    frames: Thumbnails
+    low: Thumbnails
+    high: Thumbnails
+    products: Float64[np.ndarray, "t t"]
+    level: Float32[np.ndarray, "t"]
+    contrast: Float32[np.ndarray, "t"]
+    detail: Float32[np.ndarray, "t"]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def news(self, before: Int64[np.ndarray, "n"], after: Int64[np.ndarray, "n"]) -> Float32[np.ndarray, "n"]:
+        """Mean levels by which pixels of one frame lie outside of all that the other shows near them.
+
+        Both ways, the larger of the two. Things that move by less than `REACH_PX` are no news, whatever they are.
+        """
+        return np.maximum(self._outside(after, before), self._outside(before, after))
+
+    def _outside(self, new: Int64[np.ndarray, "n"], known: Int64[np.ndarray, "n"]) -> Float32[np.ndarray, "n"]:
+        frames, high, low = self.frames[new], self.high[known], self.low[known]
+        beyond = (np.maximum(frames, high) - high) + (low - np.minimum(frames, low))
+        return beyond.mean(axis=(1, 2, 3), dtype=np.float32)
+
+    def distance(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Mean square of the difference of frames, by their numbers."""
+        products = self.products
+        return products[first, first] + products[second, second] - 2 * products[first, second]
+
+    def explained(self, first: int, end: int, by: int) -> Bool[np.ndarray, "n 27 48"]:
+        """Which pixels of frames `first` up to `end` may be those of frame `by`, moved by no more than a pixel."""
+        frames, known = self.frames[first:end].astype(np.int16), self.frames[by : by + 1]
+        is_above = frames > spread(known, np.maximum, reach_px=1).astype(np.int16) + TOLERANCE
+        is_below = frames < spread(known, np.minimum, reach_px=1).astype(np.int16) - TOLERANCE
+        return ~(is_above | is_below).any(axis=3)
 
 
-def _outside(frames: Thumbnails, known: Thumbnails) -> Float32[np.ndarray, "t"]:
-    high, low = _spread(known, np.maximum), _spread(known, np.minimum)
-    above = np.maximum(frames, high) - high
-    below = low - np.minimum(frames, low)
-    return (above.mean(axis=(1, 2, 3), dtype=np.float32) + below.mean(axis=(1, 2, 3), dtype=np.float32)).astype(
-        np.float32
+def window(thumbnails: Thumbnails) -> Window:
+    """All of it. About 0.1 ms a frame."""
+    pixels = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
+    pixels -= pixels.mean()
+    grey = thumbnails.mean(axis=3, dtype=np.float32)
+    colours = pixels.reshape(len(pixels), -1, 3)
+    return Window(
+        frames=thumbnails,
+        low=spread(thumbnails, np.minimum, reach_px=REACH_PX),
+        high=spread(thumbnails, np.maximum, reach_px=REACH_PX),
+        products=(pixels @ pixels.T).astype(np.float64) / pixels.shape[1],
+        level=grey.mean(axis=(1, 2)),
+        contrast=colours.std(axis=1).max(axis=1),
+        detail=np.square(np.diff(grey, axis=1)).mean(axis=(1, 2)) + np.square(np.diff(grey, axis=2)).mean(axis=(1, 2)),
     )
 
 
-def _spread(frames: Thumbnails, extreme: np.ufunc) -> UInt8[np.ndarray, "t h w 3"]:
-    """The largest or smallest level within `REACH_PX`."""
-    spread = frames.copy()
+def spread(frames: Thumbnails, extreme: np.ufunc, *, reach_px: int) -> UInt8[np.ndarray, "t h w 3"]:
+    """The largest or smallest level so near to every pixel."""
+    result = frames.copy()
     for axis in (1, 2):
-        line = spread.copy()
-        for shift in range(1, REACH_PX + 1):
-            ahead = [slice(None)] * 4
-            behind = [slice(None)] * 4
-            ahead[axis], behind[axis] = slice(shift, None), slice(None, -shift)
-            extreme(spread[tuple(behind)], line[tuple(ahead)], out=spread[tuple(behind)])
-            extreme(spread[tuple(ahead)], line[tuple(behind)], out=spread[tuple(ahead)])
-    return spread
+        line = np.moveaxis(result.copy(), axis, 0)
+        out = np.moveaxis(result, axis, 0)
+        for shift in range(1, reach_px + 1):
+            extreme(out[:-shift], line[shift:], out=out[:-shift])
+            extreme(out[shift:], line[:-shift], out=out[shift:])
+    return result

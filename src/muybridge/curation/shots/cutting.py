@@ -44,6 +44,11 @@ class Cutting:
         self._begins: JoinKind | None = None
         self._trimmed = 0
 
+    @property
+    def num_held(self) -> int:
+        """Frames in memory."""
+        return len(self._frames)
+
     def add(self, picture: Picture) -> None:
         """One more frame."""
         if self._base + len(self._frames) < self._start:  # skipped before it came

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ from muybridge.media.video import CutShort, NoVideo, declared_end_s, opened, to_
 MAX_PX = 2**27  # of a frame as it is stored: 16K film has 133 million
 MAX_LONG = 4  # sides: footage narrower than this is scaled further down, so that a clip's memory is bounded
 MAX_GAP_S = 120.0  # a picture that stays for longer is a fault of the time stamps (slides are read aloud in less)
+LOOK_AHEAD = 32  # frames of an animation that its rate is taken from
 SLACK = 0.25  # frames by which time stamps may be off, as containers round them
 
 Timed = tuple[float, Callable[[], Picture]]  # when a picture begins to be shown, and how to get it
@@ -73,7 +74,10 @@ def working_size(width_px: int, height_px: int, *, side_px: int) -> tuple[int, i
 
 
 def paced(timed: Iterator[Timed], fps: float, *, path: Path) -> Iterator[Picture]:
-    """The picture that is shown at 0, 1/fps, 2/fps ... Raises MediaError where the times leap."""
+    """The picture that is shown at 0, 1/fps, 2/fps ...; the last one once, with no rate it alone.
+
+    Raises MediaError where the times leap.
+    """
     count, last_s = 0, 0.0
     shown: Callable[[], Picture] | None = None
     picture: Picture | None = None
@@ -108,11 +112,11 @@ def _film(container: InputContainer, stream: VideoStream, path: Path, *, side_px
     second = next(decoded, None)
     frames = chain([first], [] if second is None else [second], decoded)
     timed = _timed(frames, stream, rate, start=start, size=size)
-    fps = float(rate) / math.ceil(float(rate) / max_fps)
+    fps = 0.0 if second is None else _thinned(float(rate), max_fps)
     return Footage(
         width_px=width,
         height_px=height,
-        fps=0.0 if second is None else fps,
+        fps=fps,
         frames=paced(timed, fps, path=path),
         start_s=float(start * (stream.time_base or 0)),
         sound=None if second is None else sound,
@@ -159,6 +163,11 @@ def _rate(stream: VideoStream) -> Fraction:
     )
 
 
+def _thinned(fps: float, max_fps: float) -> float:
+    """The largest whole fraction of a rate that is not beyond the limit."""
+    return round(fps / math.ceil(fps / max_fps), 6)
+
+
 def _check_size(path: Path, width_px: int, height_px: int) -> None:
     if width_px * height_px > MAX_PX:
         raise MediaError(f"{path}: frames of {width_px}x{height_px}; at most {MAX_PX} pixels are read, scale it down.")
@@ -176,23 +185,22 @@ def _pillow(image: Image.Image, path: Path, *, side_px: int, max_fps: float) -> 
         frames = iter([_scaled(picture, size)])
         return Footage(width_px=picture.width, height_px=picture.height, fps=0.0, frames=frames)
     size = working_size(*image.size, side_px=side_px)
-    fps = 1000 / (image.info.get("duration") or UNTIMED_MS)
-    fps = max(1.0, fps / math.ceil(fps / max_fps))
-    frames = paced(_animated(image, path, size=size), fps, path=path)
+    timed = _animated(image, path, size=size)
+    ahead = list(islice(timed, LOOK_AHEAD))
+    gaps_s = np.diff([time_s for time_s, _ in ahead])
+    fps = _thinned(1 / float(np.median(gaps_s)), max_fps) if len(gaps_s) else 0.0
+    frames = paced(chain(ahead, timed), fps, path=path)
     return Footage(width_px=image.width, height_px=image.height, fps=fps, frames=frames)
 
 
 def _animated(image: Image.Image, path: Path, *, size: tuple[int, int]) -> Iterator[Timed]:
-    """The pictures of an animation at full length: the last one is shown until it ends."""
-    time_ms, length_ms = 0.0, 0.0
-    get: Callable[[], Picture] | None = None
+    """The pictures of an animation."""
+    time_ms = 0.0
     try:
         for frame in ImageSequence.Iterator(image):
-            layer = frame.convert("RGBA")
-            get = lambda layer=layer: _scaled(_over_white(layer), size)  # noqa: E731
-            length_ms = frame.info.get("duration") or UNTIMED_MS
-            yield time_ms / 1000, get
-            time_ms += length_ms
+            picture = _scaled(_over_white(frame.convert("RGBA")), size)
+            yield time_ms / 1000, lambda picture=picture: picture
+            time_ms += frame.info.get("duration") or UNTIMED_MS
     except (OSError, SyntaxError, ValueError, IndexError) as error:  # Pillow's readers raise all of these on damage
         raise MediaError(f"{path}: is damaged after {time_ms / 1000:.2f} s ({error}); fetch it again.") from None
 

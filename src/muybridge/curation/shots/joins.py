@@ -57,7 +57,11 @@ class JoinSearch:
 
     def add(self, picture: Picture) -> list[Join]:
         """Look at one more frame; the joins that are found now."""
-        self._seen.append(thumbnail(picture))
+        return self.look(thumbnail(picture))
+
+    def look(self, small: UInt8[np.ndarray, "27 48 3"]) -> list[Join]:
+        """As `add`, of a thumbnail."""
+        self._seen.append(small)
         if self._base + len(self._seen) < self._decided + CORE + CONTEXT:
             return []
         return self._window()

@@ -1,19 +1,19 @@
 """The first stage of curation: a source into clips, each of one shot, read once."""
 
-import uuid
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from muybridge.core.errors import MediaError
-from muybridge.curation.clip import Clip, Origin, SourceFile, clip_id
-from muybridge.curation.shots.changes import find_joins
+from muybridge.curation.clip import Clip, Origin, SourceFile, clip_id, source_id
 from muybridge.curation.shots.clear import clear_start
 from muybridge.curation.shots.config import ShotsConfig
 from muybridge.curation.shots.cutting import Cutting, Lengths, Stretch
+from muybridge.curation.shots.detectors import ASSET, detector, needs_network
 from muybridge.curation.shots.footage import Footage, footage
-from muybridge.curation.shots.joins import JoinSearch
+from muybridge.curation.shots.joins import Detect, JoinSearch
 from muybridge.curation.stage import Column, Resources
 from muybridge.media.frames import Frames, Picture
+from muybridge.weights.assets import ensure
 
 OUTPUTS: Mapping[str, Column] = MappingProxyType(
     {"shot": "int", "shot_join": "text", "start_sharpness": "float", "trimmed_s": "float"}
@@ -35,12 +35,16 @@ class ShotSplitter:
 
     def __init__(self, config: ShotsConfig | None = None) -> None:
         self.config = config or ShotsConfig()
+        self._detect: Detect | None = None
 
     def prepare(self) -> None:
-        """Fetch nothing."""
+        """Fetch the network that the config asks for, if any. Raises AssetError."""
+        if needs_network(self.config.detector):
+            ensure(ASSET)
 
     def setup(self) -> None:
-        """Load nothing."""
+        """Load it."""
+        self._detect = detector(self.config.detector)
 
     def clips(self, source: SourceFile) -> Iterator[Clip]:
         """See `Splitter`. A stretch below the least length is left out. Raises MediaError, after the clips before."""
@@ -56,7 +60,7 @@ class ShotSplitter:
                 raise damage[0]
 
     def _stretches(self, frames: Iterator[Picture], fps: float) -> Iterator[Stretch]:
-        search, cutting = JoinSearch(find_joins), Cutting(self._lengths(fps))
+        search, cutting = JoinSearch(self._detect or detector(self.config.detector)), Cutting(self._lengths(fps))
         for picture in frames:
             cutting.add(picture)
             joins = search.add(picture)
@@ -122,7 +126,7 @@ def _until_damage(frames: Iterator[Picture], damage: list[MediaError]) -> Iterat
 
 def _origin(source: SourceFile, film: Footage) -> Origin:
     return Origin(
-        id=str(uuid.uuid5(uuid.NAMESPACE_URL, source.uri)),
+        id=source_id(source.uri),
         uri=source.uri,
         width_px=film.width_px,
         height_px=film.height_px,

@@ -44,7 +44,7 @@ class TransNetV2(nn.Module):
             x = block(x)
             features.append(x)
         seen = rearrange(x, "b c t h w -> b t (h w c)")
-        x = torch.cat([self.frame_sim_layer(features), self.color_hist_layer(frames), seen], dim=2)
+        x = torch.cat([self.color_hist_layer(frames), self.frame_sim_layer(features), seen], dim=2)
         x = F.relu(self.fc1(x))
         return self.cls_layer1(x)[..., 0], self.cls_layer2(x)[..., 0]
 

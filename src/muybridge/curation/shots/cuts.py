@@ -1,0 +1,49 @@
+"""Cuts: one frame is of one shot, the next of another."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from muybridge.curation.shots.changes import Window
+from muybridge.curation.shots.joins import Join
+
+MIN_NEWS = 6.0  # levels
+RATIO = 2.5  # a cut is so many times the usual change before it, and behind it
+AROUND, NEXT = 6, 2  # frames on each side that say what is usual; the nearest of them, which a whip pan moves too
+BURST = 8  # frames after which a flash, or something that passed close by, is over
+RETURNED = 0.4  # of the news, at most, that are left when the first shot is back
+
+
+def find_cuts(window: Window) -> tuple[list[Join], list[tuple[int, int]]]:
+    """(cuts, bursts): sudden changes that stand out from the motion around them.
+
+    Where the old shot is back soon, it is a burst, such as a flash: the frames that it may reach.
+    """
+    cuts: list[Join] = []
+    bursts: list[tuple[int, int]] = []
+    for at, change in _sudden(window):
+        if _comes_back(window, at, change):
+            bursts.append((max(0, at - BURST), min(at + BURST, len(window))))
+        else:
+            cuts.append(Join(first=at + 1, end=at + 1, kind="cut"))
+    return cuts, bursts
+
+
+def _sudden(window: Window) -> Iterator[tuple[int, float]]:
+    """(frame before the change, levels of news in it)."""
+    numbers = np.arange(len(window))
+    change = window.news(numbers[:-1], numbers[1:])
+    for at in np.flatnonzero(change > MIN_NEWS).tolist():
+        sides = change[max(0, at - AROUND) : at][::-1], change[at + 1 : at + 1 + AROUND]
+        usual = max((max(float(np.median(side)), float(side[:NEXT].mean())) for side in sides if len(side)), default=0)
+        if change[at] > RATIO * usual:
+            yield at, float(change[at])
+
+
+def _comes_back(window: Window, at: int, change: float) -> bool:
+    """Whether the frame before the change is much like one soon after it, or the other way round."""
+    later = np.arange(at + 2, min(at + 2 + BURST, len(window)))
+    earlier = np.arange(max(0, at - BURST), at)
+    after = window.news(np.full_like(later, at), later)
+    before = window.news(earlier, np.full_like(earlier, at + 1))
+    return bool(min([*after, *before], default=np.inf) < RETURNED * change)

@@ -1,0 +1,111 @@
+"""Dissolves and wipes: frames between that are mixtures of both ends, or patchworks of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from muybridge.curation.shots.changes import Window
+from muybridge.curation.shots.joins import Join
+
+HALVES = (20, 16, 12, 9, 7, 5)  # frames on both sides of the middle
+MIN_NEWS = 6.0  # levels between both ends
+MIN_RMS = 10.0
+MAX_BEND = 0.1  # see `_Passage`; frames that have nothing to do with both ends have 0.5
+MAX_STEP = 0.45  # of the way from a frame to the next: more is a cut
+MIDDLE = (0.3, 0.7)  # of the way, half-way through
+MAX_DETAIL = 0.75  # what is left of the detail of both ends in a mixture of unlike frames: 0.5 if they are mixed evenly
+MIXED_BEND = -0.1  # a mixture has -s (1 - s), up to -0.25; a patchwork 0
+MIN_PATCHWORK = 0.8  # share of pixels of the frames of a wipe that one of its ends explains
+MIN_CHANGED = 0.5  # share of pixels that a wipe changes
+EDGE = 0.06  # of the way: where it begins and ends
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Passage:
+    """Frames `first` up to `last` as a way from the one to the other.
+
+    `shares` (0 at first, 1 at last) are the frames' projections onto the line between both; `bends` the inner products
+    of their differences from both, of the squared distance: -s (1 - s) on the line, 0 where every pixel is that of
+    one end, above where a frame is something else, as in motion.
+    """
+
+    first: int
+    last: int
+    shares: np.ndarray
+    bends: np.ndarray
+    weight: float
+
+
+def find_gradual(window: Window, taken: Sequence[tuple[int, int]]) -> list[Join]:
+    """Dissolves and wipes that neither begin, nor end, nor lie in frames (first, end) that something else has taken."""
+    is_taken = np.zeros(len(window), bool)
+    for first, end in taken:
+        is_taken[max(0, first) : end] = True
+    joins: list[Join] = []
+    for passage in sorted(_passages(window, is_taken), key=lambda passage: -passage.weight):
+        if is_taken[passage.first : passage.last + 1].any():
+            continue
+        if (join := _join(window, passage)) is not None:
+            is_taken[passage.first : passage.last + 1] = True
+            joins.append(join)
+    return joins
+
+
+def _passages(window: Window, is_taken: np.ndarray) -> Iterator[_Passage]:
+    """Stretches whose frames go steadily from one end to another that is quite different."""
+    for half in HALVES:
+        middles = np.arange(half, len(window) - half)
+        if not len(middles):
+            continue
+        firsts, lasts = middles - half, middles + half
+        inside = middles[:, None] + np.arange(1 - half, half)
+        whole = np.maximum(window.distance(firsts, lasts), 1e-9)[:, None]
+        from_first, from_last = (window.distance(inside, ends[:, None]) for ends in (firsts, lasts))
+        shares, bends = (from_first - from_last + whole) / 2 / whole, (from_first + from_last - whole) / 2 / whole
+        steps = np.abs(np.diff(shares, axis=1, prepend=0, append=1)).max(axis=1)
+        way = shares[:, half - 1]
+        is_like_one = (whole[:, 0] > MIN_RMS**2) & (bends.mean(axis=1) < MAX_BEND) & (steps < MAX_STEP)
+        is_like_one &= (way > MIDDLE[0]) & (way < MIDDLE[1])
+        for at in np.flatnonzero(is_like_one).tolist():
+            weight = float(np.sqrt(whole[at, 0]) * (1 - 2 * abs(shares[at].mean() - 0.5)))
+            first, last = int(firsts[at]), int(lasts[at])
+            if not is_taken[first : last + 1].any():
+                yield _Passage(first=first, last=last, shares=shares[at], bends=bends[at], weight=weight)
+
+
+def _join(window: Window, passage: _Passage) -> Join | None:
+    ends = np.array([passage.first]), np.array([passage.last])
+    if window.news(*ends)[0] < MIN_NEWS:
+        return None
+    on_the_way = (passage.shares > EDGE) & (passage.shares < 1 - EDGE)
+    inside = np.flatnonzero(on_the_way) + passage.first + 1
+    if not len(inside):
+        return None
+    first, end = int(inside[0]), int(inside[-1]) + 1
+    middle = (passage.shares > 0.25) & (passage.shares < 0.75)
+    bend = float(passage.bends[middle].mean()) if middle.any() else 0.0
+    if bend < MIXED_BEND and _loses_detail(window, passage):
+        return Join(first=first, end=end, kind="dissolve")
+    return Join(first=first, end=end, kind="wipe") if _is_patchwork(window, passage) else None
+
+
+def _loses_detail(window: Window, passage: _Passage) -> bool:
+    """Whether a frame between has less detail than its share of both ends': mixtures have, moved frames have not."""
+    detail = window.detail[passage.first : passage.last + 1]
+    expected = detail[0] + (detail[-1] - detail[0]) * passage.shares
+    middle = np.abs(passage.shares - 0.5).argmin()
+    return bool(detail[1 + middle] < MAX_DETAIL * expected[middle])
+
+
+def _is_patchwork(window: Window, passage: _Passage) -> bool:
+    """Whether nearly every pixel between is of one end, ever more of them of the last one."""
+    span = passage.first, passage.last + 1
+    of_first = window.explained(*span, by=passage.first)
+    of_last = window.explained(*span, by=passage.last)
+    is_changed = ~of_last[0] | ~of_first[-1]
+    if is_changed.mean() < MIN_CHANGED:
+        return False
+    explained = (of_first | of_last)[:, is_changed].mean()
+    grown = (of_last & ~of_first)[:, is_changed].mean(axis=1)
+    return bool(explained > MIN_PATCHWORK and np.diff(grown).min() > -0.2)
