@@ -46,7 +46,7 @@ def curation_marks() -> MarkStage:
     """
     return MarkStage(
         run=RunConfig(
-            num_steps=2200, batch_size=16, ema_decay=0.99, is_bf16=False, validate_every_steps=400,
+            num_steps=3200, batch_size=16, ema_decay=0.99, is_bf16=False, validate_every_steps=400,
             checkpoint_every_steps=100,
             optimizer=OptimizerConfig(lr=2e-3, warmup_steps=60, decay_steps=700, weight_decay=0.01, max_grad_norm=10.0),
         ),
