@@ -8,8 +8,9 @@ import pytest
 from muybridge.core.errors import InvalidInput, MediaError
 from muybridge.curation.clip import SourceFile
 from muybridge.curation.even import Brightness, EvenSplitter
+from muybridge.media.coded import coded_film
+from muybridge.media.formats import coding
 from muybridge.media.sound import Sound
-from muybridge.media.writer import open_writer
 
 
 @pytest.fixture(scope="module")
@@ -18,8 +19,11 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("even") / "film.mp4"
     frames = np.arange(0, 250, 10, np.uint8)[:, None, None, None] * np.ones((1, 32, 48, 3), np.uint8)
     sound = Sound(samples=np.full((1, 40_000), 0.5, np.float32), rate_hz=16_000)
-    with open_writer(path, fps=10, sound=sound) as writer:
-        writer.write(frames)
+    how = coding(path, codec=None, crf=None, bitrate=None, bits=None)
+    with coded_film(path, how, fps=10, metadata=None, sound=sound) as film:
+        film.start(48, 32)
+        for frame in frames:
+            film.add(frame)
     return path
 
 

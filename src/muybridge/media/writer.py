@@ -18,7 +18,7 @@ from muybridge.media.frames import AnyFrames, as_any_frames
 from muybridge.media.retime import Motion, Rate, Retiming, check_motion
 from muybridge.media.save_options import SaveOptions
 from muybridge.media.sequence import check_sequence, is_sequence, sequence
-from muybridge.media.sound import Sound, check_sound
+from muybridge.media.sound import check_sound
 
 PLAIN = SaveOptions()
 
@@ -72,28 +72,21 @@ class FilmWriter:
 
 @contextmanager
 def open_writer(
-    path: str | Path,
-    *,
-    fps: float,
-    metadata: Mapping[str, Any] | None = None,
-    options: SaveOptions = PLAIN,
-    sound: Sound | None = None,
+    path: str | Path, *, fps: float, metadata: Mapping[str, Any] | None = None, options: SaveOptions = PLAIN
 ) -> Iterator[FilmWriter]:
     """A `FilmWriter` for `path`, whose extension says the format; the film appears when the block ends well.
 
     Coded film (.mp4 .mov .mkv .webm) needs the memory of some frames whatever its length, formats made of pictures
     (.gif .webp .apng) that of the whole film; NAME-%05d.png writes one picture after the other. An exception or
     interrupt in the block leaves what was there before. Equal input gives equal bytes. `metadata` travels inside as
-    JSON (the comment tag, shown by players). `sound`: samples that go with coded film, instead of `options.audio`.
+    JSON (the comment tag, shown by players).
     Raises MediaError on a bad extension, fps or options before anything is written, and where no frame came;
     InvalidInput where the folder cannot be written.
     """
     path = Path(path)
     check_fps(fps)
     check_output(path, options=options, fps=fps)
-    if sound is not None and path.suffix.lower() not in CONTAINERS:
-        raise MediaError(f"{path}: {path.suffix} holds no sound; use {path.stem}.mp4.")
-    with _sink(path, fps=options.fps_of(fps), metadata=metadata, options=options, sound=sound) as sink:
+    with _sink(path, fps=options.fps_of(fps), metadata=metadata, options=options) as sink:
         writer = FilmWriter(path, sink, retimings=_retimings(fps, options))
         yield writer
         writer.finish()
@@ -153,14 +146,14 @@ def _coding(path: Path, options: SaveOptions) -> Coding:
 
 
 def _sink(
-    path: Path, *, fps: float, metadata: Mapping[str, Any] | None, options: SaveOptions, sound: Sound | None
+    path: Path, *, fps: float, metadata: Mapping[str, Any] | None, options: SaveOptions
 ) -> AbstractContextManager[Sink]:
     if is_sequence(path):
         return sequence(path, metadata=metadata)
     if path.suffix.lower() in ANIMATION_SUFFIXES:
         return animation(path, fps=fps, metadata=metadata, crf=options.crf)
-    heard = Path(options.audio) if sound is None and options.audio is not None else sound
-    return coded_film(path, _coding(path, options), fps=fps, metadata=metadata, sound=heard)
+    sound = None if options.audio is None else Path(options.audio)
+    return coded_film(path, _coding(path, options), fps=fps, metadata=metadata, sound=sound)
 
 
 def _retimings(fps: float, options: SaveOptions) -> list[Retiming]:

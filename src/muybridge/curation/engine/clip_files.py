@@ -1,13 +1,15 @@
 """The file of a clip: H.264 with its sound, or PNG where it is a picture. Equal clips are equal bytes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from muybridge.core.errors import MediaError
 from muybridge.curation.clip import Clip, Sound
-from muybridge.media.formats import MAX_FPS
+from muybridge.media.coded import coded_film
+from muybridge.media.formats import MAX_FPS, coding
 from muybridge.media.image import write_image
-from muybridge.media.save_options import SaveOptions
-from muybridge.media.writer import open_writer
+
+FAST = {"preset": "veryfast", "x264-params": "threads=1"}
 
 
 def evened(clip: Clip) -> Clip:
@@ -33,8 +35,13 @@ def write_clip(clip: Clip, path: Path, *, crf: int) -> None:
     if clip.is_picture:
         write_image(path, clip.frames[0])
         return
-    with open_writer(path, fps=min(clip.fps, MAX_FPS), options=SaveOptions(crf=crf), sound=_heard(clip)) as writer:
-        writer.write(clip.frames)
+    how = coding(path, codec=None, crf=crf, bitrate=None, bits=None)
+    how = replace(how, options={**how.options, **FAST})
+    height, width = clip.frames.shape[1:3]
+    with coded_film(path, how, fps=min(clip.fps, MAX_FPS), metadata=None, sound=_heard(clip)) as film:
+        film.start(width, height)
+        for picture in clip.frames:
+            film.add(picture)
 
 
 def _heard(clip: Clip) -> Sound | None:

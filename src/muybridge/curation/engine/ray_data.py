@@ -6,6 +6,8 @@ disk that all nodes share. Below about a thousand clips `LocalExecutor` is faste
 
 import logging
 import signal
+import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -79,7 +81,10 @@ class RayDataExecutor:
         while waiting:
             collector = _Collector(plan, waiting)
             try:
-                yield from collector.events(self._graph(plan, waiting))
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", DeprecationWarning)  # of max_restarts, which has no other name yet
+                    data = self._graph(plan, waiting)
+                yield from collector.events(data)
             except ray.exceptions.RayError as error:
                 _log.warning("ray=%s: sources on their way are tried alone", type(error).__name__)
             left = [task for task in waiting if task.item.id in collector.missing]
@@ -94,9 +99,11 @@ class RayDataExecutor:
         assert ray is not None
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         context.target_max_block_size = CHUNK_BYTES
         numbers = [{"number": number} for number in range(len(tasks))]
-        held: dict[str, Any] = {"concurrency": self.num_workers, "max_restarts": 0, "max_task_retries": 0}
+        pool = ray.data.ActorPoolStrategy(size=self.num_workers)
+        held: dict[str, Any] = {"compute": pool, "max_restarts": 0}  # else Ray would run poison for ever
         given: dict[str, Any] = {"fn_constructor_args": (plan, tuple(tasks))}
         data: Any = ray.data.from_items(numbers, override_num_blocks=min(len(tasks), MAX_BLOCKS))
         data = data.flat_map(_Split, num_cpus=plan.splitter.resources.cpus * self.cpu_share, **given, **held)
@@ -188,7 +195,7 @@ class _Split(_Actor):
         yield _Parcel(task=task, number=number, is_last=True, **last)
 
 
-class _OnParcels(_Actor):
+class _OnParcels(_Actor, ABC):
     """Parcel in, parcel out; an error is its source's end, not the run's."""
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -201,9 +208,9 @@ class _OnParcels(_Actor):
         self.rest()
         return {"parcel": replace(parcel, seconds=parcel.seconds | watch.seconds)}
 
+    @abstractmethod
     def passed_on(self, parcel: _Parcel, watch: Watch) -> _Parcel:
         """What becomes of it here."""
-        raise NotImplementedError
 
 
 class _Apply(_OnParcels):
