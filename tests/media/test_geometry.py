@@ -17,6 +17,12 @@ def test_the_box_is_the_largest_centred_one_of_the_target_shape(source, target):
     assert min(left, top) >= 0
 
 
+def test_rounding_never_puts_the_box_outside():
+    for width in range(20, 500, 7):
+        box = fill_box(width, 24, to_width_px=round(width * 90 / 24), to_height_px=90)
+        assert min(box) >= 0 and box[2] <= width and box[3] <= 24
+
+
 def test_the_right_size_is_left_alone():
     frames = np.random.default_rng(0).integers(0, 255, (2, 16, 32, 3), dtype=np.uint8)
     assert np.array_equal(fill(frames, width_px=32, height_px=16), frames)

@@ -15,7 +15,7 @@ def fill_box(width_px: int, height_px: int, *, to_width_px: int, to_height_px: i
         given = f"{width_px}x{height_px} to {to_width_px}x{to_height_px}"
         raise MediaError(f"{given}: sides are at least 1 px; give other sizes.")
     scale = min(width_px / to_width_px, height_px / to_height_px)
-    width, height = to_width_px * scale, to_height_px * scale
+    width, height = min(width_px, to_width_px * scale), min(height_px, to_height_px * scale)  # rounding may exceed
     left, top = (width_px - width) / 2, (height_px - height) / 2
     return left, top, left + width, top + height
 
