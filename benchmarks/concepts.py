@@ -43,6 +43,7 @@ def main() -> int:
     options = parse()
     torch.set_num_threads(1)
     seconds, found, evenness = speed(options.rows)
+    drawn = balance(found.concept)
     lines = [
         "# Concepts: speed, meaning, balance",
         "",
@@ -53,7 +54,9 @@ def main() -> int:
         "",
         f"**{options.rows:,} vectors of {DIM} numbers into {len(found.centres):,} concepts in {seconds:.0f} s**; a "
         f"million is to take at most {MILLION_S:.0f} s. Mean cosine to the centre {evenness[0]:.3f}, to the nearest "
-        f"centre of all {evenness[1]:.3f} (of 2,000 rows).",
+        f"centre of all {evenness[1]:.3f} (of 2,000 rows). Their largest concept has {found.counts.max():,} of them, "
+        f"the smallest {found.counts.min()}; entropy {drawn.entropy_before:.3f} of the largest that there could be, "
+        f"{drawn.entropy_after:.3f} after balancing (power {drawn.power:.2f}).",
         "",
         *meaning(options.clips),
     ]
@@ -96,13 +99,12 @@ def meaning(num_clips: int) -> list[str]:
     subjects, vectors = clips(num_clips)
     found = cluster([f"{number:05d}" for number in range(len(subjects))], vectors)
     named = CaptionEmbedder(WEIGHTS, ensure("smollm2-135m-instruct"))
-    names = name_concepts(found.centres, CAST, named.embed([f"A {name}." for name in CAST]))
+    names = name_concepts(found.centres, CAST, named.embed_names(CAST))
     inside = [Counter(subjects[found.concept == number]) for number in range(len(found.centres))]
     pure = sum(max(each.values()) for each in inside) / len(subjects)
     called = sum(each[name] for each, (name,) in zip(inside, names, strict=True)) / len(subjects)
     balanced = balance(found.concept)
     before = Counter(subjects.tolist())
-    after = {name: balanced.sampling_weight[subjects == name].sum() / len(subjects) for name in CAST}
     return [
         f"Retrieval among {250} held-out clips, as the file says: "
         + ", ".join(f"{name} {value:.2f}" for name, value in accuracy_of(WEIGHTS).items()) + ".",
@@ -111,10 +113,6 @@ def meaning(num_clips: int) -> list[str]:
         f"concept is named after ({max(before.values()) / len(subjects):.0%} by always naming the commonest).",
         f"Balancing: entropy of concepts {balanced.entropy_before:.3f} of the largest before, "
         f"**{balanced.entropy_after:.3f} after** (power {balanced.power:.2f}); it is to be at least {EVEN}.",
-        "",
-        "| subject | share of clips | share of what is drawn |",
-        "|---|---|---|",
-        *(f"| {name} | {before[name] / len(subjects):.1%} | {after[name]:.1%} |" for name in CAST),
     ]  # fmt: skip
 
 

@@ -14,6 +14,11 @@ from muybridge.weights.small import load_small
 
 MAX_TOKENS = 192  # the longest caption that the towers were trained on has about 130
 BATCH = 16
+CONTEXTS = (  # a name alone is no caption: what its contexts have in common is the name's own
+    "A {} in a green meadow. Fixed shot.", "A {} moves to the left in front of a plain blue wall.",
+    "A {} stands still at night. The camera does not move.", "A {} moves to the right by the sea. The camera follows.",
+    "Close-up of a {} in the city. The camera zooms in.",
+)  # fmt: skip
 
 
 class CaptionEmbedder:
@@ -38,3 +43,9 @@ class CaptionEmbedder:
             states = [self.raw.one(caption) for caption in captions[start : start + BATCH]]
             vectors.append(self.network.text(*padded(states)).numpy())
         return np.concatenate(vectors)
+
+    def embed_names(self, names: Sequence[str]) -> Float32[np.ndarray, "n d"]:
+        """A row of length 1 a name: what captions of several places and movements with it have in common."""
+        rows = self.embed([context.format(name) for name in names for context in CONTEXTS])
+        means = rows.reshape(len(names), len(CONTEXTS), -1).mean(1)
+        return means / np.linalg.norm(means, axis=1, keepdims=True)

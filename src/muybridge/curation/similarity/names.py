@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float
 
 from muybridge.core.errors import invalid
 from muybridge.curation.similarity.rows import nearest_few, one_thread, unit_rows
 
 
 def name_concepts(
-    centres: Float32[np.ndarray, "k d"], names: Sequence[str], vectors: Float32[np.ndarray, "n d"], *, few: int = 1
+    centres: Float[np.ndarray, "k d"], names: Sequence[str], vectors: Float[np.ndarray, "n d"], *, few: int = 1
 ) -> list[tuple[str, ...]]:
     """The `few` of `names` that are nearest to each centre, nearest first; `vectors` are theirs (CaptionEmbedder).
 
@@ -25,7 +25,7 @@ def name_concepts(
         return [tuple(names[place] for place in row) for row in nearest_few(groups, words, few).tolist()]
 
 
-def _apart(rows: Float32[np.ndarray, "n d"]) -> torch.Tensor:
+def _apart(rows: Float[np.ndarray, "n d"]) -> torch.Tensor:
     """Rows without their mean; a single one as it is."""
     if len(rows) < 2:
         return unit_rows(rows)
