@@ -27,7 +27,7 @@ LAZY_SEAMS = {
     "muybridge.training.metrics",  # trackers are imported where they are asked for
     "muybridge.worlds.physics.engine",  # an extra, and EGL, which machines without a screen may lack
     "muybridge.ops.attention.optional",  # kernels of other packages, which few machines have
-    "muybridge.weights.assets",  # converting the text encoder, once ever, needs transformers
+    "muybridge.weights.unpacking",  # converting the text encoder, once ever, needs transformers
     "muybridge.weights.storage.ggml",  # the package gguf takes 0.1 s, and only GGUF files need it
 }
 

@@ -14,7 +14,8 @@ import pytest
 from muybridge.core.env import cache_folder
 from muybridge.core.errors import AssetError
 from muybridge.core.files import sha256
-from muybridge.weights.assets import ASSETS, DOWNLOADS, STALE_S, Archive, Asset, Progress, ensure
+from muybridge.weights.archives import DOWNLOADS, STALE_S, Archive, Asset, Progress
+from muybridge.weights.assets import ASSETS, ensure
 
 WHEEL = "tiny_asset-1.0-py3-none-any.whl"
 WRONG_HASH = "0" * 64
