@@ -18,7 +18,7 @@ import platform
 import sys
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -58,11 +58,11 @@ def main() -> int:
     options = parse()
     torch.set_num_threads(1)
     started = time.perf_counter()
-    rows = planted_rows(options)
+    rows = read_rows(options.rows) if options.rows else planted_rows(options)
     made_s = time.perf_counter() - started
     vectors, signatures = np.stack(rows.vectors), np.stack(rows.signatures)
     if options.keep:
-        np.savez(options.keep, vectors=vectors, signatures=signatures, film=rows.film, scene=rows.scene, kind=rows.kind)
+        np.savez(options.keep, **asdict(rows))
     ids = [f"{number:06d}" for number in range(len(rows.film))]
     started = time.perf_counter()
     found = find_duplicates(ids, vectors, signatures)
@@ -76,7 +76,9 @@ def main() -> int:
         f"{datetime.date.today()}.",
         f"{processor()}, {os.cpu_count()} cores, one thread, beside other work; torch {torch.__version__}, "
         f"Python {platform.python_version()}.",
-        f"{len(ids)} clips drawn, copied, coded and embedded in {made_s:.0f} s; searched in {search_s:.1f} s.",
+        f"{len(ids)} clips and copies "
+        + ("as kept by an earlier run" if options.rows else f"drawn, copied, coded and embedded in {made_s:.0f} s")
+        + f"; searched in {search_s:.1f} s.",
         "",
     ]
     print("\n".join([*head, *lines]))
@@ -95,8 +97,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--families", type=int, default=12, help="families of five clips of the same subject and all")
     parser.add_argument("--copies", type=int, default=3, help="kinds of copies of each film that is copied")
     parser.add_argument("--keep", type=Path, default=None, help="also write vectors and truth to this .npz")
+    parser.add_argument("--rows", type=Path, default=None, help="search among those of an earlier --keep")
     parser.add_argument("--report", action=argparse.BooleanOptionalAction, default=True, help="write the report")
     return parser.parse_args()
+
+
+def read_rows(path: Path) -> Rows:
+    """What an earlier run kept."""
+    with np.load(path) as file:
+        return Rows(**{name: list(file[name]) for name in file.files})
 
 
 def planted_rows(options: argparse.Namespace) -> Rows:
@@ -190,7 +199,7 @@ def by_vectors_alone(vectors: np.ndarray, upper: np.ndarray, same_film: np.ndarr
 def agreements(vectors: np.ndarray, signatures: np.ndarray, upper: np.ndarray, same_film: np.ndarray) -> list[str]:
     """How far apart copies and others lie among the pairs that were looked at, and how fast they were."""
     films = unpacked(signatures)
-    whole = pairs_to_compare(vectors, films)
+    whole = pairs_to_compare(vectors)
     is_copy = same_film[tuple(whole.T.numpy())]
     pairs = torch.cat([whole[is_copy], whole[~is_copy][:: max(1, len(whole) // MOST_TIMED)]])
     started = time.perf_counter()

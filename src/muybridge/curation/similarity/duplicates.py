@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int, Num
+from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from muybridge.core.errors import invalid
@@ -25,10 +25,13 @@ SAME = 0.62  # agreement from which two clips are copies; benchmarks/duplicates.
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Search:
-    """How far the search goes. `count` neighbours of each clip are looked at, by its vector and by its coarse look."""
+    """How far the search goes: to `count` neighbours of each clip, as far as their vectors are this near.
+
+    Of 470 pairs of planted copies the farthest has a cosine of 0.62, and all are among twelve neighbours (measured).
+    """
 
     count: int = 12
-    least_cosine: float = 0.5
+    least_cosine: float = 0.55
     same: float = SAME
 
     def __post_init__(self) -> None:
@@ -65,7 +68,7 @@ def find_duplicates(
     order = in_order(ids, embeddings, signatures, worth)
     with one_thread():
         films = unpacked(signatures)[torch.from_numpy(order)]
-        pairs = pairs_to_compare(embeddings[order], films, search)
+        pairs = pairs_to_compare(embeddings[order], search)
         agreed = agreement(films, pairs)
     is_same = agreed >= search.same
     pairs, agreed = pairs[is_same].numpy(), agreed[is_same].double().numpy()
@@ -78,24 +81,10 @@ def find_duplicates(
     return _as_given(order, [None if best == place else names[best] for place, best in enumerate(kept)], similarity)
 
 
-def pairs_to_compare(
-    embeddings: Float[np.ndarray, "n d"], films: Float32[Tensor, "n t y x"], search: Search | None = None
-) -> Int[Tensor, "p 2"]:
-    """Places of pairs that are near by what they show, or by how they look from afar."""
+def pairs_to_compare(embeddings: Float[np.ndarray, "n d"], search: Search | None = None) -> Int[Tensor, "p 2"]:
+    """Places of pairs that are near by what they show."""
     search = search or Search()
-    by_content = candidate_pairs(unit_rows(embeddings), count=search.count, least=search.least_cosine)
-    by_look = candidate_pairs(_looks(films), count=search.count, least=search.least_cosine)
-    return torch.cat([by_content, by_look]).unique(dim=0)
-
-
-def _looks(films: Tensor) -> Float[Tensor, "n d"]:
-    """Unit rows of the mean frame at a quarter of its cells, the same for a mirrored clip."""
-    mean = films.mean(1)
-    small = torch.nn.functional.avg_pool2d((mean + mean.flip(-1))[:, None], 2)[:, 0, :, : mean.shape[-1] // 4]
-    flat = small.flatten(1)
-    flat = flat - flat.mean(1, keepdim=True)
-    flat[:, 0] += 1e-3  # a picture of one colour has a direction too
-    return flat / flat.norm(dim=1, keepdim=True)
+    return candidate_pairs(unit_rows(embeddings), count=search.count, least=search.least_cosine)
 
 
 def _kept(group: Int[np.ndarray, " n"], worth: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
