@@ -42,7 +42,10 @@ def curation_clip() -> VideoClipStage:
 def curation_marks() -> MarkStage:
     """Watermarks, logos and borders, from 5,600 films that marks were pasted over; no camera footage among them.
 
-    One CPU core.
+    One CPU core, beside other work: 12 minutes to draw the films, 30 to train. The shipped file is of a run of 2,200
+    steps that was then continued to these 3,200, so its rate fell twice. On 240 held-out films, marks and backdrops
+    unseen: mAP50 0.69 (watermarks 0.66, logos 0.48, borders 0.94), on those of one frame 0.56; after 2,200 steps 0.66.
+    It still gains: more steps are worth their time.
     """
     return MarkStage(
         run=RunConfig(
