@@ -10,7 +10,7 @@ from muybridge.curation.thresholds import FILM_TIERS, PICTURES, Kind, Limit, Rul
 
 def _row(name: str, kind: Kind, films: tuple[Limit, ...], *, pictures: Limit | None = None) -> Rule:
     stage, column = name.split(".")
-    limits = dict(zip(FILM_TIERS, films, strict=True))
+    limits: dict[str, Limit] = dict(zip(FILM_TIERS, films, strict=True))
     return Rule(
         stage=stage, column=column, kind=kind, limits=limits if pictures is None else {**limits, PICTURES: pictures}
     )

@@ -6,6 +6,7 @@ from muybridge.curation.decide import decide
 from muybridge.curation.output.table import Table
 from muybridge.curation.similarity.concepts import cluster
 from muybridge.curation.similarity.duplicates import find_duplicates
+from muybridge.curation.stage import Column
 from muybridge.curation.thresholds import FILM_TIERS, PICTURES, Thresholds
 from muybridge.recipes.curation_stages import GATHERED
 
@@ -34,7 +35,7 @@ def compared(table: Table, thresholds: Thresholds) -> Table:
     firsts = rows[is_first].tolist()
     for row, concept, share in zip(firsts, concepts.concept.tolist(), concepts.share.tolist(), strict=True):
         columns["concept"][row], columns["concept_share"][row] = concept, _rounded(share)
-    types = {name: kind for outputs in GATHERED.values() for name, kind in outputs.items()}
+    types: dict[str, Column] = {name: kind for outputs in GATHERED.values() for name, kind in outputs.items()}
     return table.with_columns(columns, types)
 
 
