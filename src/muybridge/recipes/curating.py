@@ -1,6 +1,7 @@
 """How the small networks are made that curation and captioning measure with: `muybridge train NAME`."""
 
 from muybridge.training.config import OptimizerConfig, RunConfig
+from muybridge.training.curating.camera import CameraStage
 from muybridge.training.curating.marks import MarkStage
 from muybridge.training.curating.quality import QualityStage
 from muybridge.training.curating.similarity import VideoClipStage
@@ -52,5 +53,19 @@ def curation_marks() -> MarkStage:
             num_steps=3200, batch_size=16, ema_decay=0.99, is_bf16=False, validate_every_steps=400,
             checkpoint_every_steps=100,
             optimizer=OptimizerConfig(lr=2e-3, warmup_steps=60, decay_steps=700, weight_decay=0.01, max_grad_norm=10.0),
+        ),
+    )  # fmt: skip
+
+
+def caption_camera() -> CameraStage:
+    """The fourteen camera movements, from the flow of clips of both worlds in which things move.
+
+    One CPU core.
+    """
+    return CameraStage(
+        run=RunConfig(
+            num_steps=3000, batch_size=256, ema_decay=0.998, is_bf16=False, validate_every_steps=1000,
+            checkpoint_every_steps=1000,
+            optimizer=OptimizerConfig(lr=2e-3, warmup_steps=100, decay_steps=2500, weight_decay=0.05),
         ),
     )  # fmt: skip

@@ -153,6 +153,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
     {family.name: family for family in (GALLOP, GALLOP_PROGRESSIVE, GALLOP_VAE, SKETCH)}
 )
 _CURATING: Mapping[str, Stage] = MappingProxyType({  # each makes its own data
+    "caption-camera": Stage(recipe=curating.caption_camera, summary=SUMMARIES["caption-camera"]),
     "curation-clip": Stage(recipe=curating.curation_clip, summary=SUMMARIES["curation-clip"]),
     "curation-marks": Stage(recipe=curating.curation_marks, summary=SUMMARIES["curation-marks"]),
     "curation-quality": Stage(recipe=curating.curation_quality, summary=SUMMARIES["curation-quality"]),

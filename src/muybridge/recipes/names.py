@@ -34,6 +34,7 @@ SUMMARIES = {
     "gallop-vae-tiled": "VAE by tiles, half of the time",
     "vae-from-scratch": "the released VAE's architecture",
     "gallop-probe": "the probe that judges gallop",
+    "caption-camera": "the namer of camera movements",
     "curation-quality": "the judge of damaged pictures",
     "curation-clip": "vectors of clips and captions",
     "curation-marks": "the detector of watermarks and logos",
