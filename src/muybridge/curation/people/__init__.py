@@ -1,0 +1,1 @@
+"""Faces, people and nudity in clips, and faces blurred."""

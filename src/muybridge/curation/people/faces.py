@@ -1,0 +1,89 @@
+"""What a detector of faces gives, what it must do, and how found boxes are thinned out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from muybridge.media.frames import Picture
+
+FloatBox = tuple[float, float, float, float]  # left, top, right, bottom in pixels; may reach beyond the picture
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Face:
+    """A face: its box from chin to forehead, how sure it is, 0 to 1, and how frontal, 0 (profile) to 1."""
+
+    box: FloatBox
+    score: float
+    frontal: float = 1.0
+
+
+class FaceDetector(Protocol):
+    """Finds faces in one picture."""
+
+    @property
+    def name(self) -> str:
+        """Lower case, one word; it stands in the settings of a run."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Changes whenever equal pictures may give other faces."""
+        ...
+
+    def prepare(self) -> None:
+        """Once a machine. Raises AssetError, MissingExtra."""
+        ...
+
+    def setup(self) -> None:
+        """Once a worker: load networks."""
+        ...
+
+    def detect(self, picture: Picture) -> tuple[Face, ...]:
+        """Faces, each once, the surest first; doubtful ones too, with a low score."""
+        ...
+
+
+def size_of(box: FloatBox) -> tuple[float, float]:
+    """Width and height."""
+    return box[2] - box[0], box[3] - box[1]
+
+
+def area_of(box: FloatBox) -> float:
+    """In square pixels."""
+    width, height = size_of(box)
+    return max(0.0, width) * max(0.0, height)
+
+
+def grown(box: FloatBox, factor: float) -> FloatBox:
+    """The box with both sides times `factor`, round its middle."""
+    width, height = size_of(box)
+    across, down = (factor - 1) / 2 * width, (factor - 1) / 2 * height
+    return box[0] - across, box[1] - down, box[2] + across, box[3] + down
+
+
+def overlap(one: FloatBox, other: FloatBox) -> float:
+    """Intersection over union, 0 to 1."""
+    shared = area_of((max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])))
+    return shared / max(area_of(one) + area_of(other) - shared, 1e-9)
+
+
+def cut_to(box: FloatBox, *, width: int, height: int) -> FloatBox:
+    """The part of the box inside a picture."""
+    left, right = (min(max(x, 0.0), float(width)) for x in (box[0], box[2]))
+    top, bottom = (min(max(y, 0.0), float(height)) for y in (box[1], box[3]))
+    return left, top, right, bottom
+
+
+def thinned(faces: Iterable[Face], *, max_overlap: float = 0.3) -> tuple[Face, ...]:
+    """Each face once, the surest first: those that overlap a surer one by more than `max_overlap` are left out."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda each: -each.score):
+        if all(overlap(face.box, other.box) <= max_overlap for other in kept):
+            kept.append(face)
+    return tuple(kept)
+
+
+def largest(faces: Sequence[Face]) -> Face:
+    """The one of the largest area; there is one at least."""
+    return max(faces, key=lambda face: area_of(face.box))
