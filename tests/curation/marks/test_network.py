@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from muybridge.core.errors import InvalidInput
-from muybridge.curation.marks.detect import marks_of
+from muybridge.curation.marks.detect import EVEN, levelled, marks_of
 from muybridge.curation.marks.network import KINDS, STRIDES, Found, MarkConfig, MarkDetector, places
 from muybridge.curation.marks.stage import SHIPPED
 from muybridge.curation.marks.summary import NUM_PLANES
@@ -47,7 +47,14 @@ def test_boxes_come_back_in_pixels_of_the_frames():
     given = (12.0, 8.0, 44.0, 24.0)
     one = marks_of(found(logits(given)), min_score=0.5, scale=(0.5, 0.25), size=(200, 200))[0]
     assert [mark.box for mark in one] == [(24.0, 32.0, 88.0, 96.0)]
-    assert one[0].kind == "logo" and one[0].score == pytest.approx(float(torch.tensor(4.0).sigmoid()) ** 2)
+    assert one[0].kind == "logo"
+    assert one[0].score == pytest.approx(levelled(float(torch.tensor(4.0).sigmoid() ** 2), "logo"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_levelled_scores_keep_their_order_and_share_one_middle(kind):
+    assert levelled(EVEN[kind], kind) == pytest.approx(0.5)
+    assert 0 == levelled(0.0, kind) < levelled(0.3, kind) < levelled(0.9, kind) < levelled(1.0, kind) == 1
 
 
 def test_boxes_end_where_the_frame_ends():

@@ -1,7 +1,9 @@
 """Marks of a clip: what the network finds, each once, in pixels of the clip's frames."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -13,6 +15,9 @@ from muybridge.media.frames import Frames
 
 MAX_OVERLAP = 0.5  # of two boxes that are two marks; of any kind, as one thing is not two kinds
 MAX_CANDIDATES = 100  # of which the distinct ones are kept
+# The network's score that counts as 0.5: of 67 stretches of natural film without marks, none has a watermark or logo
+# that scores as much, and one a border (measured with benchmarks/marks.py).
+EVEN = MappingProxyType({"watermark": 0.8, "logo": 0.8, "border": 0.9})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,13 +25,16 @@ class Mark:
     """One mark: its kind, how sure the network is of it, and its box (left, top, right, bottom) in pixels."""
 
     kind: str
-    score: float  # in [0, 1]
+    score: float  # in [0, 1]; 0.5 where false alarms become rare
     box: tuple[float, float, float, float]
 
 
 @torch.inference_mode()
 def marks_in(network: MarkDetector, frames: Frames, *, min_score: float) -> list[Mark]:
-    """The marks of a clip, the surest first. Frames: uint8 (t, h, w, 3); one frame is a picture."""
+    """The marks of a clip. Frames: uint8 (t, h, w, 3); one frame is a picture.
+
+    min_score: of the network, before it is levelled.
+    """
     summary = summarise(frames, side_px=network.config.side_px, multiple=STRIDES[-1])
     found = network(summary.planes[None])
     height, width = frames.shape[1:3]
@@ -63,7 +71,16 @@ def _of_picture(
     if size is not None:
         boxes = boxes.clamp(min=torch.zeros(4), max=torch.tensor([*size, *size]).float())
     kept = distinct(boxes, scores[chosen], max_overlap=MAX_OVERLAP)
-    return [Mark(kind=KINDS[int(kinds[chosen[n]])], score=float(scores[chosen[n]]), box=_edges(boxes[n])) for n in kept]
+    marks = []
+    for number in kept:
+        kind, score = KINDS[int(kinds[chosen[number]])], float(scores[chosen[number]])
+        marks.append(Mark(kind=kind, score=levelled(score, kind), box=_edges(boxes[number])))
+    return marks
+
+
+def levelled(score: float, kind: str) -> float:
+    """The network's score raised to the power at which EVEN becomes 0.5, so that all kinds share one threshold."""
+    return score ** (math.log(0.5) / math.log(EVEN[kind]))
 
 
 def _edges(box: Tensor) -> tuple[float, float, float, float]:
