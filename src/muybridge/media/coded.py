@@ -72,7 +72,10 @@ class CodedFilm:
 
     def add(self, picture: np.ndarray) -> None:
         """Encode one frame (h, w, 3) of uint8 or uint16."""
-        frame = _as_coded(picture, how=self._coding)
+        self.add_coded(_as_coded(picture, how=self._coding))
+
+    def add_coded(self, frame: VideoFrame) -> None:
+        """Encode one frame that has the encoder's pixel format and colours already."""
         frame.pts, frame.time_base = self._num_frames, 1 / self._rate
         self._num_frames += 1
         with named(self._path):
