@@ -12,11 +12,9 @@ from muybridge.media.formats import coding
 
 pytest.importorskip("cv2")
 
-SMOOTH = np.asarray(
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)).resize(
-        (96, 64), Image.Resampling.BICUBIC
-    )
-)
+BLOTCHES = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8))
+SMOOTH = np.asarray(BLOTCHES.resize((96, 64), Image.Resampling.BICUBIC))
+PLAIN = [((255, 255, 255), (235, 128, 128)), ((0, 0, 0), (16, 128, 128)), ((255, 0, 0), (63, 102, 240))]
 
 
 def test_the_planes_are_those_of_the_exact_conversion():
