@@ -77,8 +77,9 @@ def find_duplicates(
     for side in (0, 1):
         np.maximum.at(similarity, pairs[:, side], agreed)
     kept = _kept(group, worth[order])
-    names = np.asarray(ids, dtype=object)[order]
-    return _as_given(order, [None if best == place else names[best] for place, best in enumerate(kept)], similarity)
+    names = [ids[place] for place in order]
+    duplicate_of = [None if best == place else names[best] for place, best in enumerate(kept)]
+    return _as_given(order, duplicate_of, similarity)
 
 
 def pairs_to_compare(embeddings: Float[np.ndarray, "n d"], search: Search | None = None) -> Int[Tensor, "p 2"]:

@@ -22,7 +22,7 @@ def name_concepts(
         raise invalid(f"{len(names)} names of {len(vectors)} vectors", "each has its own", "embed the names")
     with one_thread():
         words, groups = (_apart(np.asarray(each, np.float32)) for each in (vectors, centres))
-        return [tuple(names[place] for place in row) for row in nearest_few(groups, words, few).tolist()]
+        return [tuple(names[int(place)] for place in row) for row in nearest_few(groups, words, few).tolist()]
 
 
 def _apart(rows: Float[np.ndarray, "n d"]) -> torch.Tensor:
