@@ -179,13 +179,16 @@ def test_sound_alone_is_no_film(tmp_path: Path):
         read_video(path)
 
 
-def test_untagged_small_film_is_taken_for_bt601(tmp_path: Path):
+@pytest.mark.parametrize(("lines", "matrix"), [(64, "ITU601"), (720, "ITU709")])
+def test_untagged_film_is_taken_for_bt601_below_720_lines(tmp_path: Path, lines: int, matrix: str):
     path = tmp_path / "old.mp4"
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=Fraction(24), options={"crf": "10"})
-        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
-        rgb = av.VideoFrame.from_ndarray(flat((200, 30, 90))[0], format="rgb24")
-        output.mux(stream.encode(rgb.reformat(format="yuv420p", dst_colorspace="ITU601")))
+        stream.width, stream.height, stream.pix_fmt = 64, lines, "yuv420p"
+        rgb = av.VideoFrame.from_ndarray(
+            np.broadcast_to(np.uint8((200, 30, 90)), (lines, 64, 3)).copy(), format="rgb24"
+        )
+        output.mux(stream.encode(rgb.reformat(format="yuv420p", dst_colorspace=matrix)))
         output.mux(stream.encode(None))
     read, _ = read_video(path)
     assert np.abs(read.astype(int) - (200, 30, 90)).max() <= COLOUR_LEVELS

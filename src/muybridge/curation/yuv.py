@@ -1,16 +1,33 @@
-"""RGB as the planes of H.264, ten times as fast as swscale does it exactly: clips by the million are written."""
+"""Between the planes of film and RGB, several times as fast as swscale does it exactly: clips come by the million."""
 
 import numpy as np
 from av.video.frame import VideoFrame
-from jaxtyping import UInt8
+from av.video.plane import VideoPlane
+from av.video.reformatter import ColorRange
+from jaxtyping import Float32, UInt8
 
 from muybridge.curation.opencv import opencv
 from muybridge.media.colour import BT709, LIMITED
 from muybridge.media.frames import Picture
+from muybridge.media.video import HDR_CURVES, matrix_of, to_rgb
 
-RED, BLUE = 0.2126, 0.0722  # luma of BT.709; green has the rest
-LUMA, CHROMA = 219 / 255, 224 / 255  # limited range over full range
-LUMA_ZERO, CHROMA_ZERO = 16, 128
+WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114)}  # H.273: red and blue in luma; green the rest
+PLANAR = {"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"}
+
+
+def rgb_of(frame: VideoFrame, *, size_px: tuple[int, int]) -> Picture:
+    """The frame upright as RGB by its own tags, scaled to (width, height), each output pixel the mean of what it shows.
+
+    The planes are scaled before they are mixed. Formats that are rare go through `media.video.to_rgb`. Measured on film
+    that is made smaller: 1.1 levels from that in the mean, most of it the other filter. Raises MissingExtra.
+    """
+    matrix = matrix_of(frame)
+    if frame.format.name not in PLANAR or frame.rotation or matrix not in WEIGHTS or frame.color_trc in HDR_CURVES:
+        return np.ascontiguousarray(to_rgb(frame, size_px=size_px))
+    module = opencv()
+    is_full = frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
+    planes = [_scaled(_plane(plane), size_px) for plane in frame.planes]
+    return module.transform(module.merge(planes), _to_rgb(matrix, is_full=is_full))
 
 
 def as_yuv420(picture: Picture) -> VideoFrame:
@@ -27,17 +44,42 @@ def _planes(picture: Picture) -> UInt8[np.ndarray, "three_halves_h w"]:
     """Luma over both colours, as FFmpeg lays them out."""
     module = opencv()
     height, width = picture.shape[:2]
-    luma, *colours = module.split(module.transform(np.ascontiguousarray(picture), _matrix()))
+    luma, *colours = module.split(module.transform(np.ascontiguousarray(picture), _to_yuv(BT709, is_full=False)))
     half = (width // 2, height // 2)
     small = [module.resize(colour, half, interpolation=module.INTER_AREA) for colour in colours]
     return np.concatenate([plane.ravel() for plane in (luma, *small)]).reshape(height * 3 // 2, width)
 
 
-def _matrix() -> np.ndarray:
-    """(3, 4): luma and colour differences from red, green, blue and one."""
-    luma = np.array([RED, 1 - RED - BLUE, BLUE])
-    blue = (np.array([0, 0, 1]) - luma) / (2 * (1 - BLUE))
-    red = (np.array([1, 0, 0]) - luma) / (2 * (1 - RED))
-    rows = np.stack([luma * LUMA, blue * CHROMA, red * CHROMA])
-    zeros = np.array([[LUMA_ZERO], [CHROMA_ZERO], [CHROMA_ZERO]])
-    return np.concatenate([rows, zeros], axis=1).astype(np.float32)
+def _plane(plane: VideoPlane) -> UInt8[np.ndarray, "h w"]:
+    rows = np.frombuffer(plane, np.uint8)[: plane.line_size * plane.height]
+    return rows.reshape(plane.height, plane.line_size)[:, : plane.width]
+
+
+def _scaled(plane: UInt8[np.ndarray, "h w"], size_px: tuple[int, int]) -> UInt8[np.ndarray, "y x"]:
+    """Means where it is made smaller, halves first, which are quick; linear where larger, as colour planes may be."""
+    module = opencv()
+    height, width = plane.shape
+    while width >= 2 * size_px[0] and height >= 2 * size_px[1] and width % 2 == 0 and height % 2 == 0:
+        height, width = height // 2, width // 2
+        plane = module.resize(plane, (width, height), interpolation=module.INTER_AREA)
+    if (width, height) == size_px:
+        return plane
+    is_smaller = width >= size_px[0] and height >= size_px[1]
+    return module.resize(plane, size_px, interpolation=module.INTER_AREA if is_smaller else module.INTER_LINEAR)
+
+
+def _to_yuv(matrix: int, *, is_full: bool) -> Float32[np.ndarray, "3 4"]:
+    """Luma and colour differences from red, green, blue and one."""
+    red, blue = WEIGHTS[matrix]
+    luma = np.array([red, 1 - red - blue, blue])
+    rows = np.stack([luma, ([0, 0, 1] - luma) / (2 * (1 - blue)), ([1, 0, 0] - luma) / (2 * (1 - red))])
+    spans = np.array([[1.0], [1.0], [1.0]]) if is_full else np.array([[219], [224], [224]]) / 255
+    zeros = np.array([[0 if is_full else 16], [128], [128]])
+    return np.concatenate([rows * spans, zeros], axis=1).astype(np.float32)
+
+
+def _to_rgb(matrix: int, *, is_full: bool) -> Float32[np.ndarray, "3 4"]:
+    """The inverse of `_to_yuv`."""
+    forward = _to_yuv(matrix, is_full=is_full).astype(np.float64)
+    back = np.linalg.inv(forward[:, :3])
+    return np.concatenate([back, -back @ forward[:, 3:]], axis=1).astype(np.float32)

@@ -25,6 +25,7 @@ from muybridge.media.image import read_metadata as read_picture_metadata
 from muybridge.media.tonemap import Curve, tone_map
 
 HDR_CURVES: Mapping[int, Curve] = {16: "pq", 18: "hlg"}  # H.273 code points
+UNTAGGED, HD_LINES = 2, 720
 READABLE = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "mpegts", "mpeg", "flv", "asf", "ogg", "mxf"}
 
 
@@ -77,27 +78,31 @@ def read_metadata(path: Path) -> dict[str, Any] | None:
 
 
 def to_rgb(frame: VideoFrame, *, size_px: tuple[int, int] | None = None) -> np.ndarray:
-    """The frame upright as RGB by its own tags, HDR tone-mapped.
+    """The frame upright as RGB by its own tags, HDR tone-mapped; untagged film as players take it (see `matrix_of`).
 
-    Untagged film is BT.709 from 720 lines up, else BT.601, as players assume.
     size_px: (width, height) that it is scaled to on the way, upright; else it stays as it is.
     """
-    is_tagged = frame.colorspace != Colorspace.DEFAULT
     width, height = size_px or (None, None)
     if frame.rotation % 180:
         width, height = height, width
-    guess = Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601
     rgb = frame.reformat(
         width=width,
         height=height,
         format="rgb48le" if frame.color_trc in HDR_CURVES else "rgb24",
-        src_colorspace=frame.colorspace if is_tagged else guess,
+        src_colorspace=matrix_of(frame),
         dst_color_range=ColorRange.JPEG,
         interpolation=EXACT,
     ).to_ndarray()
     if frame.color_trc in HDR_CURVES:
         rgb = tone_map(rgb, curve=HDR_CURVES[frame.color_trc])
     return np.rot90(rgb, k=round(frame.rotation / 90) % 4) if frame.rotation else rgb
+
+
+def matrix_of(frame: VideoFrame) -> int:
+    """The H.273 code point of the matrix that made its YUV; untagged, BT.709 from 720 lines up, else BT.601."""
+    if frame.colorspace != UNTAGGED:
+        return frame.colorspace
+    return Colorspace.ITU709 if frame.height >= HD_LINES else Colorspace.ITU601
 
 
 @contextmanager

@@ -18,12 +18,13 @@ from PIL import Image, ImageSequence
 
 from muybridge.core.errors import MediaError
 from muybridge.curation.shots.sound import PassingSound
+from muybridge.curation.yuv import rgb_of
 from muybridge.media.animation import UNTIMED_MS
 from muybridge.media.frames import Picture
 from muybridge.media.image import as_rgb
 from muybridge.media.image import opened as opened_image
 from muybridge.media.probe import PICTURE_SUFFIXES, display_size
-from muybridge.media.video import CutShort, NoVideo, declared_end_s, opened, to_rgb
+from muybridge.media.video import CutShort, NoVideo, declared_end_s, opened
 
 MAX_PX = 2**27  # of a frame as it is stored: 16K film has 133 million
 MAX_LONG = 4  # sides: footage narrower than this is scaled further down, so that a clip's memory is bounded
@@ -153,7 +154,7 @@ def _timed(
     base = stream.time_base or Fraction(1, 1000)
     for number, frame in enumerate(frames):
         time_s = number / rate if frame.pts is None else (frame.pts - start) * base
-        yield float(time_s), lambda frame=frame: np.ascontiguousarray(to_rgb(frame, size_px=size))
+        yield float(time_s), lambda frame=frame: rgb_of(frame, size_px=size)
 
 
 def _rate(stream: VideoStream) -> Fraction:
