@@ -8,7 +8,8 @@ from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 from muybridge.curation.shots.joins import Thumbnails
 
 REACH_PX = 3  # of a thumbnail: things move so far between frames without being news
-TOLERANCE = 8  # levels by which a pixel may miss what it is explained by: noise, and light that changes
+SWITCH_PX, SWITCH_FRAMES = 2, 2  # a pixel switches where nothing so near explains what it is so many frames later
+SWITCH = 12  # levels: more than noise, and light that changes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,7 +18,8 @@ class Window:
 
     `low` and `high` are the extremes within `REACH_PX` of every pixel; `products` the inner products of all pairs of
     frames, from which the distances of frames and of their mixtures follow; `level` the mean of a frame, `contrast` the
-    spread of its levels, `detail` the mean square of its gradients.
+    spread of its levels, `detail` the mean square of its gradients. `switches` tells where a frame's pixels have
+    become something else `SWITCH_FRAMES` later.
     """
 
     frames: Thumbnails
@@ -27,6 +29,7 @@ class Window:
     level: Float32[np.ndarray, "t"]
     contrast: Float32[np.ndarray, "t"]
     detail: Float32[np.ndarray, "t"]
+    switches: Bool[np.ndarray, "t-2 27 48"]
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -39,21 +42,13 @@ class Window:
         return np.maximum(self._outside(after, before), self._outside(before, after))
 
     def _outside(self, new: Int64[np.ndarray, "n"], known: Int64[np.ndarray, "n"]) -> Float32[np.ndarray, "n"]:
-        frames, high, low = self.frames[new], self.high[known], self.low[known]
-        beyond = (np.maximum(frames, high) - high) + (low - np.minimum(frames, low))
+        beyond = _beyond(self.frames[new], self.low[known], self.high[known])
         return beyond.mean(axis=(1, 2, 3), dtype=np.float32)
 
     def distance(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Mean square of the difference of frames, by their numbers."""
         products = self.products
         return products[first, first] + products[second, second] - 2 * products[first, second]
-
-    def explained(self, first: int, end: int, by: int) -> Bool[np.ndarray, "n 27 48"]:
-        """Which pixels of frames `first` up to `end` may be those of frame `by`, moved by no more than a pixel."""
-        frames, known = self.frames[first:end].astype(np.int16), self.frames[by : by + 1]
-        is_above = frames > spread(known, np.maximum, reach_px=1).astype(np.int16) + TOLERANCE
-        is_below = frames < spread(known, np.minimum, reach_px=1).astype(np.int16) - TOLERANCE
-        return ~(is_above | is_below).any(axis=3)
 
 
 def window(thumbnails: Thumbnails) -> Window:
@@ -70,7 +65,22 @@ def window(thumbnails: Thumbnails) -> Window:
         level=grey.mean(axis=(1, 2)),
         contrast=colours.std(axis=1).max(axis=1),
         detail=np.square(np.diff(grey, axis=1)).mean(axis=(1, 2)) + np.square(np.diff(grey, axis=2)).mean(axis=(1, 2)),
+        switches=differs(thumbnails[:-SWITCH_FRAMES], thumbnails[SWITCH_FRAMES:]),
     )
+
+
+def differs(before: Thumbnails, after: Thumbnails) -> Bool[np.ndarray, "t 27 48"]:
+    """Which pixels of the one frame are nowhere within `SWITCH_PX` in the other, or the other way round."""
+    spans = [
+        [spread(each, extreme, reach_px=SWITCH_PX) for extreme in (np.minimum, np.maximum)] for each in (before, after)
+    ]
+    beyond = np.maximum(_beyond(after, *spans[0]), _beyond(before, *spans[1]))
+    return (beyond > SWITCH).any(axis=3)
+
+
+def _beyond(frames: Thumbnails, low: Thumbnails, high: Thumbnails) -> UInt8[np.ndarray, "t h w 3"]:
+    """Levels by which pixels lie outside of a span."""
+    return (np.maximum(frames, high) - high) + (low - np.minimum(frames, low))
 
 
 def spread(frames: Thumbnails, extreme: np.ufunc, *, reach_px: int) -> UInt8[np.ndarray, "t h w 3"]:

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from muybridge.curation.shots.changes import Window
+from muybridge.curation.shots.changes import Window, differs
 from muybridge.curation.shots.joins import Join
 
-MIN_NEWS = 6.0  # levels
+MIN_NEWS = 4.0  # levels
+MIN_SHARE = 0.2  # of the pixels; where an edge that sweeps over the picture leaps it changes a tenth at once
 RATIO = 2.5  # a cut is so many times the usual change before it, and behind it
 AROUND, NEXT = 6, 2  # frames on each side that say what is usual; the nearest of them, which a whip pan moves too
 BURST = 8  # frames after which a flash, or something that passed close by, is over
@@ -36,7 +37,7 @@ def _sudden(window: Window) -> Iterator[tuple[int, float]]:
     for at in np.flatnonzero(change > MIN_NEWS).tolist():
         sides = change[max(0, at - AROUND) : at][::-1], change[at + 1 : at + 1 + AROUND]
         usual = max((max(float(np.median(side)), float(side[:NEXT].mean())) for side in sides if len(side)), default=0)
-        if change[at] > RATIO * usual:
+        if change[at] > RATIO * usual and differs(window.frames[[at]], window.frames[[at + 1]]).mean() > MIN_SHARE:
             yield at, float(change[at])
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Int64
 
-from muybridge.curation.shots.changes import Window
+from muybridge.curation.shots.changes import SWITCH_FRAMES, Window, differs
 from muybridge.curation.shots.joins import Join
 
 HALVES = (20, 16, 12, 9, 7, 5)  # frames on both sides of the middle
@@ -16,8 +17,10 @@ MAX_STEP = 0.45  # of the way from a frame to the next: more is a cut
 MIDDLE = (0.3, 0.7)  # of the way, half-way through
 MAX_DETAIL = 0.75  # what is left of the detail of both ends in a mixture of unlike frames: 0.5 if they are mixed evenly
 MIXED_BEND = -0.1  # a mixture has -s (1 - s), up to -0.25; a patchwork 0
-MIN_PATCHWORK = 0.8  # share of pixels of the frames of a wipe that one of its ends explains
-MIN_CHANGED = 0.5  # share of pixels that a wipe changes
+MIN_CHANGED = 0.5  # share of pixels in which the ends of a wipe differ
+MIN_WIPED = 0.35  # share of those that switch from the one to the other at once; the rest is too much alike to tell
+AT_ONCE = 4  # frames that a switch is seen for, soft edges included
+MAX_ROUGH = 0.2  # of the times at which pixels switch: an edge that passes has 0.1, things that move 0.3 and more
 EDGE = 0.06  # of the way: where it begins and ends
 
 
@@ -87,7 +90,7 @@ def _join(window: Window, passage: _Passage) -> Join | None:
     bend = float(passage.bends[middle].mean()) if middle.any() else 0.0
     if bend < MIXED_BEND and _loses_detail(window, passage):
         return Join(first=first, end=end, kind="dissolve")
-    return Join(first=first, end=end, kind="wipe") if _is_patchwork(window, passage) else None
+    return Join(first=first, end=end, kind="wipe") if _is_wiped(window, passage) else None
 
 
 def _loses_detail(window: Window, passage: _Passage) -> bool:
@@ -98,14 +101,21 @@ def _loses_detail(window: Window, passage: _Passage) -> bool:
     return bool(detail[1 + middle] < MAX_DETAIL * expected[middle])
 
 
-def _is_patchwork(window: Window, passage: _Passage) -> bool:
-    """Whether nearly every pixel between is of one end, ever more of them of the last one."""
-    span = passage.first, passage.last + 1
-    of_first = window.explained(*span, by=passage.first)
-    of_last = window.explained(*span, by=passage.last)
-    is_changed = ~of_last[0] | ~of_first[-1]
-    if is_changed.mean() < MIN_CHANGED:
+def _is_wiped(window: Window, passage: _Passage) -> bool:
+    """Whether pixels go over from one end to the other once, at once, and each soon after its neighbours."""
+    is_changed = differs(*(window.frames[[end]] for end in (passage.first, passage.last)))[0]
+    switches = window.switches[passage.first : passage.last - SWITCH_FRAMES + 1]
+    num_switches = switches[0] + (switches[1:] & ~switches[:-1]).sum(axis=0)
+    is_wiped = is_changed & (num_switches == 1) & (switches.sum(axis=0) <= AT_ONCE)
+    if is_changed.mean() < MIN_CHANGED or is_wiped.sum() < MIN_WIPED * is_changed.sum():
         return False
-    explained = (of_first | of_last)[:, is_changed].mean()
-    grown = (of_last & ~of_first)[:, is_changed].mean(axis=1)
-    return bool(explained > MIN_PATCHWORK and np.diff(grown).min() > -0.2)
+    return _roughness(switches.argmax(axis=0), is_wiped) < MAX_ROUGH
+
+
+def _roughness(times: Int64[np.ndarray, "h w"], is_known: Bool[np.ndarray, "h w"]) -> float:
+    """Mean square difference of neighbours, of that of any two pixels: Geary's c, 0 where smooth and 1 at random."""
+    squares = [
+        np.square(np.diff(times, axis=axis))[np.logical_and(*(np.delete(is_known, end, axis) for end in (0, -1)))]
+        for axis in (0, 1)
+    ]
+    return float(np.concatenate(squares).mean() / max(2 * times[is_known].var(), 1e-9))
