@@ -6,11 +6,10 @@ from typing import Literal
 
 from muybridge.captioning.opened import open_captioner
 from muybridge.core.errors import invalid
+from muybridge.curation import engine
 from muybridge.curation.default_thresholds import DEFAULT_THRESHOLDS
 from muybridge.curation.engine.executor import Executor
-from muybridge.curation.engine.local import LocalExecutor
 from muybridge.curation.engine.plan import Limits, Plan
-from muybridge.curation.engine.ray_data import RayDataExecutor
 from muybridge.curation.even import EvenSplitter
 from muybridge.curation.output.shards import ShardsConfig
 from muybridge.curation.shots.config import ShotsConfig
@@ -70,8 +69,9 @@ class CurationSettings:
 
     def opened_executor(self) -> Executor:
         """What runs the plan."""
-        kinds = {"local": LocalExecutor, "ray": RayDataExecutor}
-        return kinds[self.executor](num_workers=self.num_workers)
+        if self.executor == "ray":
+            return engine.RayDataExecutor(num_workers=self.num_workers)
+        return engine.LocalExecutor(num_workers=self.num_workers)
 
     def _splitter(self) -> Splitter:
         if self.even_s is not None:
