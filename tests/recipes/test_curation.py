@@ -27,7 +27,7 @@ from muybridge.recipes.curation_gathering import compared
 from muybridge.recipes.curation_names import STAGE_SUMMARIES
 from muybridge.recipes.curation_results import balanced
 from muybridge.recipes.curation_settings import CurationSettings
-from muybridge.recipes.curation_stages import STAGES, known_columns
+from muybridge.recipes.curation_stages import STAGES, Parts, known_columns
 
 LENIENT = parse_thresholds("[clip.short_px]\nat_least = 32\n[borders.black_share]\nat_most = 0.5\n")
 STRICT = parse_thresholds("[clip.short_px]\nat_least = 32\n[clip.num_frames]\nat_least = 14\n")
@@ -141,7 +141,7 @@ def test_the_default_table_asks_only_what_stages_write():
 
 
 def test_stages_stand_under_their_names_in_the_order_of_the_help():
-    assert [choice.make(frozenset()).name for choice in STAGES.values()] == list(STAGES)
+    assert [choice.make(Parts()).name for choice in STAGES.values()] == list(STAGES)
     assert list(STAGES) == [name for name in STAGE_SUMMARIES if name in STAGES]
 
 

@@ -24,6 +24,8 @@ EXTRA_SUMMARIES: Mapping[str, str] = MappingProxyType(
     {
         "transnet": "TransNetV2 beside our own shot detection (fetched, 32 MB)",
         "brisque": "BRISQUE beside our own judge of quality (fetched, 0.1 MB)",
+        "faces": "faces found by CenterFace: they are counted, and blurred without consent (fetched, 7 MB)",
+        "nsfw": "open_nsfw's score of nudity (fetched, 22 MB)",
         "ocr": "text found and read by RapidOCR (its package)",
     }
 )

@@ -12,6 +12,11 @@ from muybridge.curation.measures.borders import Borders
 from muybridge.curation.measures.motion import Motion
 from muybridge.curation.measures.quality import Quality
 from muybridge.curation.output.manifest import DERIVED
+from muybridge.curation.people.centerface import CenterFace
+from muybridge.curation.people.finder import FaceFinder
+from muybridge.curation.people.nudity import OpenNsfw
+from muybridge.curation.people.privacy import Privacy
+from muybridge.curation.people.stage import People
 from muybridge.curation.shots.splitter import OUTPUTS as SHOT_COLUMNS
 from muybridge.curation.similarity.embedding import Embedding
 from muybridge.curation.stage import Column, Stage
@@ -20,30 +25,46 @@ from muybridge.curation.text.strokes import StrokeReader
 from muybridge.curation.text.subtitles import Subtitles
 from muybridge.recipes.curation_names import EXTRA_SUMMARIES, STAGE_SUMMARIES
 
-Extras = frozenset[str]  # names of EXTRA_SUMMARIES that were asked for
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """What stages are made of: names of EXTRA_SUMMARIES that were asked for, and what several stages share."""
+
+    extras: frozenset[str] = frozenset()
+    faces: FaceFinder | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StageChoice:
-    """How a stage is made with the extras that were asked for; whether it is run unless others are asked for."""
+    """How a stage is made; whether it is run unless others are asked for."""
 
-    make: Callable[[Extras], Stage]
+    make: Callable[[Parts], Stage]
     is_default: bool = True
 
 
-def _subtitles(extras: Extras) -> Stage:
-    return Subtitles(reader=OcrReader()) if "ocr" in extras else Subtitles(reader=StrokeReader(), is_read=False)
+def _parts(extras: Sequence[str]) -> Parts:
+    return Parts(extras=frozenset(extras), faces=FaceFinder(CenterFace()) if "faces" in extras else None)
+
+
+def _subtitles(parts: Parts) -> Stage:
+    return Subtitles(reader=OcrReader()) if "ocr" in parts.extras else Subtitles(reader=StrokeReader(), is_read=False)
+
+
+def _people(parts: Parts) -> Stage:
+    return People(finder=parts.faces, nsfw=OpenNsfw() if "nsfw" in parts.extras else None)
 
 
 STAGES: Mapping[str, StageChoice] = MappingProxyType(
     {
-        "borders": StageChoice(make=lambda extras: Borders()),
+        "borders": StageChoice(make=lambda parts: Borders()),
         "subtitles": StageChoice(make=_subtitles),
-        "marks": StageChoice(make=lambda extras: Marks()),
-        "blur": StageChoice(make=lambda extras: Blur()),
-        "quality": StageChoice(make=lambda extras: Quality(has_brisque="brisque" in extras)),
-        "motion": StageChoice(make=lambda extras: Motion()),
-        "embedding": StageChoice(make=lambda extras: Embedding()),
+        "marks": StageChoice(make=lambda parts: Marks()),
+        "blur": StageChoice(make=lambda parts: Blur()),
+        "quality": StageChoice(make=lambda parts: Quality(has_brisque="brisque" in parts.extras)),
+        "motion": StageChoice(make=lambda parts: Motion()),
+        "people": StageChoice(make=_people),
+        "embedding": StageChoice(make=lambda parts: Embedding()),
+        "privacy": StageChoice(make=lambda parts: Privacy(finder=parts.faces)),
     }
 )
 GATHERED: Mapping[str, Mapping[str, Column]] = MappingProxyType(
@@ -56,7 +77,7 @@ GATHERED: Mapping[str, Mapping[str, Column]] = MappingProxyType(
 
 def known_columns() -> dict[str, Mapping[str, Column]]:
     """Stage to columns, of all that a table of thresholds may ask about, whether it is run or not."""
-    measured = {name: choice.make(frozenset()).outputs for name, choice in STAGES.items()}
+    measured = {name: choice.make(Parts()).outputs for name, choice in STAGES.items()}
     return {"clip": {**FACTS, **DERIVED}, "shots": SHOT_COLUMNS, **measured, **GATHERED}
 
 
@@ -80,4 +101,5 @@ def chosen_stages(
     check_names([*(only or ()), *without], extras)
     first = set(only) if only is not None else {name for name, choice in STAGES.items() if choice.is_default}
     names = first - set(without)
-    return tuple(choice.make(frozenset(extras)) for name, choice in STAGES.items() if name in names)
+    parts = _parts(extras)
+    return tuple(choice.make(parts) for name, choice in STAGES.items() if name in names)
