@@ -7,9 +7,10 @@ from types import MappingProxyType
 import numpy as np
 
 from muybridge.core.errors import invalid
-from muybridge.curation.clip import Clip, Origin, SourceFile, Value, clip_id, source_id
+from muybridge.curation.clip import Clip, SourceFile, Value
 from muybridge.curation.plain import Measurement
 from muybridge.curation.shots.footage import Footage, footage
+from muybridge.curation.shots.pieces import clip_of, origin_of
 from muybridge.curation.stage import Column, Resources
 
 
@@ -56,37 +57,11 @@ class EvenSplitter:
     def clips(self, source: SourceFile) -> Iterator[Clip]:
         """As of `Splitter`. Memory: one clip. Raises MediaError at damage, after what lies before it."""
         with footage(source.path, side_px=self.side_px, max_fps=self.max_fps) as shown:
-            origin = Origin(
-                id=source_id(source.uri),
-                uri=source.uri,
-                width_px=shown.width_px,
-                height_px=shown.height_px,
-                fps=shown.fps,
-                licence=source.licence,
-                has_consent=source.has_consent,
-            )
-            num_frames = max(1, round(self.seconds * shown.fps))
+            origin, num_frames = origin_of(source, shown), max(1, round(self.seconds * shown.fps))
+            version = f"{self.name} {self.version}"
             for number, frames in enumerate(_pieces(shown, num_frames)):
-                yield self._clip(np.stack(frames), shown, origin, first=number * num_frames)
-
-    def _clip(self, frames: np.ndarray, shown: Footage, origin: Origin, *, first: int) -> Clip:
-        fps = shown.fps or 1.0  # a picture is shown for a second
-        start_s, end_s = first / fps, (first + len(frames)) / fps
-        height, width = frames.shape[1:3]
-        sound = None if shown.sound is None else shown.sound.between(shown.start_s + start_s, shown.start_s + end_s)
-        if shown.sound is not None:
-            shown.sound.forget(shown.start_s + end_s)
-        return Clip(
-            id=clip_id(origin.uri, start_s, end_s, version=f"{self.name} {self.version}"),
-            origin=origin,
-            start_s=start_s,
-            end_s=end_s,
-            frames=frames,
-            fps=fps,
-            crop=(0, 0, width, height),
-            sound=sound,
-            values={"shot": first // max(1, round(self.seconds * shown.fps))},
-        )
+                first, values = number * num_frames, {"shot": number}
+                yield clip_of(np.stack(frames), shown, origin, first=first, version=version, values=values)
 
 
 class Brightness(Measurement):

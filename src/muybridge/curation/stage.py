@@ -23,14 +23,11 @@ class Resources:
     memory_bytes: int = 256 * 2**20
 
 
-class Stage(Protocol):
-    """One measurement or correction of a clip.
+class Step(Protocol):
+    """What stages and splitters have in common. `version` changes whenever equal frames may give other values.
 
-    `outputs` are the columns that `process` writes on every clip, with None where there is nothing to say (a picture
-    has no motion); `inputs` those that earlier stages have written and it reads. `version` changes whenever equal
-    frames may give other values. A stage is made in one process and pickled to others before `setup`.
-
-    Equal clips give equal values on every machine of a kind: one thread, no global random numbers, no clock.
+    A step is made in one process and pickled to others before `setup`. Equal footage gives equal values on every
+    machine of a kind: one thread, no global random numbers, no clock.
     """
 
     @property
@@ -40,17 +37,12 @@ class Stage(Protocol):
 
     @property
     def version(self) -> int:
-        """Counts the changes of what it measures."""
-        ...
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Columns it reads."""
+        """Counts the changes of what it measures; the ids of clips change with their splitter's."""
         ...
 
     @property
     def outputs(self) -> Mapping[str, Column]:
-        """Columns it writes."""
+        """Columns it writes on every clip, None where there is nothing to say: a picture has no motion."""
         ...
 
     @property
@@ -66,41 +58,22 @@ class Stage(Protocol):
         """Once a worker: load networks."""
         ...
 
+
+class Stage(Step, Protocol):
+    """One measurement or correction of a clip."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Columns that earlier stages have written and it reads."""
+        ...
+
     def process(self, clip: Clip) -> Clip:
         """The clip with this stage's columns, perhaps cropped or changed. Raises MediaError where it cannot be read."""
         ...
 
 
-class Splitter(Protocol):
+class Splitter(Step, Protocol):
     """The first stage: a source into clips. Its columns stand on every clip that it gives."""
-
-    @property
-    def name(self) -> str:
-        """As of a stage."""
-        ...
-
-    @property
-    def version(self) -> int:
-        """As of a stage; clip ids change with it."""
-        ...
-
-    @property
-    def outputs(self) -> Mapping[str, Column]:
-        """Columns it writes."""
-        ...
-
-    @property
-    def resources(self) -> Resources:
-        """What a running copy takes."""
-        ...
-
-    def prepare(self) -> None:
-        """As of a stage."""
-        ...
-
-    def setup(self) -> None:
-        """As of a stage."""
-        ...
 
     def clips(self, source: SourceFile) -> Iterator[Clip]:
         """The clips of a source in the order of their times, each as soon as its shot is known, decoded once.

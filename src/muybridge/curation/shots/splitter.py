@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from muybridge.core.errors import MediaError
-from muybridge.curation.clip import Clip, Origin, SourceFile, clip_id, source_id
+from muybridge.curation.clip import Clip, Origin, SourceFile, Value
 from muybridge.curation.shots.clear import clear_start
 from muybridge.curation.shots.config import ShotsConfig
 from muybridge.curation.shots.cutting import Cutting, Lengths, Stretch
 from muybridge.curation.shots.detectors import ASSET, detector, needs_network
 from muybridge.curation.shots.footage import Footage, footage
 from muybridge.curation.shots.joins import Detect, JoinSearch
+from muybridge.curation.shots.pieces import clip_of, origin_of
 from muybridge.curation.stage import Column, Resources
 from muybridge.media.frames import Frames, Picture
 from muybridge.weights.assets import ensure
@@ -49,9 +50,9 @@ class ShotSplitter:
     def clips(self, source: SourceFile) -> Iterator[Clip]:
         """See `Splitter`. A stretch below the least length is left out. Raises MediaError, after the clips before."""
         with footage(source.path, side_px=self.config.side_px, max_fps=self.config.max_fps) as film:
-            origin = _origin(source, film)
+            origin = origin_of(source, film)
             if film.is_picture:
-                yield self._picture(origin, next(film.frames))
+                yield self._picture(origin, film)
                 return
             damage: list[MediaError] = []
             for stretch in self._stretches(_until_damage(film.frames, damage), film.fps):
@@ -80,40 +81,20 @@ class ShotSplitter:
         most = min(round(self.config.start_s * film.fps), len(stretch.frames) - self._lengths(film.fps).min)
         skipped, sharpness = clear_start(stretch.frames, within=most, clear=self.config.clear)
         frames, first = stretch.frames[skipped:], stretch.first + skipped
-        start_s, end_s = first / film.fps, (first + len(frames)) / film.fps
-        sound = None
-        if film.sound is not None:
-            sound = film.sound.between(film.start_s + start_s, film.start_s + end_s)
-            film.sound.forget(film.start_s + end_s)
         values = {
             "shot": stretch.shot,
             "shot_join": stretch.begins or "start",
             "start_sharpness": sharpness,
             "trimmed_s": (stretch.num_trimmed + skipped) / film.fps,
         }
-        return Clip(
-            id=clip_id(origin.uri, start_s, end_s, version=f"{self.name} {self.version}"),
-            origin=origin,
-            start_s=start_s,
-            end_s=end_s,
-            frames=frames,
-            fps=film.fps,
-            crop=_whole(frames),
-            sound=sound,
-        ).noted(values)
+        return self._made(frames, film, origin, first=first, values=values)
 
-    def _picture(self, origin: Origin, picture: Picture) -> Clip:
-        frames = picture[None]
+    def _picture(self, origin: Origin, film: Footage) -> Clip:
         values = {"shot": 0, "shot_join": "start", "start_sharpness": 1.0, "trimmed_s": 0.0}
-        return Clip(
-            id=clip_id(origin.uri, 0.0, 0.0, version=f"{self.name} {self.version}"),
-            origin=origin,
-            start_s=0.0,
-            end_s=0.0,
-            frames=frames,
-            fps=0.0,
-            crop=_whole(frames),
-        ).noted(values)
+        return self._made(next(film.frames)[None], film, origin, first=0, values=values)
+
+    def _made(self, frames: Frames, film: Footage, origin: Origin, *, first: int, values: dict[str, Value]) -> Clip:
+        return clip_of(frames, film, origin, first=first, version=f"{self.name} {self.version}", values=values)
 
 
 def _until_damage(frames: Iterator[Picture], damage: list[MediaError]) -> Iterator[Picture]:
@@ -122,19 +103,3 @@ def _until_damage(frames: Iterator[Picture], damage: list[MediaError]) -> Iterat
         yield from frames
     except MediaError as error:
         damage.append(error)
-
-
-def _origin(source: SourceFile, film: Footage) -> Origin:
-    return Origin(
-        id=source_id(source.uri),
-        uri=source.uri,
-        width_px=film.width_px,
-        height_px=film.height_px,
-        fps=film.fps,
-        licence=source.licence,
-        has_consent=source.has_consent,
-    )
-
-
-def _whole(frames: Frames) -> tuple[int, int, int, int]:
-    return 0, 0, frames.shape[2], frames.shape[1]
