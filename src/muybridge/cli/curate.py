@@ -3,13 +3,13 @@
 SOURCES are folders, films, pictures, globs, tables (.csv .jsonl .parquet with `path` or `url`, `licence`, `consent`),
 lists of addresses (.txt) or addresses (https:// s3:// gs://). OUT/report/index.html shows what was left out and why,
 OUT/shards/TIER is what `muybridge encode` and `train` read. An interrupted run continues by the same command; nothing
-is fetched but what --with names.
+is fetched but what --with names: `--with ocr,faces` blurs the faces of people who have not consented.
 
 Examples:
 
   muybridge curate footage/ --dry-run
   muybridge curate footage/ --out curated --workers 4
-  muybridge curate footage/ --out curated --size 720p --with ocr,transnet
+  muybridge curate footage/ --out curated --size 720p --with ocr,faces,transnet
   muybridge curate footage/ --out curated --captioner http://localhost:8000/v1 --caption-model qwen2.5-vl-7b
   muybridge curate --show-thresholds > mine.toml
   muybridge curate curated --retier --thresholds mine.toml
@@ -46,7 +46,7 @@ def command(
     even: options.Even = None,
     stages: options.Stages = None,
     without: options.Without = "",
-    extras: options.Extras = "",
+    extras: options.Extras = "ocr",
     captioner: options.WhichCaptioner = None,
     caption_model: options.CaptionModel = None,
     thresholds: options.TableFile = None,
@@ -80,7 +80,7 @@ def command(
         even_s=even,
         stages=None if stages is None else _names(stages),
         without=_names(without),
-        extras=_names(extras),
+        extras=() if extras == "none" else _names(extras),
         captioner=captioner,
         caption_model=caption_model,
         thresholds=table,

@@ -34,7 +34,10 @@ Stages = Annotated[
     typer.Option(metavar="NAMES", help=f"Only these, of {', '.join(STAGE_SUMMARIES)}.", rich_help_panel="Stages"),
 ]
 Without = Annotated[str, typer.Option(metavar="NAMES", help="All but these.", rich_help_panel="Stages")]
-Extras = Annotated[str, typer.Option("--with", metavar="NAMES", help=f"More: {_EXTRAS}.", rich_help_panel="Stages")]
+Extras = Annotated[
+    str,
+    typer.Option("--with", metavar="NAMES", help=f"More: {_EXTRAS}. `none` is the quickest.", rich_help_panel="Stages"),
+]
 WhichCaptioner = Annotated[
     str | None,
     typer.Option(

@@ -47,7 +47,9 @@ def _parts(extras: Sequence[str]) -> Parts:
 
 
 def _subtitles(parts: Parts) -> Stage:
-    return Subtitles(reader=OcrReader()) if "ocr" in parts.extras else Subtitles(reader=StrokeReader(), is_read=False)
+    if "ocr" in parts.extras:
+        return Subtitles(reader=OcrReader())
+    return Subtitles(reader=StrokeReader(), is_read=False, max_loss=0.0)  # strokes would crop one clip in ten wrongly
 
 
 def _people(parts: Parts) -> Stage:
