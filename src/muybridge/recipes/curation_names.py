@@ -26,6 +26,6 @@ EXTRA_SUMMARIES: Mapping[str, str] = MappingProxyType(
         "brisque": "BRISQUE beside our own judge of quality (fetched, 0.1 MB)",
         "faces": "faces found by CenterFace: they are counted, and blurred without consent (fetched, 7 MB)",
         "nsfw": "open_nsfw's score of nudity (fetched, 22 MB)",
-        "ocr": "captions found, cropped and read by RapidOCR's networks (in its package); without it text is only measured",
+        "ocr": "captions cropped and text read by RapidOCR's networks, which its package brings; else text is measured",
     }
 )
