@@ -122,3 +122,14 @@ def test_samples_go_with_a_film_as_long_as_it_lasts(tmp_path: Path):
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
     assert 0.95 * 48_000 <= len(heard) <= 1.1 * 48_000
     assert abs(float(np.abs(heard[5000:40_000]).max()) - 0.5) < 0.05
+
+
+def test_sound_may_end_anywhere_in_a_packet(tmp_path: Path):
+    """Left to PyAV, the last packet of 79,200 samples at 16 kHz had the time stamp of the one before."""
+    how = coding(tmp_path / "film.mp4", codec=None, crf=None, bitrate=None, bits=None)
+    sound = Sound(samples=np.zeros((1, 79_200), np.float32), rate_hz=16_000)
+    with coded_film(tmp_path / "film.mp4", how, fps=20, metadata=None, sound=sound) as film:
+        film.start(32, 32)
+        for picture in np.zeros((99, 32, 32, 3), np.uint8):
+            film.add(picture)
+    assert abs(seconds_of(tmp_path / "film.mp4") - 4.95) < 0.05

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -103,9 +104,10 @@ def _copied(source: InputContainer, stream: AudioStream, copy: AudioStream) -> T
 
 
 def _encoded(frames: Timed[AudioFrame], encoder: AudioStream) -> Timed[list[Packet]]:
-    start_s = 0.0
+    start_s, num_samples = 0.0, 0
     for start_s, frame in frames:
-        frame.pts = None  # counted anew from the first sample
+        frame.pts, frame.time_base = num_samples, Fraction(1, frame.sample_rate)  # counted anew from the first sample
+        num_samples += frame.samples
         yield start_s, encoder.encode(frame)
     yield start_s, encoder.encode(None)
 
