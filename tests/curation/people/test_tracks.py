@@ -11,7 +11,7 @@ def tracks_of(frames):
     return face_tracks(BrightDiscs(), frames, FPS)
 
 
-def test_looks_take_the_first_and_the_last_frame_and_never_skip_a_quarter_of_a_second():
+def test_looks_take_the_first_and_the_last_frame_and_never_skip_more_than_a_quarter_of_a_second():
     for num_frames in (1, 2, 3, 30, 121):
         looks = look_frames(num_frames, 24.0)
         assert looks[0] == 0 and looks[-1] == num_frames - 1

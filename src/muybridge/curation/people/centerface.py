@@ -75,8 +75,8 @@ class CenterFace:
 def decoded(maps: Maps, *, across: float, down: float) -> Iterator[Face]:
     """Faces out of the network's maps (3.1, 3.2); across, down: pixels of the picture in one of the network's."""
     scores, sizes, offsets, points = (each[0] for each in maps)
-    for row, column in zip(*np.nonzero(scores[0] >= MIN_SCORE), strict=True):
-        high, wide = np.exp(sizes[:, row, column].astype(np.float64)) * CELL_PX
+    for row, column in np.argwhere(scores[0] >= MIN_SCORE).tolist():
+        high, wide = (float(side) * CELL_PX for side in np.exp(sizes[:, row, column].astype(np.float64)))
         y = (row + float(offsets[0, row, column]) + 0.5) * CELL_PX
         x = (column + float(offsets[1, row, column]) + 0.5) * CELL_PX
         left, top, right, bottom = x - wide / 2, y - high / 2, x + wide / 2, y + high / 2

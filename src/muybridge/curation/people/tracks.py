@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from muybridge.curation.people.faces import Face, FaceDetector, grown, overlap
 from muybridge.media.frames import Frames
 
-LOOKS_PER_S = 6.0
+LOOKS_PER_S = 4.0
 SURE, SEEN_TWICE = 0.5, 0.3  # a track counts with one look of the first score, or two of the second
 MAX_GAP_S = 1.0  # of a face that turns away or is covered: then it is another track
 REACH_S = 0.5  # beyond the first and the last look
