@@ -3,6 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -17,6 +18,7 @@ from muybridge.curation.shots.cutting import Cutting, Lengths
 from muybridge.curation.shots.joins import Join
 from muybridge.curation.shots.splitter import OUTPUTS, ShotSplitter
 from tests.curation.shots.small_films import FPS, HEIGHT_PX, WIDTH_PX, scene, written
+from tests.data.films import levels, write_film
 
 CONFIG = ShotsConfig(min_s=0.5, min_frames=9, max_s=1.5, stride_s=1.5)
 RATE_HZ = 16_000
@@ -103,6 +105,38 @@ def test_unequal_frame_times_become_a_steady_rate(tmp_path: Path) -> None:
     assert abs(clips[0].end_s - sum(lengths) / 1000) < 0.08
 
 
+def test_turned_film_is_upright(tmp_path: Path) -> None:
+    (clip,) = clips_of(write_film(tmp_path / "turned.mp4", 24, rotation_deg=90))
+    assert (clip.origin.width_px, clip.origin.height_px) == (48, 64)
+    assert clip.frames.shape[1:3] == (64, 48)
+    is_brighter_below = clip.frames[0, 40:].mean() > clip.frames[0, :24].mean() + 5
+    assert is_brighter_below  # what was on the left: a quarter turn counterclockwise brings it down
+
+
+def test_film_of_wide_pixels_is_shown_in_square_ones(tmp_path: Path) -> None:
+    path = tmp_path / "wide.mkv"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = 48, 54, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(2, 1)
+        for picture in scene(1, 24)[:, :, ::2]:
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+        output.mux(stream.encode(None))
+    (clip,) = clips_of(path)
+    assert (clip.origin.width_px, clip.origin.height_px) == (96, 54)
+    assert clip.frames.shape[1:3] == (54, 96)
+
+
+def test_film_of_changing_rate_lasts_as_long_as_it_says(tmp_path: Path) -> None:
+    """Frames that are shown for 1/24 and 1/12 s in turn, as frames of equal length."""
+    (clip,) = clips_of(write_film(tmp_path / "a.mkv", 20, gaps=(100, 200)))
+    assert abs(len(clip.frames) / clip.fps - 20 * 1.5 / 24) < 0.1
+    shown = clip.frames.mean(axis=(1, 2, 3))
+    seconds = np.arange(len(shown)) / clip.fps
+    expected = np.interp(seconds, np.cumsum([0, *([100, 200] * 10)])[:-1] / 2400, levels(20) + 7.5)
+    assert np.abs(shown - expected).max() < 15  # levels: what one frame and a half bring
+
+
 def test_one_frame_is_a_picture_whatever_it_is_kept_in(tmp_path: Path) -> None:
     one = scene(1, 1)
     Image.fromarray(one[0]).save(tmp_path / "a.png")
@@ -126,12 +160,13 @@ def test_damage_costs_only_what_lies_behind_it(tmp_path: Path) -> None:
 
 def test_a_clip_begins_with_a_clear_frame(tmp_path: Path) -> None:
     frames = scene(1, 30, speed=0)
-    small = [Image.fromarray(frame).resize((12, 7)).resize((WIDTH_PX, HEIGHT_PX)) for frame in frames[:6]]
+    small = [Image.fromarray(frame).resize((40, 22)).resize((WIDTH_PX, HEIGHT_PX)) for frame in frames[:6]]
     frames = np.concatenate([np.stack([np.asarray(each) for each in small]), frames[6:]])
     (clip,) = clips_of(written(tmp_path, frames))
     assert 6 <= round(clip.start_s * FPS) <= 9  # the encoder sharpens within some frames
     assert clip.values["trimmed_s"] == pytest.approx(clip.start_s)
-    assert float(clip.values["start_sharpness"]) >= CONFIG.clear
+    sharpness = clip.values["start_sharpness"]
+    assert isinstance(sharpness, float) and sharpness >= CONFIG.clear
 
 
 def test_stretches_never_overlap_and_keep_away_from_joins() -> None:
@@ -148,7 +183,7 @@ def test_stretches_never_overlap_and_keep_away_from_joins() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"side_px": 33}, {"max_s": 0.5}, {"stride_s": 1.0}, {"trim_s": -1}, {"max_fps": 0}])
-def test_settings_that_cannot_be_are_refused(wrong: dict[str, float]) -> None:
+def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         ShotsConfig(**wrong)
 

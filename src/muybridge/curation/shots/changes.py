@@ -75,7 +75,7 @@ def differs(before: Thumbnails, after: Thumbnails) -> Bool[np.ndarray, "t 27 48"
         [spread(each, extreme, reach_px=SWITCH_PX) for extreme in (np.minimum, np.maximum)] for each in (before, after)
     ]
     beyond = np.maximum(_beyond(after, *spans[0]), _beyond(before, *spans[1]))
-    return (beyond > SWITCH).any(axis=3)
+    return np.any(beyond > SWITCH, axis=3)
 
 
 def _beyond(frames: Thumbnails, low: Thumbnails, high: Thumbnails) -> UInt8[np.ndarray, "t h w 3"]:

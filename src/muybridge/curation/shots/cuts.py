@@ -7,8 +7,9 @@ import numpy as np
 from muybridge.curation.shots.changes import Window, differs
 from muybridge.curation.shots.joins import Join
 
+# all thresholds: measured on the films of benchmarks/shots.py, part "tune"
 MIN_NEWS = 4.0  # levels
-MIN_SHARE = 0.2  # of the pixels; where an edge that sweeps over the picture leaps it changes a tenth at once
+MIN_SHARE = 0.2  # of the pixels; an edge that sweeps over the picture and leaps changes up to 0.16 at once
 RATIO = 2.5  # a cut is so many times the usual change before it, and behind it
 AROUND, NEXT = 6, 2  # frames on each side that say what is usual; the nearest of them, which a whip pan moves too
 BURST = 8  # frames after which a flash, or something that passed close by, is over
