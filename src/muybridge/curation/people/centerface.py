@@ -26,7 +26,7 @@ Maps = tuple[Float32[np.ndarray, "1 c h w"], ...]  # score, log size (down, acro
 
 
 class CenterFace:
-    """Faces of 8 px and more at the larger of `sides_px`; large ones are surer at the smaller.
+    """Faces of 10 px and more at the larger of `sides_px`; large ones are surer at the smaller.
 
     sides_px: the short sides that a picture is brought to, one after the other.
     folder: where the network lies; None for the asset.
@@ -35,9 +35,9 @@ class CenterFace:
     name = "centerface"
     version = 1
 
-    def __init__(self, *, sides_px: tuple[int, ...] = (256, 512), folder: Path | None = None) -> None:
+    def __init__(self, *, sides_px: tuple[int, ...] = (192, 384), folder: Path | None = None) -> None:
         if not sides_px or min(sides_px) < SIDE_STEP_PX:
-            raise invalid(f"sides_px={sides_px}", f"the network takes {SIDE_STEP_PX} px and more", "use (256, 512)")
+            raise invalid(f"sides_px={sides_px}", f"the network takes {SIDE_STEP_PX} px and more", "use (192, 384)")
         self.sides_px = sides_px
         self.folder = folder
         self._session: Any = None
