@@ -19,6 +19,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -29,6 +30,7 @@ import torch  # noqa: E402
 from machine import ROOT, commit, hardware, processor  # noqa: E402
 
 from muybridge.core.env import cache_folder  # noqa: E402
+from muybridge.core.errors import RunFailed  # noqa: E402
 from muybridge.curation.clip import Clip, Origin  # noqa: E402
 from muybridge.curation.measures.aesthetic import aesthetic  # noqa: E402
 from muybridge.curation.measures.blur import Blur  # noqa: E402
@@ -45,9 +47,11 @@ from muybridge.training.curating.quality import STEPS, rank_correlation  # noqa:
 from muybridge.weights.assets import ensure  # noqa: E402
 from muybridge.weights.small import accuracy_of, load_small  # noqa: E402
 from muybridge.worlds.physics.config import PhysicsConfig  # noqa: E402
+from muybridge.worlds.physics.truth import PhysicsTruth  # noqa: E402
 from muybridge.worlds.physics.world import PhysicsWorld  # noqa: E402
 
 MIN_EACH, MAX_MS = 0.9, 80.0
+STRONG = 0.75  # damage
 MOVING_SHARE, MOVING_M_S = 0.3, 0.1  # a thing moves when it is this fast in this share of the frames
 FACTORS = (1.0, 1.5, 2.0, 3.0, 4.0)
 KINDS = ("still", "camera", "subject", "both", "fast")
@@ -80,7 +84,9 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=int, default=80, help="of the physics world, to judge motion with")
+    parser.add_argument(
+        "--clips", type=int, default=40, help="of three seconds of the physics world, to judge motion with"
+    )
     parser.add_argument("--films", type=Path, default=None, help="a folder of more natural films")
     parser.add_argument("--report", action=argparse.BooleanOptionalAction, default=True, help="write the report")
     return parser.parse_args()
@@ -129,7 +135,21 @@ def qualities(network: QualityNet, frames: dict[str, Picture]) -> tuple[list[str
         cells = [accuracy[f"{family}_each"], accuracy[family], *found]
         lines.append(f"| {family} | " + " | ".join(f"{value:.2f}" for value in cells) + " |")
     worst = min(accuracy[f"{family}_each"] for family in LADDERS)
-    return [*lines, "", f"Held out, each, is to be at least {MIN_EACH:g}. {carphone(network)}", ""], worst
+    notes = [f"Held out, each, is to be at least {MIN_EACH:g}. {carphone(network)}", "", *levels(network, frames)]
+    return [*lines, "", *notes, ""], worst
+
+
+def levels(network: QualityNet, frames: dict[str, Picture]) -> list[str]:
+    """What natural frames score as they are, and damaged strongly by each family."""
+    clean = {name: technical(network, [picture]) or 0.0 for name, picture in frames.items()}
+    strongly = [
+        technical(network, [damaged(picture, family, step, seed=1)]) or 0.0
+        for picture in frames.values() for family in LADDERS for step in STEPS if step >= STRONG
+    ]  # fmt: skip
+    listed = ", ".join(f"{name} {score:.2f}" for name, score in clean.items())
+    low, middle, high = np.percentile(strongly, (10, 50, 90))
+    tail = f"{low:.2f} for a tenth of them, {middle:.2f} for half and {high:.2f} for nine tenths."
+    return [f"Natural frames as they are: {listed}. With damage of {STRONG:g} and more: at most {tail}"]
 
 
 def mean_correlation(measure: Callable[[Picture], float], rungs: Sequence[Sequence[Picture]]) -> float:
@@ -177,27 +197,43 @@ def clip_of(frames: Frames, fps: float) -> Clip:
 
 def motions(num_clips: int) -> list[str]:
     """A confusion table, and how well speeds agree."""
-    world = PhysicsWorld(PhysicsConfig(width_px=192, height_px=128, num_frames=25, fps=12))
+    world = PhysicsWorld(PhysicsConfig(width_px=192, height_px=128, num_frames=37, fps=12))
     table, speeds = collections.Counter(), []
     for number in range(num_clips):
-        scene = world.scene(number)
-        found = Motion().measure(clip_of(world.render(scene), float(world.fps)))
-        truth = world.truth(scene)
-        ground = truth.segments[:-1] < 3
-        camera = float(np.hypot(*truth.flow.transpose(3, 0, 1, 2))[ground].mean()) / 128 * world.fps
-        fast = np.linalg.norm(truth.velocities, axis=-1).max(1, initial=0.0) > MOVING_M_S
-        is_subject = fast.mean() >= MOVING_SHARE
-        kind = ("both" if is_subject else "camera") if camera >= CAMERA_SPEED else "subject" if is_subject else "still"
-        table[kind, found["motion_kind"]] += 1
-        speeds.append((camera, float(found["camera_motion"])))  # type: ignore[arg-type]
+        try:
+            scene = world.scene(number)
+        except RunFailed:
+            continue  # a few numbers have no scene that passes the world's own test
+        if number % 4 < 2:
+            scene = replace(scene, viewpoint=replace(scene.viewpoint, camera="static"))
+        film, truth = world.render(scene), world.truth(scene)
+        for first in range(0, len(film) - 1, world.fps):
+            found = Motion().measure(clip_of(film[first : first + world.fps + 1], float(world.fps)))
+            camera, is_subject = true_motion(truth, slice(first, first + world.fps), fps=world.fps)
+            moves = camera >= CAMERA_SPEED
+            kind = ("both" if is_subject else "camera") if moves else "subject" if is_subject else "still"
+            table[kind, found["motion_kind"]] += 1
+            speeds.append((camera, float(found["camera_motion"])))  # type: ignore[arg-type]
     right = sum(count for (wanted, seen), count in table.items() if wanted == seen)
-    lines = [f"## Motion, {num_clips} clips of the physics world", "", "| truth | " + " | ".join(KINDS) + " |"]
+    lines = [
+        f"## Motion, {sum(table.values())} seconds of the physics world",
+        "",
+        "| truth | " + " | ".join(KINDS) + " |",
+    ]
     lines.append("|---" * (len(KINDS) + 1) + "|")
     lines += [f"| {row} | " + " | ".join(str(table[row, column]) for column in KINDS) + " |" for row in KINDS[:4]]
     first, second = zip(*speeds, strict=True)
     agreement = f"The camera's speed and the true one: rank correlation {rank_correlation(first, second):.2f}, median "
     agreement += f"ratio {np.median([b / a for a, b in speeds if a > CAMERA_SPEED]):.2f} where it moves."
-    return [*lines, "", f"{right} of {num_clips} right. {agreement}", ""]
+    return [*lines, "", f"{right} of {sum(table.values())} right. {agreement}", ""]
+
+
+def true_motion(truth: PhysicsTruth, frames: slice, *, fps: float) -> tuple[float, bool]:
+    """The camera's mean speed over the ground in short sides a second, and whether things move."""
+    ground = truth.segments[frames] < 3
+    camera = float(np.hypot(*truth.flow[frames].transpose(3, 0, 1, 2))[ground].mean()) / 128 * fps
+    is_fast = np.linalg.norm(truth.velocities[frames], axis=-1).max(1, initial=0.0) > MOVING_M_S
+    return camera, bool(is_fast.mean() >= MOVING_SHARE)
 
 
 def timings() -> tuple[list[str], float]:

@@ -7,7 +7,7 @@ from muybridge.curation.opencv import opencv
 from muybridge.media.frames import Frames, Picture
 from tests.curation.measures.films import clip_of
 
-MAX_LEAK = 1.55  # of these pictures, whose fine detail nothing hides; photographs give 1.0 on the median
+MIN_KEPT, MAX_LEAK = 0.95, 1.3  # of what these pictures came from; measured 0.97 to 1.25
 
 
 def detailed(side: int = 192) -> Picture:
@@ -45,7 +45,7 @@ def test_an_enlarged_picture_holds_little_more_than_what_it_came_from():
     small = [cv2.resize(detailed(), (side, side), interpolation=cv2.INTER_AREA) for side in sides]
     enlarged = [cv2.resize(picture, (192, 192), interpolation=cv2.INTER_CUBIC) for picture in small]
     ratios = [measured(picture[None])["detail_px"] / side for picture, side in zip(enlarged, sides, strict=True)]
-    assert 1 <= min(ratios) and max(ratios) <= MAX_LEAK
+    assert MIN_KEPT <= min(ratios) and max(ratios) <= MAX_LEAK
 
 
 def test_a_blank_picture_is_neither_sharp_nor_an_error():

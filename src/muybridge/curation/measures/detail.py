@@ -11,9 +11,9 @@ TILE_PX = 96
 NUM_TILES = 4  # the busiest of a frame: what is out of focus or plain says nothing
 FALL = 2.0  # power of natural pictures' spectra by frequency (Field 1987)
 ANCHOR = (2, 5)  # the frequencies, in cycles per tile, from which the expected spectrum is drawn
-MISSING_DB = (
-    17.0  # below what is expected there is no detail: unbiased on photographs enlarged 1.5 to 6 times (measured)
-)
+# So far below what is expected there is no detail. Fitted to 63 crops of photographs and panoramas, enlarged 1 to 4
+# times by three filters: least median error of the ratio. On 24 held-out crops it is 1.00 to 1.12 on the median.
+MISSING_DB = 11.0
 _MIN_POWER = 1e-3  # levels squared: what rounding to whole levels leaves anyway
 
 

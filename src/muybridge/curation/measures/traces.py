@@ -1,13 +1,13 @@
 """What damage leaves in a picture, as numbers: one function for each kind of trace.
 
-All are means, quantiles or logarithms of means, so that pictures of different sizes compare.
+All are means, quantiles or logarithms of means, so that pictures of different sizes compare. The moments that BRISQUE
+and NIQE read are left out: a network learned from them what pictures show (held-out ladders 0.85 with, 0.89 without).
 """
 
 import numpy as np
 from jaxtyping import Float
 
 from muybridge.curation.measures.looks import Grey, grey
-from muybridge.curation.measures.natural import brisque_features, texture
 from muybridge.curation.opencv import opencv
 from muybridge.media.frames import Picture
 
@@ -18,16 +18,21 @@ SHARES = (1, 5, 25, 50, 75, 95, 99)
 FAINTEST = 0.02  # levels: what is smaller counts as this
 CLIPPED = 3  # levels from either end
 GHOST_PX = (3, 14)  # how far beside itself a picture is looked for
-NUM_TRACES = 81
+EDGES = (95, 99)  # percentiles of change: what is sharpest in a picture tells a blur from a soft subject
+BANDS = (1 / 16, 1 / 8, 1 / 4, 3 / 8, 7 / 16, 1 / 2)  # cycles a pixel
+FIELD_PX = 14  # how far the second field of an interlaced picture is looked for
+QUIET = (10, 50)  # percentiles of the blocks by what bends in them: noise is in the quietest
+NUM_TRACES = 67
 MIN_SIDE_PX = 32
 
 
-def traces(picture: Picture) -> Float[np.ndarray, "81"]:
+def traces(picture: Picture) -> Float[np.ndarray, "67"]:
     """All traces of a picture of at least 32 px."""
     middle = _middle(picture)
     luma = grey(middle)
-    values = [*_natural(luma), *_changes(luma), *_local(luma), *_blocks(luma), *_levels(middle, luma)]
-    values += [*_ghosts(luma), *_colours(middle)]
+    values = [*_changes(luma), *_local(luma), *_blocks(luma), *_levels(middle, luma)]
+    values += [*_ghosts(luma), *_colours(middle), *_edges(luma), *_bands(luma), *_grain(luma)]
+    values += [*_fields(luma), *_echoes(luma)]
     return np.array(values)
 
 
@@ -39,13 +44,6 @@ def _middle(picture: Picture) -> Picture:
 
 def _log(value: Float[np.ndarray, "*n"] | float) -> np.ndarray:
     return np.log(np.maximum(value, FAINTEST))
-
-
-def _natural(luma: Grey) -> Float[np.ndarray, "36"]:
-    """BRISQUE's features."""
-    found = texture(luma, patch_px=None)
-    assert found is not None
-    return brisque_features(found)
 
 
 def _changes(luma: Grey) -> list[float]:
@@ -118,3 +116,56 @@ def _colours(picture: Picture) -> list[float]:
     planes = cv2.split(cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb))[1:]
     values = [cv2.mean(cv2.absdiff(plane[:, lag:], plane[:, :-lag]))[0] for lag in (1, 4) for plane in planes]
     return [float(value) for value in _log(np.array(values))]
+
+
+def _edges(luma: Grey) -> list[float]:
+    """How steep the steepest places are within one, two and four pixels, of what they rise by within eight."""
+    levels = luma.astype(np.float32)
+    values = []
+    for picture in (levels, levels.T):
+        whole = np.percentile(np.abs(picture[:, 8:] - picture[:, :-8]), EDGES)
+        parts = [np.percentile(np.abs(picture[:, lag:] - picture[:, :-lag]), EDGES) for lag in (1, 2)]
+        values += [_log(part) - _log(whole) for part in parts]
+    return [float(value) for value in np.concatenate(values)]
+
+
+def _bands(luma: Grey) -> list[float]:
+    """Power along and down in bands of frequency; the falls between them, and how they differ by direction."""
+    falls = []
+    for picture in (luma, luma.T):
+        rows = picture.astype(np.float32) - picture.mean()
+        power = (np.abs(np.fft.rfft(rows * np.hanning(rows.shape[1]).astype(np.float32))) ** 2).mean(0) / rows.shape[1]
+        edges = np.rint(np.array(BANDS) * rows.shape[1]).astype(int)
+        means = [power[first : max(last, first + 1)].mean() for first, last in zip(edges[:-1], edges[1:], strict=True)]
+        falls.append(np.diff(_log(np.array(means))))
+    return [float(value) for value in np.concatenate(falls)]
+
+
+def _grain(luma: Grey) -> list[float]:
+    """What bends along and down at once, which edges hardly do, in the quietest blocks of 8 px (Immerkaer 1996)."""
+    cross = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
+    bends = np.abs(opencv().filter2D(luma.astype(np.float32), -1, cross))
+    blocks = opencv().resize(bends, (luma.shape[1] // 8, luma.shape[0] // 8), interpolation=opencv().INTER_AREA)
+    return [float(value) for value in _log(np.percentile(blocks, QUIET))]
+
+
+def _fields(luma: Grey) -> list[float]:
+    """How far the odd lines stand beside the even ones, where they fit best, and how much better they fit there."""
+    lines = luma[: luma.shape[0] - 1 - luma.shape[0] % 2].astype(np.float32)
+    odd, even = lines[1::2], (lines[:-1:2] + lines[2::2]) / 2
+    inner = odd[:, FIELD_PX:-FIELD_PX]
+    starts = range(2 * FIELD_PX)  # from FIELD_PX to the left to nearly as much to the right
+    apart = [np.abs(inner - even[:, start : start + inner.shape[1]]).mean() for start in starts]
+    best = int(np.argmin(apart))
+    return [np.log1p(abs(best - FIELD_PX)), float(_log(apart[FIELD_PX]) - _log(apart[best]))]
+
+
+def _echoes(luma: Grey) -> list[float]:
+    """The strongest peaks of the cepstrum near its middle, in its own deviations (Bogert 1963): a second picture."""
+    levels = luma.astype(np.float32) - luma.mean()
+    window = np.hanning(luma.shape[0])[:, None] * np.hanning(luma.shape[1])
+    power = np.abs(np.fft.rfft2(levels * window)) ** 2
+    cepstrum = np.fft.fftshift(np.fft.irfft2(np.log(power + np.median(power) * 0.1 + 1), s=luma.shape))
+    ring = cepstrum[_ring(luma.shape)]
+    spread = max(float(ring.std()), 1e-6)
+    return [float(np.clip(ring.max() / spread, 0, 30)), float(_log(1000 * ring.max()))]

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from muybridge.training.curating.mark_drawing import Random, shade, tint
 from muybridge.training.curating.mark_looks import Looks
 from muybridge.training.curating.panoramas import read_panorama, view
-from muybridge.training.curating.pictures import HELD_OUT_PHOTOGRAPHS, PHOTOGRAPHS, texture
+from muybridge.training.curating.pictures import HELD_OUT_PANORAMAS, HELD_OUT_PHOTOGRAPHS, PHOTOGRAPHS, texture
 from muybridge.weights.assets import ensure
 from muybridge.worlds.library import SpriteLibrary, WebpLibrary
 from muybridge.worlds.physics import PhysicsConfig, PhysicsWorld
@@ -26,7 +26,6 @@ STILL_PX = 416  # side of the pictures that the camera moves over
 WORLD_PX = 256
 WORLD_FRAMES = 13  # the fewest that the physics world makes at 12 frames a second
 NUM_FRAMES = 8  # of a film, as many as its summary is made of
-HELD_OUT_PANORAMAS = ("hall", "park", "venice")
 KINDS = ("panorama", "photograph", "leaves", "texture")
 SHARES = (0.4, 0.25, 0.25, 0.1)
 

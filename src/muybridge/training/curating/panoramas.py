@@ -50,6 +50,11 @@ def view(
     grid = torch.from_numpy(np.stack([across, -latitude / (np.pi / 2)], axis=-1)).float()[None]
     light = torch.from_numpy(panorama).permute(2, 0, 1)[None]
     seen = F.grid_sample(light, grid, mode="bicubic", padding_mode="border", align_corners=False)[0].clamp(min=0)
-    scaled = seen * (MIDDLE_GREY / float(seen.median().clamp(min=1e-4)))
+    return developed(seen)
+
+
+def developed(light: Float[torch.Tensor, "3 h w"]) -> Picture:
+    """Linear light tone-mapped as a camera on automatic would."""
+    scaled = light * (MIDDLE_GREY / float(light.median().clamp(min=1e-4)))
     mapped = scaled * (1 + scaled / WHITE**2) / (1 + scaled)
     return (mapped.clamp(0, 1) ** (1 / GAMMA) * 255).round().byte().permute(1, 2, 0).numpy()

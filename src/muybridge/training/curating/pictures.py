@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from muybridge.core.errors import MediaError
 from muybridge.curation.opencv import opencv
 from muybridge.data.world import World
 from muybridge.media.frames import Picture
+from muybridge.training.curating.panoramas import developed, read_panorama
 from muybridge.weights.assets import ensure
 from muybridge.worlds.physics.config import PhysicsConfig
 from muybridge.worlds.physics.world import PhysicsWorld
@@ -19,17 +21,19 @@ from muybridge.worlds.world import Split
 SIDE_PX = 192
 PHOTOGRAPHS = ("astronaut", "brick", "camera", "chelsea", "grass", "gravel")
 HELD_OUT_PHOTOGRAPHS = ("coffee", "rocket")
+HELD_OUT_PANORAMAS = ("hall", "park", "venice")
 _CLEAN_STYLES = ("3D render", "watercolour", "comic")  # others add grain or coarse pixels on purpose
 _SCALES = (1.0, 0.7, 0.5)  # of photographs: others are as sharp as their pixels only when made smaller
 
 
 def clean_pictures(split: Split, *, num_worlds: int, num_textures: int) -> Iterator[Picture]:
-    """uint8 (192, 192, 3): `num_worlds` of each world, crops of the photographs, `num_textures` textures.
+    """uint8 (192, 192, 3): `num_worlds` of each world, crops of photographs and panoramas, `num_textures` textures.
 
     Raises AssetError, RunFailed where there is no EGL.
     """
     yield from _renders(split, num_worlds)
     yield from photographs(split)
+    yield from _panoramas(split)
     seed = 0 if split == "train" else 1
     for number in range(num_textures):
         yield texture(np.random.default_rng([seed, number]))
@@ -55,6 +59,39 @@ def photographs(split: Split) -> Iterator[Picture]:
             if scale < 1:
                 smaller = cv2.resize(photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             yield from _crops(smaller)
+
+
+def _panoramas(split: Split) -> Iterator[Picture]:
+    """Crops of the panoramas' middle at their own scale, where they are as sharp as their pixels and hardly bent."""
+    for path in sorted(ensure("panoramas").glob("*.exr")):
+        if (path.stem in HELD_OUT_PANORAMAS) == (split != "train"):
+            light = read_panorama(path)
+            margin = len(light) // 8
+            yield from _crops(developed(torch.from_numpy(light[margin:-margin]).permute(2, 0, 1)))
+
+
+def as_filmed(picture: Picture, rng: np.random.Generator) -> Picture:
+    """Another picture that is still clean: softer, paler, of another tone, grainy or coded well, each at times.
+
+    What good cameras and films do must not pass for damage.
+    """
+    cv2, levels = opencv(), picture.astype(np.float32)
+    if rng.uniform() < 0.6:
+        levels = cv2.GaussianBlur(levels, (0, 0), rng.uniform(0.3, 0.8))
+    if rng.uniform() < 0.7:
+        toned = 255 * (levels / 255) ** np.exp(rng.normal(0, 0.2))
+        levels = (toned - toned.mean()) * rng.uniform(0.55, 1.1) + toned.mean()
+    if rng.uniform() < 0.5:
+        plain = levels.mean(2, keepdims=True)
+        levels = plain + (levels - plain) * rng.uniform(0, 1.1)
+    if rng.uniform() < 0.5:
+        grain = rng.normal(0, rng.uniform(0.5, 4), (*levels.shape[:2], 1)).astype(np.float32)
+        levels = levels + cv2.GaussianBlur(grain, (0, 0), 0.6)[..., None]
+    clean = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+    if rng.uniform() < 0.5:
+        _, coded = cv2.imencode(".jpg", clean, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(85, 98))])
+        clean = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    return clean
 
 
 def _read(path: Path) -> Picture:

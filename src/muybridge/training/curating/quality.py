@@ -1,13 +1,12 @@
 """Training the judge of damaged pictures on ladders of damage."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -20,31 +19,35 @@ from muybridge.curation.measures.technical import QualityConfig, QualityNet
 from muybridge.curation.measures.traces import traces
 from muybridge.training.config import RunConfig
 from muybridge.training.curating.ladders import LADDERS, damaged, quality
-from muybridge.training.curating.pictures import clean_pictures, photographs
+from muybridge.training.curating.pictures import as_filmed, clean_pictures, photographs
 from muybridge.training.self_trained import seeded, trained
 from muybridge.training.trainer import OnStep
 from muybridge.weights.small import save_small
 
 QUALITY_FILE = "quality.safetensors"
-PART = 1000  # examples that are kept together
+PART = 250  # ladders that are kept together
+RUNGS = 4  # of a training ladder
 MIN_PART = 0.7  # of a clean picture's sides that an example shows
 STEPS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)  # of a held-out ladder
-SHARE_CLEAN, SHARE_TWICE = 0.08, 0.25  # of the examples: undamaged, damaged twice
+SHARE_CLEAN, SHARE_TWICE = 0.5, 0.25  # of the ladders: that begin undamaged, that are damaged by something else too
+SHARE_PHOTOGRAPHIC = 0.5  # of the ladders; renders and textures are many more, and less like what is judged
+GAINS, SHIFTS = np.arange(0.5, 2.01, 0.05).tolist(), np.arange(-1.5, 1.51, 0.05).tolist()  # of the calibration
+WEIGHT_ORDER = 3.0  # of the error of differences along a ladder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QualityStage:
-    """`num_examples` damaged pictures of `num_worlds` renders of each world, photographs and `num_textures`."""
+    """`num_ladders` of damage to `num_worlds` renders of each world, photographs and `num_textures`."""
 
     network: QualityConfig = field(default_factory=QualityConfig)
     num_worlds: int = 120
     num_textures: int = 60
-    num_examples: int = 6000
-    num_held_out: int = 12  # of each world
+    num_ladders: int = 1750
+    num_held_out: int = 4  # of each world, and textures
     run: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self) -> None:
-        for name in ("num_worlds", "num_textures", "num_examples", "num_held_out"):
+        for name in ("num_worlds", "num_textures", "num_ladders", "num_held_out"):
             if getattr(self, name) < 1:
                 raise invalid(f"{name}={getattr(self, name)}", "must be at least 1", "raise it")
 
@@ -54,9 +57,10 @@ class QualityStage:
         with seeded(self.run.seed):
             network = QualityNet(self.network)
         shown, _ = task.examples
-        network.traces_mean.copy_(shown.mean(0))
-        network.traces_deviation.copy_(shown.std(0) + 1e-3)
+        network.traces_mean.copy_(shown.mean((0, 1)))
+        network.traces_deviation.copy_(shown.std((0, 1)) + 1e-3)
         judge = trained(network, task, self, folder, on_step=on_step)
+        calibrate(judge, *task.held_out)
         carry_statistics(judge, *pristine([grey(picture) for picture in photographs("train")]))
         save_small(judge, folder / QUALITY_FILE, config=self.network, accuracy=task.validate(judge))
         return folder / QUALITY_FILE
@@ -72,13 +76,14 @@ class QualityTask:
         self.stage, self.folder = stage, folder
 
     def loss(self, model: QualityNet, step: int, *, batch_size: int, micro: int = 0) -> tuple[Tensor, dict[str, float]]:
-        """Of the rows of `step` that `micro` names."""
+        """Of the ladders of `step` that `micro` names: the error of each rung, and of the differences along each."""
         shown, wanted = self.examples
-        rows = torch.randint(
-            len(wanted), (batch_size,), generator=generator(self.stage.run.seed, step, micro, "quality")
-        )
-        error = F.mse_loss(model(shown[rows]), wanted[rows])
-        return error, {"rmse": float(error.detach()) ** 0.5}
+        drawn = generator(self.stage.run.seed, step, micro, "quality")
+        rows = torch.randint(len(wanted), (batch_size,), generator=drawn)
+        with seeded(mix(self.stage.run.seed, step, micro, "dropout")):  # which draws from the global generator
+            error = model(shown[rows].flatten(0, 1)).view(batch_size, RUNGS) - wanted[rows]
+        order = error.var(1, correction=0).mean() * 2  # the mean squared error of all pairs' differences
+        return error.square().mean() + WEIGHT_ORDER * order, {"rmse": float(error.detach().square().mean()) ** 0.5}
 
     @torch.no_grad()
     def validate(self, model: QualityNet) -> dict[str, float]:
@@ -95,52 +100,96 @@ class QualityTask:
         return figures
 
     @cached_property
-    def examples(self) -> tuple[Float[Tensor, "n k"], Float[Tensor, " n"]]:
-        """The traces of all training examples, and their qualities."""
-        parts = [self._part(first) for first in range(0, self.stage.num_examples, PART)]
+    def examples(self) -> tuple[Float[Tensor, "n rungs k"], Float[Tensor, "n rungs"]]:
+        """The traces of all training ladders, and their qualities."""
+        parts = [self._part(first) for first in range(0, self.stage.num_ladders, PART)]
         shown, wanted = (np.concatenate(each) for each in zip(*parts, strict=True))
         return torch.from_numpy(shown).float(), torch.from_numpy(wanted).float()
 
     def _part(self, first: int) -> tuple[np.ndarray, np.ndarray]:
         """Some of them, from the folder where they were made before: an interrupted run makes few twice."""
-        path, last = self.folder / f"examples-{first}.npz", min(first + PART, self.stage.num_examples)
-        if not path.exists():
-            clean = self._clean("train", self.stage.num_worlds, self.stage.num_textures)
-            made = [self._example(number, clean) for number in range(first, last)]
-            with atomic_path(path) as partial:
-                np.savez(partial, shown=np.stack([each for each, _ in made]), wanted=[each for _, each in made])
-        with np.load(path) as kept:
-            return kept["shown"], kept["wanted"]
+        last = min(first + PART, self.stage.num_ladders)
 
-    def _example(self, number: int, clean: np.ndarray) -> tuple[np.ndarray, float]:
-        """Part of a clean picture, perhaps mirrored or turned, with its damages: the traces, and the quality left."""
+        def made() -> dict[str, np.ndarray]:
+            clean = self._clean("train", self.stage.num_worlds, self.stage.num_textures)
+            shown, wanted = zip(*(self._ladder(number, clean) for number in range(first, last)), strict=True)
+            return {"shown": np.stack(shown), "wanted": np.array(wanted)}
+
+        kept = _kept(self.folder / f"ladders-{first}.npz", made)
+        return kept["shown"], kept["wanted"]
+
+    def _ladder(self, number: int, clean: np.ndarray) -> tuple[np.ndarray, list[float]]:
+        """Part of a clean picture as it might be filmed, damaged ever more: the traces, and the qualities left."""
         seed = mix(self.stage.run.seed, number, "damage")
         rng = np.random.default_rng(seed)
-        picture, strengths = _cut(clean[int(rng.integers(len(clean)))], rng), _drawn(rng)
-        for family, strength in zip(rng.permutation(list(LADDERS)), strengths, strict=False):
-            picture = damaged(picture, str(family), strength, seed=seed)
-        return traces(picture), quality(strengths)
+        picture = as_filmed(_cut(clean[self._drawn(rng, len(clean))], rng), rng)
+        family, other = rng.permutation(list(LADDERS))[:2]
+        before = float(rng.uniform()) if rng.uniform() < SHARE_TWICE else 0.0
+        picture = damaged(picture, str(other), before, seed=seed)
+        strengths = (np.arange(RUNGS) + rng.uniform(size=RUNGS)) / RUNGS
+        strengths[0] *= rng.uniform() >= SHARE_CLEAN
+        rungs = [damaged(picture, str(family), float(strength), seed=seed) for strength in strengths]
+        return np.stack([traces(each) for each in rungs]), [quality([before, each]) for each in strengths.tolist()]
+
+    def _drawn(self, rng: np.random.Generator, count: int) -> int:
+        """The number of a clean picture: renders come first, textures last, photographs between them."""
+        first, last = 2 * self.stage.num_worlds, count - self.stage.num_textures
+        is_photographic = first < last and rng.uniform() < SHARE_PHOTOGRAPHIC
+        return int(rng.integers(first, last) if is_photographic else rng.integers(count))
+
+    @property
+    def held_out(self) -> tuple[Float[Tensor, "n k"], Float[Tensor, " n"]]:
+        """The traces of all held-out ladders, and their qualities."""
+        shown, strengths = zip(*self._ladders.values(), strict=True)
+        return torch.cat(shown), 1 - torch.from_numpy(np.concatenate(strengths)).float()
 
     @cached_property
     def _ladders(self) -> dict[str, tuple[Tensor, np.ndarray]]:
         """Of every family the traces of the held-out pictures at all steps, and the strengths."""
-        clean = self._clean("held_out", self.stage.num_held_out, self.stage.num_held_out)
-        ladders = {}
-        for family in LADDERS:
-            rungs = [(picture, step) for picture in range(len(clean)) for step in STEPS]
-            shown = [traces(damaged(clean[picture], family, step, seed=picture)) for picture, step in rungs]
-            ladders[family] = torch.from_numpy(np.stack(shown)).float(), np.array([step for _, step in rungs])
-        return ladders
+
+        def made() -> dict[str, np.ndarray]:
+            clean = self._clean("held_out", self.stage.num_held_out, self.stage.num_held_out)
+            rungs = [(number, step) for number in range(len(clean)) for step in STEPS]
+            return {
+                family: np.stack([traces(damaged(clean[number], family, step, seed=number)) for number, step in rungs])
+                for family in LADDERS
+            }
+
+        kept = _kept(self.folder / f"held_out-ladders-{self.stage.num_held_out}.npz", made)
+        count = len(kept["blur"]) // len(STEPS)
+        return {family: (torch.from_numpy(kept[family]).float(), np.tile(STEPS, count)) for family in LADDERS}
 
     def _clean(self, split: str, num_worlds: int, num_textures: int) -> np.ndarray:
         """The clean pictures (n, y, x, 3), from the folder where they were made before."""
-        path = self.folder / f"{split}-{num_worlds}-{num_textures}.npy"
-        if not path.exists():
+
+        def made() -> dict[str, np.ndarray]:
             chosen = "train" if split == "train" else "held_out"
-            made = np.stack(list(clean_pictures(chosen, num_worlds=num_worlds, num_textures=num_textures)))
-            with atomic_path(path) as partial:
-                np.save(partial, made)
-        return np.load(path)
+            return {"clean": np.stack(list(clean_pictures(chosen, num_worlds=num_worlds, num_textures=num_textures)))}
+
+        return _kept(self.folder / f"{split}-{num_worlds}-{num_textures}.npz", made)["clean"]
+
+
+def _kept(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The arrays of a file, made first where it is not there."""
+    if not path.exists():
+        with atomic_path(path) as partial, partial.open("wb") as file:
+            np.savez(file, **make())  # type: ignore[arg-type]
+    with np.load(path) as kept:
+        return dict(kept)
+
+
+@torch.no_grad()
+def calibrate(network: QualityNet, shown: Float[Tensor, "n k"], wanted: Float[Tensor, " n"]) -> None:
+    """Set the gain and the shift, among those of a grid, with which its qualities are spread as `wanted` are.
+
+    The nearest ones, pair by pair, would be shrunk towards the middle by every picture that is judged wrongly.
+    """
+    network.calibration.copy_(torch.tensor([1.0, 0.0]))
+    logits = torch.logit(network(shown).double(), eps=1e-6)
+    pairs = [(gain, shift) for gain in GAINS for shift in SHIFTS]
+    logits, aims = logits.sort().values, wanted.double().sort().values
+    errors = [float((torch.sigmoid(gain * logits + shift) - aims).square().mean()) for gain, shift in pairs]
+    network.calibration.copy_(torch.tensor(pairs[int(np.argmin(errors))]))
 
 
 def carry_statistics(network: QualityNet, mean: np.ndarray, covariance: np.ndarray) -> None:
@@ -164,14 +213,6 @@ def _cut(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     top, left = rng.integers(len(picture) - side + 1, size=2)
     part = np.rot90(picture[top : top + side, left : left + side], int(rng.integers(4)))
     return np.ascontiguousarray(part[:, ::-1] if rng.uniform() < 0.5 else part)
-
-
-def _drawn(rng: np.random.Generator) -> list[float]:
-    """The strengths of an example's damages: none, one or two."""
-    chance = rng.uniform()
-    if chance < SHARE_CLEAN:
-        return []
-    return [float(each) for each in rng.uniform(0, 1, 2 if chance < SHARE_CLEAN + SHARE_TWICE else 1)]
 
 
 def _factor(covariance: np.ndarray) -> np.ndarray:
