@@ -26,7 +26,7 @@ Maps = tuple[Float32[np.ndarray, "1 c h w"], ...]  # score, log size (down, acro
 
 
 class CenterFace:
-    """Faces of 10 px and more at the larger of `sides_px`; large ones are surer at the smaller.
+    """Faces from about 20 px of width at the larger of `sides_px`; large ones are surer at the smaller.
 
     sides_px: the short sides that a picture is brought to, one after the other.
     folder: where the network lies; None for the asset.
