@@ -8,11 +8,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from muybridge.curation.measures.flow import flow_field
-from muybridge.curation.measures.motion import MIN_LIKENESS, MIN_TEXTURE, PAIR_S
 from muybridge.media.frames import Frames
 from muybridge.worlds.movements import MOVEMENTS
 
+# What the shipped network was trained with: a change of any asks for another training.
 NUM_PAIRS, GRID = 12, 8
+PAIR_S = 1 / 12  # between the frames of a pair
+MIN_LIKENESS, MIN_TEXTURE = 0.5, 4.0  # below which a pair and a cell cannot be followed, as in `Motion`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from muybridge.captioning.camera import Camera
 from muybridge.core.errors import InvalidInput
 from muybridge.curation.engine.plan import FACTS
 from muybridge.curation.marks.stage import Marks
@@ -64,6 +65,7 @@ STAGES: Mapping[str, StageChoice] = MappingProxyType(
         "blur": StageChoice(make=lambda parts: Blur()),
         "quality": StageChoice(make=lambda parts: Quality(has_brisque="brisque" in parts.extras)),
         "motion": StageChoice(make=lambda parts: Motion()),
+        "camera": StageChoice(make=lambda parts: Camera()),
         "people": StageChoice(make=_people),
         "embedding": StageChoice(make=lambda parts: Embedding()),
         "privacy": StageChoice(make=lambda parts: Privacy(finder=parts.faces)),

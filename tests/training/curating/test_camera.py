@@ -31,13 +31,13 @@ def test_a_few_steps_lower_the_loss_and_name_unseen_clips():
     task = CameraTask(made_films(), made_films(1), seed=0)
     torch.manual_seed(0)
     network = CameraNet(CameraConfig(hidden_size=16, dropout=0.0))
-    optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
     losses = []
-    for step in range(30):
+    for step in range(40):  # by hand: torch.optim takes seconds to import
         loss, _ = task.loss(network, step, batch_size=16)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        slopes = torch.autograd.grad(loss, list(network.parameters()))
+        with torch.no_grad():
+            for weight, slope in zip(network.parameters(), slopes, strict=True):
+                weight -= 0.1 * slope
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
     figures = task.validate(network)

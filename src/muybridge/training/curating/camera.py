@@ -1,6 +1,6 @@
 """Training the namer of camera movements on the flow of the worlds' clips."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,7 +22,13 @@ from muybridge.weights.small import save_small
 from muybridge.worlds.movements import MOVEMENTS
 
 CAMERA_FILE, FILMS = "camera.safetensors", "films"
-NUM_PACES, SLOWEST, FASTEST = 3, 0.4, 1.6  # copies of each clip, played this many times as fast
+NUM_COPIES, SLOWEST, FASTEST = 3, 0.4, 1.6  # of each clip, played this many times as fast
+PASSER_SHARE = 0.6  # of the varied copies, in which something passes
+PASSER_SPEED, PASSER_GROWTH, PASSER_RADIUS = (
+    (0.05, 0.8),
+    0.8,
+    (0.08, 0.4),
+)  # short sides and sizes a second; of the frame
 TEMPERATURES = (0.3, 4.0, 60)  # from, to, by how many equal ratios
 SMOOTHING = 0.05  # of the labels
 
@@ -53,7 +59,7 @@ class CameraStage:
 
 
 class CameraTask:
-    """Cross-entropy of the movement, on the four views of each clip at several paces: functions of (seed, step)."""
+    """Cross-entropy of the movement, on the four views of each clip and its variations: functions of (seed, step)."""
 
     critic: None = None
 
@@ -71,9 +77,9 @@ class CameraTask:
 
     @cached_property
     def examples(self) -> tuple[Float[Tensor, "n k"], Int[Tensor, " n"]]:
-        """Features and movements: every clip as it is and at other paces, each in its four views."""
+        """Features and movements: every clip as it is and varied, each in its four views."""
         shown, movements = list[Tensor](), list[Tensor]()
-        for films in (self.train.films, *(_paced(self.train.films, self.seed, pace) for pace in range(NUM_PACES - 1))):
+        for films in (self.train.films, *(_varied(self.train.films, self.seed, copy) for copy in range(1, NUM_COPIES))):
             for film, order in views(films):
                 shown.append(features(film))
                 movements.append(torch.tensor(order)[self.train.movements])
@@ -104,7 +110,29 @@ def best_temperature(found: Float[Tensor, "n m"], movements: Int[Tensor, " n"]) 
     return min(tried, key=lambda temperature: float(F.cross_entropy(found / temperature, movements)))
 
 
-def _paced(films: FlowFilms, seed: int, number: int) -> FlowFilms:
-    """Each clip at a pace of its own."""
-    drawn = torch.rand(len(films.speeds), generator=generator(seed, number, "pace"))
-    return films.scaled(SLOWEST * (FASTEST / SLOWEST) ** drawn)
+def _varied(films: FlowFilms, seed: int, copy: int) -> FlowFilms:
+    """Each clip at a pace of its own, something passing through most of them."""
+    drawn = torch.rand(len(films.speeds), 9, generator=generator(seed, copy, "varied"))
+    pace = SLOWEST * (FASTEST / SLOWEST) ** drawn[:, 0]
+    return _with_passer(films.scaled(pace), drawn[:, 1:])
+
+
+def _with_passer(films: FlowFilms, drawn: Float[Tensor, "b 8"]) -> FlowFilms:
+    """Over the flow of most clips a disc that moves of its own, coming nearer or going away."""
+    num_pairs, grid = films.trust.shape[1:3]
+    speed = PASSER_SPEED[0] * (PASSER_SPEED[1] / PASSER_SPEED[0]) ** drawn[:, 0]
+    angle = 2 * torch.pi * drawn[:, 1]
+    way = speed[:, None] * torch.stack([torch.cos(angle), torch.sin(angle)], dim=1)
+    time_s = (torch.arange(num_pairs) / num_pairs - drawn[:, 2, None])[..., None] * 1.5
+    middle = drawn[:, None, 3:5] + way[:, None] * time_s
+    steps = (torch.arange(grid) + 0.5) / grid
+    rows, columns = torch.meshgrid(steps, steps, indexing="ij")
+    cells = torch.stack([columns, rows], dim=-1)
+    radius = PASSER_RADIUS[0] + (PASSER_RADIUS[1] - PASSER_RADIUS[0]) * drawn[:, 5]
+    place = cells - middle[:, :, None, None]
+    inside = place.norm(dim=-1) < radius[:, None, None, None]
+    inside &= (drawn[:, 6] < PASSER_SHARE)[:, None, None, None]
+    growth = PASSER_GROWTH * (2 * drawn[:, 7] - 1)
+    own = way[:, None, None, None] + growth[:, None, None, None, None] * place
+    moved = films.speeds + inside[..., None] * own
+    return replace(films, speeds=moved, trust=torch.where(inside, 1.0, films.trust))

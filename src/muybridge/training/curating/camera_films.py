@@ -3,9 +3,13 @@
 Things move in all of them. Held-out clips show other subjects (sprites), other combinations (both) and other scenes.
 """
 
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from muybridge.captioning.camera_flow import FlowFilms, flow_film, joined
-from muybridge.core.errors import invalid
+from muybridge.core.errors import RunFailed, invalid
 from muybridge.core.files import atomic_path
 from muybridge.core.seeding import mix
 from muybridge.curation.opencv import opencv
@@ -25,11 +29,14 @@ from muybridge.worlds.movements import MOVEMENTS
 from muybridge.worlds.physics import PhysicsConfig, PhysicsScene, PhysicsWorld
 from muybridge.worlds.sprites import AnyScene, SpritesConfig, SpritesWorld
 from muybridge.worlds.staging import StagedScene
-from muybridge.worlds.world import Split
+from muybridge.worlds.world import DescribedWorld, Split
 
 LENGTHS = ((17, 12), (17, 12), (25, 12), (25, 16), (33, 24), (57, 24))  # frames, frames a second
 SIZES = ((112, 112), (128, 96), (160, 96), (144, 112), (96, 128), (176, 100))  # pixels across and down
 WORLDS = ("staged", "staged", "physics")  # of which a part holds a clip for each movement
+# The first parts show each scene under all fourteen movements, the others a scene each.
+NUM_ALIKE: Mapping[Split, int] = MappingProxyType({"train": 12, "held_out": 3})
+NUM_TRIES, ANOTHER = 5, 100_000  # scenes whose event never happens are replaced by those so many further on
 EVERY = 6  # of the drawings, one is never seen in training
 MIN_STRETCH, MIN_CROP = 0.6, 0.8  # of a clip's length and sides that a copy shows
 
@@ -40,9 +47,9 @@ Random = np.random.Generator
 class CameraFilmsConfig:
     """Parts of 42 clips to learn from, to calibrate with, and to test on; copies of each clip to learn from."""
 
-    num_train: int = 24
+    num_train: int = 20
     num_calibration: int = 3
-    num_held_out: int = 6
+    num_held_out: int = 4
     num_copies: int = 3
 
     def __post_init__(self) -> None:
@@ -76,7 +83,7 @@ class CameraFilms:
         return together([self.part("held_out", number) for number in range(self.config.num_calibration)])
 
     def held_out(self) -> NamedFilms:
-        """Held-out clips that nothing is chosen by."""
+        """Held-out clips to test on, with scenes of their own each."""
         first = self.config.num_calibration
         numbers = range(first, first + self.config.num_held_out)
         return together([self.part("held_out", number) for number in numbers])
@@ -100,7 +107,9 @@ class CameraFilms:
         for turn in range(len(WORLDS) * len(MOVEMENTS)):
             kind, movement = turn // len(MOVEMENTS), turn % len(MOVEMENTS)
             rng = np.random.default_rng(mix(0, "camera films", split, number, turn))
-            frames, fps, num_moving = self._clip(rng, WORLDS[kind], MOVEMENTS[movement], (split, number * 8 + kind))
+            # Numbers that no two clips share, but those of a scene seen under all movements.
+            index = number * 8 + kind if number < NUM_ALIKE[split] else 1000 + number * 42 + turn
+            frames, fps, num_moving = self._clip(rng, WORLDS[kind], MOVEMENTS[movement], (split, index))
             for _ in range(num_copies):
                 films.append(flow_film(*worn(frames, fps, rng)))
                 facts.append((movement, kind, num_moving))
@@ -113,7 +122,7 @@ class CameraFilms:
         split, index = place
         world = self._physics if kind == "physics" else self._staged(split)
         made = world(movement, num_frames, fps, (width, height))
-        scene = made.scene(index, split=split)
+        scene = possible_scene(made, index, split)
         return made.render(scene), float(fps), num_moving(scene)
 
     def _physics(self, movement: str, num_frames: int, fps: int, size: tuple[int, int]) -> PhysicsWorld:
@@ -122,7 +131,7 @@ class CameraFilms:
         )
         return PhysicsWorld(config)
 
-    def _staged(self, split: Split):
+    def _staged(self, split: Split) -> Callable[[str, int, int, tuple[int, int]], SpritesWorld]:
         names = [subject.name for subject in self._library.subjects]
         cast = tuple(name for number, name in enumerate(names) if (number % EVERY == 0) == (split == "held_out"))
 
@@ -138,6 +147,14 @@ class CameraFilms:
     @cached_property
     def _library(self) -> WebpLibrary:
         return WebpLibrary(ensure("fluent-emoji-anim"))
+
+
+def possible_scene(world: DescribedWorld, index: int, split: Split) -> Any:
+    """Scene `index`, or another where it cannot happen in the clip's time. Raises RunFailed where none can."""
+    for number in range(index, index + NUM_TRIES * ANOTHER, ANOTHER):
+        with suppress(RunFailed):
+            return world.scene(number, split=split)
+    raise RunFailed(f"scene {index}: none of {NUM_TRIES} can happen; draw others.")
 
 
 def worn(frames: Frames, fps: float, rng: Random) -> tuple[Frames, float]:
