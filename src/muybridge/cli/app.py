@@ -25,6 +25,7 @@ VERBS = {
     "bench": "Measure this machine with a model, beside what was predicted.",
     "curate": "Turn raw footage into training shards.",
     "caption": "Caption films, pictures, or what was curated.",
+    "review": "Look at curated clips and judge them in the browser.",
     "worlds": "Look into the training worlds, or write their clips.",
     "encode": "Encode films, pictures and captions for training, once.",
     "train": "Train a model from a recipe, or continue.",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from muybridge.curation.output.manifest import MANIFEST
     from muybridge.curation.report.funnel import funnel, tier_lines
     from muybridge.curation.report.page import length_words
+    from muybridge.curation.review.desk import DeskConfig
+    from muybridge.curation.review.queue import QueueConfig
     from muybridge.curation.threshold_files import read_thresholds, written
     from muybridge.curation.thresholds import TIERS, check_tiers
     from muybridge.data.buckets import BucketsConfig
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from muybridge.recipes.caption_files import caption_files
     from muybridge.recipes.curation import curate, erase_source, planned, replay_stage, retier, thresholds_of
     from muybridge.recipes.curation_results import Curated
+    from muybridge.recipes.curation_review import agreement_of, apply_reviews, open_review, suggestions
     from muybridge.recipes.curation_settings import CurationSettings
     from muybridge.transformer import TransformerConfig
     from muybridge.transformer.cost import forward_flops
@@ -47,6 +50,12 @@ if TYPE_CHECKING:
     from muybridge.worlds.preview import write_sheet
 
 _HOMES = {
+    "DeskConfig": "curation.review.desk",
+    "QueueConfig": "curation.review.queue",
+    "apply_reviews": "recipes.curation_review",
+    "open_review": "recipes.curation_review",
+    "suggestions": "recipes.curation_review",
+    "agreement_of": "recipes.curation_review",
     "open_captioner": "captioning.opened",
     "erase_source": "recipes.curation",
     "replay_stage": "recipes.curation",
@@ -117,6 +126,12 @@ _HOMES = {
     "write_sheet": "worlds.preview",
 }
 __all__ = [
+    "DeskConfig",
+    "QueueConfig",
+    "apply_reviews",
+    "open_review",
+    "suggestions",
+    "agreement_of",
     "open_captioner",
     "erase_source",
     "replay_stage",

@@ -3,20 +3,21 @@
 No footage and no network is needed: a million rows are decided anew in seconds, whenever the table changes.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int16, Int32
 
-from muybridge.curation.thresholds import FILM_TIERS, PICTURES, TIERS, Rule, Thresholds
+from muybridge.curation.thresholds import FILM_TIERS, PICTURES, REVIEWED, TIERS, Rule, Thresholds
 
 PASSED, OTHER_KIND = (
     -1,
     -2,
 )  # in place of a rule's number: reaches the tier; a picture in a tier of films, or the reverse
+STANDING = ("clip", "duplicates")  # stages whose rules no approval lifts: a reviewer sees neither sizes nor other clips
 
 
 class Columns(Protocol):
@@ -79,7 +80,23 @@ def lowest_tier(is_picture: bool) -> str:
 
 
 def decide(columns: Columns, thresholds: Thresholds) -> Decisions:
-    """Hold every row against every rule. Memory: some bytes a row and tier. Rows without `is_picture` are films."""
+    """Hold every row against every rule. Memory: some bytes a row and tier. Rows without `is_picture` are films.
+
+    Where there is a column of `REVIEWED`, that rule goes before the table's, and clips that a reviewer approved and the
+    table alone would leave out are held against the rules of `STANDING` stages only.
+    """
+    if REVIEWED.column not in columns.names:
+        return _decide(columns, thresholds)
+    every = _decide(columns, Thresholds(rules=(REVIEWED, *thresholds.rules)))
+    standing = _decide(columns, every.thresholds, stages=(REVIEWED.stage, *STANDING))
+    codes, words = columns.words(REVIEWED.column)
+    is_lifted = np.array([word == "approved" for word in words] + [False])[codes] & ~every.is_kept
+    failed = {tier: np.where(is_lifted, standing.failed[tier], every.failed[tier]) for tier in TIERS}
+    return replace(every, failed=MappingProxyType(failed))
+
+
+def _decide(columns: Columns, thresholds: Thresholds, *, stages: Collection[str] | None = None) -> Decisions:
+    """By all rules, or those of some stages."""
     is_picture = np.zeros(columns.num_rows, bool)
     if "is_picture" in columns.names:
         is_picture = columns.numbers("is_picture") == 1
@@ -92,7 +109,7 @@ def decide(columns: Columns, thresholds: Thresholds) -> Decisions:
         present = columns.present(rule.column) if is_there else np.zeros(columns.num_rows, bool)
         asked = np.where(is_picture, PICTURES in rule.limits, FILM_TIERS[0] in rule.limits)
         num_missing.append(0 if rule.kind == "empty" else int((asked & ~present).sum()))
-        for tier in rule.limits:
+        for tier in rule.limits if stages is None or rule.stage in stages else ():
             passes = _passes(columns, rule, tier) if is_there else np.ones(columns.num_rows, bool)
             is_wrong = ~(present & passes) if rule.is_required else present & ~passes
             failed[tier][is_wrong & (failed[tier] == PASSED)] = number

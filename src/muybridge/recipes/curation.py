@@ -5,6 +5,7 @@ OUT/shards/TIER/           the clips of each tier as WebDataset tars; OUT/tiers/
 OUT/report/index.html      the funnel
 OUT/thresholds.toml        the table that decided
 OUT/sources.parquet        what became of each source
+OUT/review                 what reviewers said: `recipes.curation_review`
 OUT/clips, OUT/captions, OUT/sources   what these are made from
 """
 
@@ -27,6 +28,7 @@ from muybridge.recipes.curation_names import STAGE_SUMMARIES
 from muybridge.recipes.curation_results import THRESHOLDS, Curated, OnStep, finish, gathered
 from muybridge.recipes.curation_settings import CurationSettings
 from muybridge.recipes.curation_stages import check_names
+from muybridge.recipes.curation_verdicts import forget_reviews
 
 
 def curate(given: Sequence[str], settings: CurationSettings, *, on_step: OnStep | None = None) -> Curated:
@@ -60,8 +62,10 @@ def erase_source(uri: str, settings: CurationSettings, *, on_step: OnStep | None
     """
     results: list[Curated] = []
 
-    def rebuild(_folder: Path) -> None:
-        results.append(finish(gathered(settings), settings, on_step=on_step))
+    def rebuild(folder: Path) -> None:
+        table = gathered(settings)
+        forget_reviews(folder, table)
+        results.append(finish(table, settings, on_step=on_step))
 
     erase(settings.out, uri, rebuild=rebuild)
     return results[0]

@@ -19,6 +19,7 @@ from muybridge.curation.output.manifest import MANIFEST, table_of, write_manifes
 from muybridge.curation.output.shards import remove_tier, write_tier
 from muybridge.curation.output.table import Table, read_about
 from muybridge.curation.report.page import SourceLine, write_report
+from muybridge.curation.review.verdicts import REVIEW_COLUMNS
 from muybridge.curation.similarity.balance import balance
 from muybridge.curation.stage import Column
 from muybridge.curation.threshold_files import written
@@ -26,6 +27,7 @@ from muybridge.curation.thresholds import TIERS
 from muybridge.recipes.curation_captions import CAPTION_COLUMNS, with_captions, without_captions, write_captions
 from muybridge.recipes.curation_gathering import compared
 from muybridge.recipes.curation_settings import CurationSettings
+from muybridge.recipes.curation_verdicts import judged, with_edits, without_edits
 
 OnStep = Callable[[str, int, int, Mapping[str, float]], None]  # (what, done, of how many, figures)
 THRESHOLDS, SOURCES = "thresholds.toml", "sources.parquet"
@@ -68,7 +70,10 @@ def gathered(settings: CurationSettings) -> Table:
 
 
 def finish(table: Table, settings: CurationSettings, *, on_step: OnStep | None = None) -> Curated:
-    """Decide, caption what is kept, and write manifest, shards and report from measured and gathered rows."""
+    """Decide, caption what is kept, and write manifest, shards and report from measured and gathered rows.
+
+    Verdicts of reviewers that were written back once go on to count, and their captions stay.
+    """
     told, folder = on_step or (lambda what, done, total, figures: None), settings.out
     before = read_about(folder / MANIFEST)
     about = {
@@ -79,9 +84,10 @@ def finish(table: Table, settings: CurationSettings, *, on_step: OnStep | None =
     is_same = all(before.get(name) == about[name] for name in ("captioner", "caption_model"))
     with atomic_path(folder / THRESHOLDS) as temporary:
         temporary.write_text(written(settings.thresholds))
-    whole, decisions = decided(table, settings.thresholds)
+    whole, decisions = decided(judged(without_edits(table), folder), settings.thresholds)
     captioner = None if about["captioner"] == NO_CAPTIONER else _opened(about)
     whole = _captioned(balanced(whole, decisions), decisions, folder, captioner=captioner, is_same=is_same, told=told)
+    whole = with_edits(whole, folder).ending_with((*REVIEW_COLUMNS, "sampling_weight", *CAPTION_COLUMNS))
     table, decisions = write_manifest(folder, whole, settings.thresholds, about=about)
     shards = _shards(table, decisions, settings, told=told)
     told("report", 0, 1, {})

@@ -26,7 +26,7 @@ def decided(table: Table, thresholds: Thresholds) -> tuple[Table, Decisions]:
     """The table with `DECISION_COLUMNS` in place of any that it had, and the decisions that they come from."""
     plain = table.without(DECISION_COLUMNS)
     decisions = decide(plain, thresholds)
-    rules = thresholds.rules
+    rules = decisions.thresholds.rules  # with that of reviewers, where there is one
     failed = decisions.rejected_by.astype(np.int32)
     limits, codes = _limits(decisions)
     columns: dict[str, Any] = {

@@ -141,6 +141,11 @@ class Table:
             arrow = arrow.append_column(_pyarrow.field(name, _arrow_type(types[name])), array)
         return Table(arrow)
 
+    def ending_with(self, names: Iterable[str]) -> "Table":
+        """The table with columns, as far as it has them, moved to its end in that order."""
+        last = [name for name in names if name in self.names]
+        return Table(self.arrow.select([*(name for name in self.names if name not in last), *last]))
+
     def without(self, names: Iterable[str]) -> "Table":
         """The table without columns, of which some may not be there."""
         return Table(self.arrow.drop_columns([name for name in names if name in self.names]))

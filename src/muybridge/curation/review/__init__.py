@@ -1,0 +1,1 @@
+"""People look at curated clips in the browser, judge them, and their verdicts decide."""
