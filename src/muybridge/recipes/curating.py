@@ -5,6 +5,7 @@ from muybridge.training.curating.camera import CameraStage
 from muybridge.training.curating.marks import MarkStage
 from muybridge.training.curating.quality import QualityStage
 from muybridge.training.curating.similarity import VideoClipStage
+from muybridge.training.curating.sound import SoundStage
 
 
 def curation_quality() -> QualityStage:
@@ -69,5 +70,20 @@ def caption_camera() -> CameraStage:
             num_steps=2000, batch_size=256, ema_decay=0.99, is_bf16=False, validate_every_steps=500,
             checkpoint_every_steps=500,
             optimizer=OptimizerConfig(lr=2e-3, warmup_steps=100, decay_steps=1800, weight_decay=0.05),
+        ),
+    )  # fmt: skip
+
+
+def curation_sound() -> SoundStage:
+    """Speech, music and effects, from 1,500 mixtures of sounds that are made up, and of a CC0 voice.
+
+    One CPU core, beside other work: 3 minutes to make the sounds, 10 s to train. F1 on held-out made ones: speech 0.94,
+    music 0.94, effects 0.90. On real ones it is well below: benchmarks/curation_sound.py.
+    """
+    return SoundStage(
+        run=RunConfig(
+            num_steps=1500, batch_size=256, ema_decay=0.995, is_bf16=False, validate_every_steps=500,
+            checkpoint_every_steps=500,
+            optimizer=OptimizerConfig(lr=2e-3, warmup_steps=50, decay_steps=1000, weight_decay=0.1),
         ),
     )  # fmt: skip

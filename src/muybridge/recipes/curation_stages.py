@@ -20,6 +20,7 @@ from muybridge.curation.people.privacy import Privacy
 from muybridge.curation.people.stage import People
 from muybridge.curation.shots.splitter import OUTPUTS as SHOT_COLUMNS
 from muybridge.curation.similarity.embedding import Embedding
+from muybridge.curation.sound.stage import Sounds
 from muybridge.curation.stage import Column, Stage
 from muybridge.curation.text.ocr import OcrReader
 from muybridge.curation.text.strokes import StrokeReader
@@ -67,6 +68,7 @@ STAGES: Mapping[str, StageChoice] = MappingProxyType(
         "motion": StageChoice(make=lambda parts: Motion()),
         "camera": StageChoice(make=lambda parts: Camera()),
         "people": StageChoice(make=_people),
+        "sound": StageChoice(make=lambda parts: Sounds()),
         "embedding": StageChoice(make=lambda parts: Embedding()),
         "privacy": StageChoice(make=lambda parts: Privacy(finder=parts.faces)),
     }

@@ -157,6 +157,7 @@ _CURATING: Mapping[str, Stage] = MappingProxyType({  # each makes its own data
     "curation-clip": Stage(recipe=curating.curation_clip, summary=SUMMARIES["curation-clip"]),
     "curation-marks": Stage(recipe=curating.curation_marks, summary=SUMMARIES["curation-marks"]),
     "curation-quality": Stage(recipe=curating.curation_quality, summary=SUMMARIES["curation-quality"]),
+    "curation-sound": Stage(recipe=curating.curation_sound, summary=SUMMARIES["curation-sound"]),
 })  # fmt: skip
 STAGES: Mapping[str, Stage] = MappingProxyType(
     {name: stage for family in FAMILIES.values() for name, stage in family.stages.items()}

@@ -38,6 +38,7 @@ SUMMARIES = {
     "curation-quality": "the judge of damaged pictures",
     "curation-clip": "vectors of clips and captions",
     "curation-marks": "the detector of watermarks and logos",
+    "curation-sound": "the ears for speech, music and effects",
     "finetune": "a model on data of your own",
     "hunyuan-image-low": "13B: pictures of 256 px",
     "hunyuan-image-mixed": "13B: pictures of 256 and 512 px",
