@@ -1,6 +1,6 @@
 """What a detector of faces gives, what it must do, and how found boxes are thinned out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -82,8 +82,3 @@ def thinned(faces: Iterable[Face], *, max_overlap: float = 0.3) -> tuple[Face, .
         if all(overlap(face.box, other.box) <= max_overlap for other in kept):
             kept.append(face)
     return tuple(kept)
-
-
-def largest(faces: Sequence[Face]) -> Face:
-    """The one of the largest area; there is one at least."""
-    return max(faces, key=lambda face: area_of(face.box))
