@@ -151,7 +151,7 @@ def _suggestion_table(cuts: "list[Suggestion]") -> Group:
     for each in cuts:
         rows.add_row(
             each.column,
-            f"{each.kind.replace('_', ' ')} {each.limit:g}",
+            f"{each.kind.replace('_', ' ')} {each.limit:.3g}",
             f"{each.accuracy:.2f}",
             "" if each.limit_now is None else f"{each.limit_now:g}",
             "" if each.now is None else f"{each.now:.2f}",
@@ -165,5 +165,5 @@ def _suggestion_table(cuts: "list[Suggestion]") -> Group:
 def _table(*names: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for place, name in enumerate(names):
-        table.add_column(name, justify="left" if not place else "right")
+        table.add_column(name, justify="left" if not place else "right", no_wrap=True)
     return table
