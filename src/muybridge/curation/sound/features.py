@@ -20,6 +20,7 @@ CHROMA_HZ = (200, 4000)
 CONTEXT = 2  # windows to each side, half a second apart
 NUM_OWN = 2 * NUM_BANDS + 3 * len(SYLLABLES) + 28
 NUM_FEATURES = 3 * NUM_OWN
+UNIT_POWER = 3.0  # of a moment's bins together in sound of mean square 1, as which every sound is looked at
 FAINT_DB = 60.0  # below its loudest band, within which a second is looked at
 
 
@@ -28,7 +29,8 @@ def features(found: Float[np.ndarray, "t 256"]) -> Float[np.ndarray, "n 249"]:
 
     A sound below a second is repeated until it is one.
     """
-    own = _own(_windows(found))
+    level = max(float(found.sum(1).mean()), 1e-20)
+    own = _own(_windows(found * np.float32(UNIT_POWER / level)))
     around = np.pad(own, ((CONTEXT, CONTEXT), (0, 0)), mode="edge")
     near = np.lib.stride_tricks.sliding_window_view(around, 2 * CONTEXT + 1, axis=0)
     return np.concatenate([own, near.mean(2), near.std(2)], axis=1)

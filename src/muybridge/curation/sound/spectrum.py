@@ -1,5 +1,7 @@
 """The spectrum of a sound, moment by moment: 64 in a second, 256 bins of 31.25 Hz up to 8 kHz, at whatever rate."""
 
+from functools import lru_cache
+
 import numpy as np
 from jaxtyping import Float
 
@@ -26,6 +28,7 @@ def power(sound: Sound) -> Float[np.ndarray, "t 256"]:
     return found
 
 
+@lru_cache
 def bands(num_bands: int, *, low_hz: float = 60.0, high_hz: float = NUM_BINS * BIN_HZ) -> Float[np.ndarray, "256 k"]:
     """Triangles evenly spaced in mel, each of weight 1, that sum bins into bands."""
     low, high = (2595 * np.log10(1 + edge / 700) for edge in (low_hz, high_hz))

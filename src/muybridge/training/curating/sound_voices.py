@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+from jaxtyping import Float
 
 from muybridge.core.seeding import mix
 from muybridge.curation.people.sessions import opened
@@ -41,7 +42,7 @@ def sentences(count: int, *, seed: int) -> list[Wave]:
     return waves
 
 
-def resampled(wave: Wave, factor: float) -> Wave:
+def resampled(wave: Wave, factor: float) -> Float[np.ndarray, " m"]:
     """Played `factor` times as fast, linearly between samples: another's pitch and throat."""
     return np.interp(np.arange(0, len(wave) - 1, factor), np.arange(len(wave)), wave)
 
