@@ -78,7 +78,11 @@ def _kinds(row: Mapping[str, Any]) -> list[Kind]:
 def _limits(given: Any) -> dict[str, Limit]:
     """A map from tier to limit; a limit alone is that of all tiers."""
     by_tier: Mapping[str, Any] = given if isinstance(given, Mapping) else dict.fromkeys(TIERS, given)
-    return {tier: tuple(limit) if isinstance(limit, list) else limit for tier, limit in by_tier.items()}
+    return {tier: _limit(limit) for tier, limit in by_tier.items()}
+
+
+def _limit(given: Any) -> Limit:
+    return tuple(given) if isinstance(given, list) else given
 
 
 def _written(limits: Mapping[str, Limit]) -> str:

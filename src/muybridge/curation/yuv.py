@@ -51,7 +51,7 @@ def _planes(picture: Picture) -> UInt8[np.ndarray, "three_halves_h w"]:
 
 
 def _plane(plane: VideoPlane) -> UInt8[np.ndarray, "h w"]:
-    rows = np.frombuffer(plane, np.uint8)[: plane.line_size * plane.height]
+    rows = np.frombuffer(memoryview(plane), np.uint8)[: plane.line_size * plane.height]
     return rows.reshape(plane.height, plane.line_size)[:, : plane.width]
 
 

@@ -87,7 +87,7 @@ class MarkDetector(nn.Module):
         """The boxes are given from the middle of each place, in strides; sizes as logarithms (2.1)."""
         at_kind, at_box = self.kind_branch(level), self.box_branch(level)
         raw = self.box(at_box).flatten(2).transpose(1, 2)
-        middle, _ = _level_places(*level.shape[2:], stride)
+        middle, _ = _level_places(level.shape[2], level.shape[3], stride)
         centre = middle.to(raw) + raw[..., :2] * stride
         half = raw[..., 2:].clamp(max=MAX_LOG_SIZE).exp() * (stride / 2)
         return Found(

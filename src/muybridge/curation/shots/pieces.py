@@ -1,5 +1,7 @@
 """A run of frames of footage as a clip: its times, its sound, and where it comes from."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from muybridge.curation.clip import Clip, Origin, SourceFile, Value, clip_id, source_id
@@ -21,7 +23,7 @@ def origin_of(source: SourceFile, film: Footage) -> Origin:
 
 
 def clip_of(
-    frames: Frames, film: Footage, origin: Origin, *, first: int, version: str, values: dict[str, Value]
+    frames: Frames, film: Footage, origin: Origin, *, first: int, version: str, values: Mapping[str, Value]
 ) -> Clip:
     """The clip of frames that begin with the film's frame `first`; a picture has no time. Forgets sound before its end.
 

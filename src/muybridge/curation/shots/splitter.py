@@ -93,7 +93,7 @@ class ShotSplitter:
         values = {"shot": 0, "shot_join": "start", "start_sharpness": 1.0, "trimmed_s": 0.0}
         return self._made(next(film.frames)[None], film, origin, first=0, values=values)
 
-    def _made(self, frames: Frames, film: Footage, origin: Origin, *, first: int, values: dict[str, Value]) -> Clip:
+    def _made(self, frames: Frames, film: Footage, origin: Origin, *, first: int, values: Mapping[str, Value]) -> Clip:
         return clip_of(frames, film, origin, first=first, version=f"{self.name} {self.version}", values=values)
 
 

@@ -20,7 +20,7 @@ from muybridge.weights.assets import ensure
 from muybridge.worlds.library import SpriteLibrary, WebpLibrary
 from muybridge.worlds.physics import PhysicsConfig, PhysicsWorld
 from muybridge.worlds.sprites import SpritesWorld, complete_sprites
-from muybridge.worlds.world import Split
+from muybridge.worlds.world import DescribedWorld, Split
 
 STILL_PX = 416  # side of the pictures that the camera moves over
 WORLD_PX = 256
@@ -63,10 +63,14 @@ def make_backdrops(split: Split, looks: Looks, *, num_stills: int, num_films: in
     return Backdrops(stills=np.stack(stills), films=_world_films(split, num_films), library=library)
 
 
+def _worlds() -> tuple[DescribedWorld, DescribedWorld]:
+    sprites = SpritesWorld(complete_sprites(size_px=WORLD_PX), ensure("fluent-emoji-anim"))
+    return sprites, PhysicsWorld(PhysicsConfig(width_px=WORLD_PX, height_px=WORLD_PX, num_frames=WORLD_FRAMES))
+
+
 def _world_films(split: Split, count: int) -> UInt8[np.ndarray, "n t s s 3"]:
     """Two of sprites for one of physics."""
-    sprites = SpritesWorld(complete_sprites(size_px=WORLD_PX), ensure("fluent-emoji-anim"))
-    physics = PhysicsWorld(PhysicsConfig(width_px=WORLD_PX, height_px=WORLD_PX, num_frames=WORLD_FRAMES))
+    sprites, physics = _worlds()
     films = np.empty((count, NUM_FRAMES, WORLD_PX, WORLD_PX, 3), np.uint8)
     numbers = np.linspace(0, WORLD_FRAMES - 1, NUM_FRAMES).round().astype(int)
     for number in range(count):

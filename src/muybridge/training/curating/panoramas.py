@@ -30,7 +30,10 @@ def read_panorama(path: Path) -> Float[np.ndarray, "h w 3"]:
     frame = decoded[0]
     if frame.format.name != "gbrpf16le":
         raise MediaError(f"{path}: {frame.format.name}, where 16-bit RGB is known; give another file.")
-    rows = [np.frombuffer(plane, np.float16).reshape(plane.height, -1)[:, : plane.width] for plane in frame.planes]
+    rows = [
+        np.frombuffer(memoryview(plane), np.float16).reshape(plane.height, -1)[:, : plane.width]
+        for plane in frame.planes
+    ]
     green, blue, red = (np.nan_to_num(plane.astype(np.float32), posinf=65504.0) for plane in rows)
     return np.maximum(np.stack([red, green, blue], axis=-1), 0)
 

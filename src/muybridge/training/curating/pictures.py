@@ -9,14 +9,13 @@ import torch
 
 from muybridge.core.errors import MediaError
 from muybridge.curation.opencv import opencv
-from muybridge.data.world import World
 from muybridge.media.frames import Picture
 from muybridge.training.curating.panoramas import developed, read_panorama
 from muybridge.weights.assets import ensure
 from muybridge.worlds.physics.config import PhysicsConfig
 from muybridge.worlds.physics.world import PhysicsWorld
 from muybridge.worlds.sprites import SpritesWorld, complete_sprites
-from muybridge.worlds.world import Split
+from muybridge.worlds.world import DescribedWorld, Split
 
 SIDE_PX = 192
 PHOTOGRAPHS = ("astronaut", "brick", "camera", "chelsea", "grass", "gravel")
@@ -39,13 +38,16 @@ def clean_pictures(split: Split, *, num_worlds: int, num_textures: int) -> Itera
         yield texture(np.random.default_rng([seed, number]))
 
 
+def _worlds() -> tuple[DescribedWorld, ...]:
+    clean = replace(complete_sprites(size_px=SIDE_PX), styles=_CLEAN_STYLES)
+    sprites = SpritesWorld(clean, ensure("fluent-emoji-anim"))
+    return sprites, PhysicsWorld(PhysicsConfig(width_px=SIDE_PX, height_px=SIDE_PX))
+
+
 def _renders(split: Split, num_worlds: int) -> Iterator[Picture]:
-    sprites: World = SpritesWorld(
-        replace(complete_sprites(size_px=SIDE_PX), styles=_CLEAN_STYLES), ensure("fluent-emoji-anim")
-    )
-    physics: World = PhysicsWorld(PhysicsConfig(width_px=SIDE_PX, height_px=SIDE_PX))
+    worlds = _worlds()
     for number in range(num_worlds):
-        for world in (sprites, physics):
+        for world in worlds:
             yield world.render(world.scene(number, split=split), size_px=SIDE_PX, num_frames=1)[0]
 
 
