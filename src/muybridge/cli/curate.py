@@ -96,6 +96,8 @@ def command(
         _replay(replay, settings, is_json=is_json)
         return
     done = _done(places, settings, is_new=not on_results, erased=erase)
+    if not on_results:
+        _say_what_stays(settings)
     show(as_dict(done) if is_json else done, as_table, is_json=is_json)
 
 
@@ -134,6 +136,12 @@ def _done(places: list[str], settings: "CurationSettings", *, is_new: bool, eras
     except KeyboardInterrupt:
         print("the same command continues where it was", file=sys.stderr)
         raise
+
+
+def _say_what_stays(settings: "CurationSettings") -> None:
+    stages = {stage.name for stage in settings.plan.stages}
+    if "privacy" in stages and "faces" not in settings.extras:
+        print("faces stay as they are: --with ocr,faces blurs those of people who have not consented", file=sys.stderr)
 
 
 def _replay(stage: str, settings: "CurationSettings", *, is_json: bool) -> None:

@@ -34,7 +34,7 @@ class Privacy:
     def prepare(self) -> None:
         """Fetch the detector; without one, say so. Raises AssetError, MissingExtra."""
         if self._finder is None:
-            logger.warning("faces=kept reason='no detector was asked for'")
+            logger.info("faces=kept reason='no detector was asked for'")
         else:
             self._finder.prepare()
 
