@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from muybridge.evaluation.precision import Detection, average_precision, mean_average_precision, overlap
+from muybridge.evaluation.precision import Detection, average_precision, mean_average_precision
+from muybridge.media.geometry import overlap
 
 
 def at(left, *, picture=0, kind="logo", score=1.0, width=10):

@@ -1,7 +1,8 @@
 """Randomness as a pure function of named integers, so that nothing random is ever stored (DESIGN law 4)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float
@@ -24,3 +25,11 @@ def mix(seed: int, *purpose: int | str) -> int:
 def noise(seeds: Sequence[int], shape: Sequence[int]) -> Float[Tensor, "b *shape"]:
     """Standard normal noise (b, *shape), float32 on the CPU, each sample from its own seed alone."""
     return torch.stack([torch.randn(tuple(shape), generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Within the block torch's layers, which take the global generator, draw their first weights from `seed`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

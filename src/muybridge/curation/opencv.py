@@ -19,6 +19,12 @@ def opencv() -> Any:
     return cv2
 
 
+def stay_sequential() -> None:
+    """From now on OpenCV, where it is installed, starts no threads in this process."""
+    if cv2 is not None:
+        cv2.setNumThreads(0)
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Within the block OpenCV uses one thread: what some of its functions give depends on the number."""

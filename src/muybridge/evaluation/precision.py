@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Box = tuple[float, float, float, float]  # left, top, right, bottom
+from muybridge.media.geometry import Box, overlap
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,19 +40,6 @@ def mean_average_precision(found: Sequence[Detection], true: Sequence[Detection]
     """The mean over the kinds that occur among the true boxes."""
     kinds = sorted({one.kind for one in true})
     return float(np.mean([average_precision(found, true, kind=kind, min_overlap=min_overlap) for kind in kinds]))
-
-
-def overlap(first: Box, second: Box) -> float:
-    """Intersection over union."""
-    across = min(first[2], second[2]) - max(first[0], second[0])
-    down = min(first[3], second[3]) - max(first[1], second[1])
-    if across <= 0 or down <= 0:
-        return 0.0
-    return across * down / (_area(first) + _area(second) - across * down)
-
-
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _hits(ranked: Sequence[Detection], boxes: Sequence[Detection], min_overlap: float) -> list[bool]:

@@ -9,6 +9,15 @@ from muybridge.media.frames import Frames, as_frames
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
 
 
+def overlap(first: Box, second: Box) -> float:
+    """Intersection over union, 0 to 1."""
+    across = min(first[2], second[2]) - max(first[0], second[0])
+    down = min(first[3], second[3]) - max(first[1], second[1])
+    if across <= 0 or down <= 0:
+        return 0.0
+    return across * down / (_area(first) + _area(second) - across * down)
+
+
 def fill_box(width_px: int, height_px: int, *, to_width_px: int, to_height_px: int) -> Box:
     """The largest centred part of a picture that has the target's aspect ratio."""
     if min(width_px, height_px, to_width_px, to_height_px) < 1:
@@ -29,3 +38,7 @@ def fill(frames: Frames, *, width_px: int, height_px: int) -> Frames:
     box = fill_box(width, height, to_width_px=width_px, to_height_px=height_px)
     resized = [Image.fromarray(frame).resize((width_px, height_px), Image.Resampling.LANCZOS, box) for frame in array]
     return np.stack([np.asarray(image) for image in resized])
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
+from muybridge.core.seeding import seeded
 from muybridge.data.world import World
 from muybridge.evaluation.probes import ClipProbe, ProbeConfig, save_probe
 from muybridge.training.config import RunConfig
@@ -32,8 +31,7 @@ def train_probe(stage: ProbeStage, folder: Path, *, world: World, on_step: OnSte
         world=world, probe=stage.probe, num_frames=stage.num_frames, num_scenes=stage.num_scenes,
         num_held_out=stage.num_held_out, seed=stage.run.seed, num_micro_batches=stage.run.num_micro_batches,
     )  # fmt: skip
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stage.run.seed)  # torch's layers draw their first weights from the global generator
+    with seeded(stage.run.seed):
         model = ClipProbe(stage.probe)
     averaged = Trainer(model, task, stage.run, folder=folder, settings=settings_of(stage)).run(on_step)
     target = folder / PROBE_FILE

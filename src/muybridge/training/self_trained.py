@@ -1,11 +1,8 @@
 """Stages that bring their own data: the small networks that curation and captioning measure with."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-import torch
 from torch import nn
 
 from muybridge.training.config import RunConfig
@@ -35,11 +32,3 @@ def trained(
 ) -> Network:
     """The network with the averaged weights of the stage's run. Make it within `seeded`, so that runs repeat."""
     return Trainer(network, task, stage.run, folder=folder, settings=settings_of(stage)).run(on_step)
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Within the block torch's layers, which take the global generator, draw their first weights from `seed`."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield

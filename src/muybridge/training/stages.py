@@ -1,7 +1,6 @@
 """The stages of training `gallop`-like systems: each reads what the one before wrote, and resumes by itself."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ import torch
 from torch import nn
 
 from muybridge.core.errors import invalid
-from muybridge.core.seeding import generator
+from muybridge.core.seeding import generator, seeded
 from muybridge.core.shapes import latent_frames, latent_shape
 from muybridge.data.buckets import BucketsConfig, sizes
 from muybridge.data.cache import CacheConfig, LatentBatch, LatentCache, OnShard, build_cache
@@ -39,7 +38,6 @@ from muybridge.weights.load import load_transformer, load_vae
 from muybridge.weights.save import save_model
 
 Model = TypeVar("Model", bound=nn.Module)
-Network = TypeVar("Network", bound=nn.Module)
 VALIDATION_BATCH = 32  # held-out samples that the velocity loss is taken on
 PATCH_CLIPS = 96  # clips whose patches start the linear path: some 70,000 patches of 128 px clips
 
@@ -120,7 +118,8 @@ def train_vae(
 ) -> Path:
     """Train a VAE afresh, or from the weights at `start`; the file of the averaged weights."""
     size_px, frames = stage.clips.size_px, stage.held_out_frames
-    critic = seeded(stage.run.seed, lambda: PatchDiscriminator(stage.adversary)) if stage.weights.adversarial else None
+    with seeded(stage.run.seed):
+        critic = PatchDiscriminator(stage.adversary) if stage.weights.adversarial else None
     task = ReconstructionTask(
         clips=footage.stream(stage.clips, seed=stage.run.seed),
         weights=stage.weights,
@@ -234,15 +233,9 @@ def _device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def seeded(seed: int, build: Callable[[], Network]) -> Network:
-    """What `build` makes with torch's layers drawing their first weights from `seed`; the global generator is kept."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build()
-
-
 def _fresh_vae(stage: VAEStage, footage: Footage) -> VideoVAE:
-    vae = seeded(stage.run.seed, lambda: VideoVAE(stage.vae))
+    with seeded(stage.run.seed):
+        vae = VideoVAE(stage.vae)
     if stage.is_from_patches:
         stream = footage.stream(replace(stage.clips, images_every=0), seed=stage.run.seed)
         initialise_from_patches(vae, stream.batch(0, batch_size=PATCH_CLIPS))
@@ -250,7 +243,10 @@ def _fresh_vae(stage: VAEStage, footage: Footage) -> VideoVAE:
 
 
 def _continued(stage: VAEStage, vae: VideoVAE) -> VideoVAE:
-    return seeded(stage.run.seed, lambda: with_new_decoder(vae, stage.vae)) if stage.has_new_decoder else vae
+    if not stage.has_new_decoder:
+        return vae
+    with seeded(stage.run.seed):
+        return with_new_decoder(vae, stage.vae)
 
 
 def _fresh_transformer(stage: FlowStage) -> Transformer:

@@ -13,10 +13,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
+from muybridge.media.colour import LUMA_601
+
 Film = Float[Tensor, "t 3 h w"]
 Filter = Callable[[Film, int], Film]
 PLAIN_STYLE = "3D render"
-_LUMA = (0.299, 0.587, 0.114)  # convention: BT.601
 _ORTHOCHROMATIC = (0.12, 0.42, 0.46)  # red looks dark and blue skies white, as in films of the 1910s
 
 
@@ -158,7 +159,7 @@ STYLES: Mapping[str, Style] = MappingProxyType({style.name: style for style in _
 
 
 def _grey(film: Film) -> Float[Tensor, "t 1 h w"]:
-    return torch.einsum("tchw,c->thw", film, torch.tensor(_LUMA))[:, None]
+    return torch.einsum("tchw,c->thw", film, torch.tensor(LUMA_601))[:, None]
 
 
 def _blurred(film: Float[Tensor, "t c h w"], share: float) -> Float[Tensor, "t c h w"]:

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 from muybridge.core.errors import WeightsError
 from muybridge.curation.clip import Clip, Origin
 from muybridge.curation.marks.stage import LIKELY, Marks
-from muybridge.evaluation.precision import overlap
+from muybridge.media.geometry import overlap
 
 HEIGHT, WIDTH = 108, 192
 

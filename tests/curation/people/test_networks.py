@@ -7,8 +7,8 @@ from PIL import Image
 from muybridge.core.env import cache_folder
 from muybridge.core.errors import InvalidInput, WeightsError
 from muybridge.curation.people.centerface import FILE, CenterFace, decoded
-from muybridge.curation.people.faces import overlap
 from muybridge.curation.people.nudity import OpenNsfw
+from muybridge.media.geometry import overlap
 
 SEEN_PX = 3.0  # boxes of the same face at two sizes differ by so much; measured
 

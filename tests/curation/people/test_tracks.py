@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from muybridge.curation.people.discs import BrightDiscs
-from muybridge.curation.people.faces import Face, overlap, thinned
+from muybridge.curation.people.faces import Face, thinned
 from muybridge.curation.people.tracks import face_tracks, linked, look_frames, where_present
+from muybridge.media.geometry import overlap
 from tests.curation.people.discs import FPS, film
 
 

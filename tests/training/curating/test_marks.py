@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from muybridge.core.errors import MediaError
+from muybridge.core.seeding import seeded
 from muybridge.curation.marks.network import KINDS, Found, MarkConfig, MarkDetector, places
 from muybridge.curation.marks.summary import NUM_PLANES
 from muybridge.training.curating.mark_assignment import NO_MARK, Wanted, assign, mark_loss
@@ -12,7 +13,6 @@ from muybridge.training.curating.mark_samples import MarkSamples, as_bytes, mark
 from muybridge.training.curating.mark_shapes import HELD_OUT_OUTLINES, OUTLINES
 from muybridge.training.curating.marks import MarkTask, varied
 from muybridge.training.curating.panoramas import read_panorama, view
-from muybridge.training.self_trained import seeded
 
 HEIGHT, WIDTH = 64, 96
 SMALL = MarkConfig(channels=(8, 12, 24, 24, 24), head_channels=24, side_px=96)

@@ -4,12 +4,11 @@ import pytest
 import torch
 
 from muybridge.core.errors import InvalidInput
-from muybridge.core.seeding import generator
+from muybridge.core.seeding import generator, seeded
 from muybridge.curation.similarity.videoclip import VideoClip, VideoClipConfig
 from muybridge.training.curating.similarity import VideoClipStage, VideoClipTask
 from muybridge.training.curating.wear import copied, lightly_worn
 from muybridge.training.curating.world_clips import CaptionedClips, WorldClipsConfig
-from muybridge.training.self_trained import seeded
 
 TINY = VideoClipConfig(
     size_px=32, num_frames=4, channels=(4, 8, 8, 8), dim=8, text_dim=6, text_width=8, text_heads=2, place_channels=1

@@ -7,11 +7,11 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 
+from muybridge.media.colour import LUMA_601
 from muybridge.media.frames import Picture
 
 UPPER_HALF = "▀"
 LETTERS = " .:-=+*#%@"  # from dark to light, on a dark ground
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 def half_blocks(picture: Picture) -> Iterator[list[Segment]]:
@@ -25,7 +25,7 @@ def half_blocks(picture: Picture) -> Iterator[list[Segment]]:
 
 def letters(picture: Picture) -> Iterator[list[Segment]]:
     """Lines of letters, two rows of pixels in each; height is even."""
-    luma = picture.astype(np.float64) @ np.array(LUMA)
+    luma = picture.astype(np.float64) @ np.array(LUMA_601)
     levels = (luma[::2] + luma[1::2]) / 2 / 256 * len(LETTERS)
     for line in levels.astype(int):
         yield [Segment("".join(LETTERS[level] for level in line))]

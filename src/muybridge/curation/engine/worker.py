@@ -19,12 +19,8 @@ from muybridge.core.errors import MediaError, MuybridgeError, RunFailed
 from muybridge.curation.engine.journal import Journal
 from muybridge.curation.engine.one_source import Watch, run_source
 from muybridge.curation.engine.plan import Plan
+from muybridge.curation.opencv import stay_sequential
 from muybridge.curation.sources.item import SourceItem
-
-try:
-    import cv2
-except ImportError:
-    cv2 = None
 
 SETTING_UP_S = 600.0  # networks from a slow disk
 FULL_BYTES = 16 * 2**20  # free on a disk that no clip may fit on
@@ -121,8 +117,7 @@ class Worker:
 def single_thread() -> None:
     """One thread for what this process computes: workers are the parallelism, and sums keep their order."""
     torch.set_num_threads(1)
-    if cv2 is not None:
-        cv2.setNumThreads(0)
+    stay_sequential()
 
 
 def attempt(task: Task, plan: Plan, *, watch: Watch) -> Finished | Refused:

@@ -12,6 +12,7 @@ from jaxtyping import Float32
 
 from muybridge.curation.measures.looks import shrunk
 from muybridge.curation.opencv import opencv
+from muybridge.media.colour import LUMA_601
 from muybridge.media.frames import Picture
 
 SIDE_PX = 96
@@ -34,7 +35,7 @@ def aesthetic(picture: Picture) -> float:
 def terms(picture: Picture) -> Mapping[str, float]:
     """Each of `WEIGHTS`' terms, 0 to 1."""
     small = shrunk(picture, SIDE_PX).astype(np.float32)
-    luma = small @ np.array([0.299, 0.587, 0.114], np.float32)
+    luma = small @ np.array(LUMA_601, np.float32)
     interest = _interest(luma)
     found = {
         "colourfulness": _colourfulness(small) / FULL_COLOUR, "contrast": _contrast(luma), "exposure": _exposure(luma),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from muybridge.media.frames import Picture
+from muybridge.media.geometry import overlap
 
 FloatBox = tuple[float, float, float, float]  # left, top, right, bottom in pixels; may reach beyond the picture
 
@@ -60,12 +61,6 @@ def grown(box: FloatBox, factor: float) -> FloatBox:
     width, height = size_of(box)
     across, down = (factor - 1) / 2 * width, (factor - 1) / 2 * height
     return box[0] - across, box[1] - down, box[2] + across, box[3] + down
-
-
-def overlap(one: FloatBox, other: FloatBox) -> float:
-    """Intersection over union, 0 to 1."""
-    shared = area_of((max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])))
-    return shared / max(area_of(one) + area_of(other) - shared, 1e-9)
 
 
 def cut_to(box: FloatBox, *, width: int, height: int) -> FloatBox:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from muybridge.curation.people.faces import Face, FaceDetector, grown, overlap
+from muybridge.curation.people.faces import Face, FaceDetector, grown
 from muybridge.media.frames import Frames
+from muybridge.media.geometry import overlap
 
 LOOKS_PER_S = 4.0
 SURE, SEEN_TWICE = 0.5, 0.3  # a track counts with one look of the first score, or two of the second

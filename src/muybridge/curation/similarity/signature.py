@@ -7,6 +7,7 @@ from einops import rearrange
 from jaxtyping import Float, Float32, Num
 
 from muybridge.core.errors import invalid
+from muybridge.media.colour import LUMA_601
 from muybridge.media.frames import Frames
 
 NUM_FRAMES = 5  # from the middles of as many equal parts of the clip
@@ -14,14 +15,13 @@ SIDE = 12  # cells across and down, whatever the frame's shape
 LEVELS = 100  # of grey, so that three of them fill the six digits that a column keeps of a number
 IN_ONE = 3
 LENGTH = NUM_FRAMES * SIDE * SIDE // IN_ONE  # 240 numbers
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _PLACES = np.array([LEVELS**2, LEVELS, 1])
 
 
 def signature_of(frames: Frames) -> Float[np.ndarray, " n"]:
     """Mean levels of the cells of each of the frames, row by row, three in a number. A picture repeats its frame."""
     chosen = ((np.arange(NUM_FRAMES) + 0.5) / NUM_FRAMES * len(frames)).astype(int)
-    grey = torch.from_numpy(frames[chosen]).float() @ torch.tensor(LUMA)
+    grey = torch.from_numpy(frames[chosen]).float() @ torch.tensor(LUMA_601)
     cells = F.interpolate(grey[:, None], size=(SIDE, SIDE), mode="area")
     levels = (cells * ((LEVELS - 1) / 255)).round().long().numpy()
     return (levels.reshape(-1, IN_ONE) @ _PLACES).astype(np.float64)

@@ -12,11 +12,11 @@ from torch import Tensor
 from muybridge.captioning.camera_features import features
 from muybridge.captioning.camera_flow import FlowFilms, views
 from muybridge.captioning.camera_network import CameraConfig, CameraNet, logits
-from muybridge.core.seeding import generator
+from muybridge.core.seeding import generator, seeded
 from muybridge.evaluation.classes import calibration_error, macro_f1
 from muybridge.training.config import RunConfig
 from muybridge.training.curating.camera_films import WORLDS, CameraFilms, CameraFilmsConfig, NamedFilms
-from muybridge.training.self_trained import seeded, trained
+from muybridge.training.self_trained import trained
 from muybridge.training.trainer import OnStep
 from muybridge.weights.small import save_small
 from muybridge.worlds.movements import MOVEMENTS

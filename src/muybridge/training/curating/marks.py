@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from muybridge.core.seeding import generator
+from muybridge.core.seeding import generator, seeded
 from muybridge.curation.marks.detect import marks_of
 from muybridge.curation.marks.network import KINDS, MarkConfig, MarkDetector, places
 from muybridge.evaluation.precision import Detection, average_precision, mean_average_precision
 from muybridge.training.config import RunConfig
 from muybridge.training.curating.mark_assignment import NO_MARK, Wanted, mark_loss
 from muybridge.training.curating.mark_samples import MarkSamples, MarkSamplesConfig, mark_samples
-from muybridge.training.self_trained import seeded, trained
+from muybridge.training.self_trained import trained
 from muybridge.training.trainer import OnStep
 from muybridge.weights.small import save_small
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from muybridge.core.errors import invalid
 from muybridge.core.files import atomic_path
-from muybridge.core.seeding import generator, mix
+from muybridge.core.seeding import generator, mix, seeded
 from muybridge.curation.measures.looks import grey
 from muybridge.curation.measures.niqe import pristine
 from muybridge.curation.measures.technical import QualityConfig, QualityNet
@@ -20,7 +20,7 @@ from muybridge.curation.measures.traces import traces
 from muybridge.training.config import RunConfig
 from muybridge.training.curating.ladders import LADDERS, damaged, quality
 from muybridge.training.curating.pictures import as_filmed, clean_pictures, photographs
-from muybridge.training.self_trained import seeded, trained
+from muybridge.training.self_trained import trained
 from muybridge.training.trainer import OnStep
 from muybridge.weights.small import save_small
 

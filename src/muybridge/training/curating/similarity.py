@@ -10,13 +10,13 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from muybridge.core.seeding import generator
+from muybridge.core.seeding import generator, seeded
 from muybridge.curation.similarity.videoclip import VideoClip, VideoClipConfig, padded, prepared
 from muybridge.text.gallop import TextStatistics
 from muybridge.training.config import RunConfig
 from muybridge.training.curating.wear import copied, lightly_worn
 from muybridge.training.curating.world_clips import CaptionedClips, WorldClips, WorldClipsConfig
-from muybridge.training.self_trained import seeded, trained
+from muybridge.training.self_trained import trained
 from muybridge.training.trainer import OnStep
 from muybridge.weights.small import load_small, save_small
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from muybridge.core.errors import invalid
 from muybridge.core.files import atomic_path
-from muybridge.core.seeding import generator, mix
+from muybridge.core.seeding import generator, mix, seeded
 from muybridge.curation.sound.features import features
 from muybridge.curation.sound.network import CLASSES, SoundConfig, SoundNet
 from muybridge.curation.sound.spectrum import power
@@ -21,7 +21,7 @@ from muybridge.training.config import RunConfig
 from muybridge.training.curating.sound_mixing import mixed, presence
 from muybridge.training.curating.sound_shapes import RATE_HZ, Wave
 from muybridge.training.curating.sound_voices import sentences
-from muybridge.training.self_trained import seeded, trained
+from muybridge.training.self_trained import trained
 from muybridge.training.trainer import OnStep
 from muybridge.weights.small import save_small
 
