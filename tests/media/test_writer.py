@@ -74,6 +74,18 @@ def test_lossless_film_is_exact(tmp_path: Path):
     assert np.array_equal(read_video(tmp_path / "film.mkv")[0], noise)
 
 
+@pytest.mark.parametrize("bits", [8, 10])
+@pytest.mark.parametrize("num_frames", [1, 2, 3])
+def test_the_shortest_films_of_h265_are_written_alike_each_time(tmp_path: Path, num_frames: int, bits: int):
+    frames = to_uint8(torch.linspace(-1, 1, 64).expand(3, num_frames, 64, 64))
+    made = set()
+    for number in range(12):
+        path = tmp_path / f"{number}.mp4"
+        write_video(path, frames, fps=24, options=SaveOptions(codec="h265", bits=bits))
+        made.add(path.read_bytes())
+    assert len(made) == 1
+
+
 @pytest.mark.parametrize(
     ("suffix", "codec"), [each for each in EVERY if 10 in CODECS[each[1]].formats and each[0] != ".mkv"]
 )

@@ -23,6 +23,7 @@ from muybridge.media.formats import Codec, Coding
 from muybridge.media.sound import Sound, SoundTrack, sound_track
 
 NUM_THREADS = 4  # fixed, not the machine's cores: x264's bytes depend on it
+UNTIMED = 2  # x265 leaves the decoding times of films this short at whatever memory held (44 of 120 were refused)
 
 
 @contextmanager
@@ -86,7 +87,11 @@ class CodedFilm:
     def finish(self) -> None:
         """Write what the encoder still holds back."""
         with named(self._path):
-            self._output.mux(self._stream.encode(None))
+            packets = self._stream.encode(None)
+            if self._num_frames <= UNTIMED and self._coding.codec.encoder == "libx265":
+                for packet in packets:
+                    packet.dts = packet.pts
+            self._output.mux(packets)
 
 
 @contextmanager

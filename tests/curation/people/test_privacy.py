@@ -51,7 +51,7 @@ def test_without_a_face_the_frames_stay():
 
 def test_without_a_detector_faces_stay_and_it_is_said(caplog):
     stage = Privacy()
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="muybridge"):
         stage.prepare()
     assert "faces=kept" in caplog.text
     before = clip(film(FACE), values={"text": ("write to [email]", "plain", "[phone] or [email]")})
