@@ -1,15 +1,14 @@
 """The probe: any film size in, names out, kept in a file, trained by the same trainer as what it judges."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
 
-from muybridge.core.errors import InvalidInput, WeightsError
+from muybridge.core.errors import InvalidInput
+from muybridge.evaluation import probes
 from muybridge.evaluation.probes import (
     ATTRIBUTES,
     ClipProbe,
@@ -17,18 +16,20 @@ from muybridge.evaluation.probes import (
     judge,
     load_probe,
     prepared,
-    save_probe,
     targets,
 )
+from muybridge.recipes.judging import gallop_probe
 from muybridge.training.config import OptimizerConfig, RunConfig
 from muybridge.training.probe_stage import ProbeStage, train_probe
 from muybridge.training.tasks.probing import ProbeTask, facts_of
+from muybridge.weights.small import accuracy_of
 from muybridge.worlds.backgrounds import BACKGROUNDS
 from muybridge.worlds.camera import CAMERAS
 from muybridge.worlds.drawn import DRAWN_SUBJECTS
 from muybridge.worlds.motion import MOTIONS
 from tests.data.small import small_world
 
+SHIPPED = Path(probes.__file__).parent / "embedded" / "gallop-probe.safetensors"
 CONFIG = ProbeConfig(
     subject=tuple(subject.name for subject in DRAWN_SUBJECTS), background=tuple(BACKGROUNDS), motion=MOTIONS,
     camera=CAMERAS, size_px=32, num_frames=3, channels=(8, 8, 16, 16), place_channels=4,
@@ -69,17 +70,9 @@ def test_the_first_and_last_frame_are_seen() -> None:
         prepared(dark[:2], CONFIG)
 
 
-def test_a_saved_probe_judges_as_before(tmp_path: Path) -> None:
-    path = tmp_path / "probe.safetensors"
-    save_probe(probe(), path, accuracy={"subject": 0.5})
-    loaded = load_probe(path)
-    pixels = prepared(film(), CONFIG)[None]
-    for name, logits in loaded(pixels).items():
-        torch.testing.assert_close(logits, probe()(pixels)[name], rtol=0, atol=2e-2)  # stored in half precision
-    assert loaded.config == CONFIG
-    path.write_bytes(b"no probe")
-    with pytest.raises(WeightsError, match="not a probe"):
-        load_probe(path)
+def test_the_shipped_probe_knows_the_worlds_it_judges() -> None:
+    stage = gallop_probe()
+    assert load_probe(SHIPPED).config == stage.probe and set(accuracy_of(SHIPPED)) >= set(ATTRIBUTES)
 
 
 def test_facts_that_the_probe_does_not_know_are_refused() -> None:
@@ -120,7 +113,5 @@ def test_a_trained_probes_file_says_how_good_it_is(tmp_path: Path) -> None:
     run = RunConfig(num_steps=1, batch_size=2, is_bf16=False, optimizer=OptimizerConfig(warmup_steps=1))
     stage = ProbeStage(probe=CONFIG, num_frames=5, num_scenes=60, num_held_out=2, run=run)
     path = train_probe(stage, tmp_path, world=small_world())
-    with safe_open(path, framework="pt") as file:
-        accuracy = json.loads(file.metadata()["accuracy"])
-    assert set(accuracy) == {*ATTRIBUTES, *(f"{name}_recall" for name in ATTRIBUTES)}
+    assert set(accuracy_of(path)) == {*ATTRIBUTES, *(f"{name}_recall" for name in ATTRIBUTES)}
     assert load_probe(path).config == CONFIG

@@ -4,7 +4,6 @@ It is trained on the renderer's own clips and their facts (`training.probe_stage
 is as good as its accuracy on held-out real ones, which reports print beside.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +13,15 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from muybridge.core.config import from_dict, to_dict
-from muybridge.core.errors import WeightsError, invalid
+from muybridge.core.errors import invalid
 from muybridge.media.frames import Frames, from_uint8
-from muybridge.weights.save import save_tensors
+from muybridge.weights.small import load_small
 
 ATTRIBUTES = ("subject", "background", "motion", "camera")
 BATCH = 16
 CHANGE_SCALE = 2.0  # brings changes near the spread of pixels (convention)
-_CONFIG_KEY = "probe"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,20 +123,6 @@ def targets(facts: Sequence[Mapping[str, str]], config: ProbeConfig) -> dict[str
     return {name: torch.tensor([config.names(name).index(fact[name]) for fact in facts]) for name in ATTRIBUTES}
 
 
-def save_probe(probe: ClipProbe, path: Path, *, accuracy: Mapping[str, float] | None = None) -> None:
-    """Write the weights as float16 safetensors with the config, and the probe's own `accuracy`, in the metadata."""
-    about = {_CONFIG_KEY: json.dumps(to_dict(probe.config)), "accuracy": json.dumps(dict(accuracy or {}))}
-    save_tensors({name: tensor.half() for name, tensor in probe.state_dict().items()}, path, metadata=about)
-
-
 def load_probe(path: Path) -> ClipProbe:
-    """The probe of a file that `save_probe` wrote. Raises WeightsError where it is none."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            config = from_dict(ProbeConfig, json.loads((file.metadata() or {})[_CONFIG_KEY]))
-            state = {name: file.get_tensor(name).float() for name in file.keys()}
-        probe = ClipProbe(config)
-        probe.load_state_dict(state)
-    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path}: not a probe ({error}); train it again.") from None
-    return probe.eval().requires_grad_(False)
+    """The probe of a file that `muybridge train gallop-probe` wrote. Raises WeightsError where it is none."""
+    return load_small(path, ProbeConfig, ClipProbe)

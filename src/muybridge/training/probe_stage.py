@@ -5,11 +5,12 @@ from pathlib import Path
 
 from muybridge.core.seeding import seeded
 from muybridge.data.world import World
-from muybridge.evaluation.probes import ClipProbe, ProbeConfig, save_probe
+from muybridge.evaluation.probes import ClipProbe, ProbeConfig
 from muybridge.training.config import RunConfig
 from muybridge.training.settings import settings_of
 from muybridge.training.tasks.probing import ProbeTask
 from muybridge.training.trainer import OnStep, Trainer
+from muybridge.weights.small import save_small
 
 PROBE_FILE = "probe.safetensors"
 
@@ -35,5 +36,5 @@ def train_probe(stage: ProbeStage, folder: Path, *, world: World, on_step: OnSte
         model = ClipProbe(stage.probe)
     averaged = Trainer(model, task, stage.run, folder=folder, settings=settings_of(stage)).run(on_step)
     target = folder / PROBE_FILE
-    save_probe(averaged, target, accuracy=task.validate(averaged))
+    save_small(averaged, target, config=stage.probe, accuracy=task.validate(averaged))
     return target
