@@ -1,5 +1,7 @@
 """Between the planes of film and RGB, several times as fast as swscale does it exactly: clips come by the million."""
 
+import functools
+
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
@@ -16,10 +18,11 @@ PLANAR = {"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"}
 
 
 def rgb_of(frame: VideoFrame, *, size_px: tuple[int, int]) -> Picture:
-    """The frame upright as RGB by its own tags, scaled to (width, height), each output pixel the mean of what it shows.
+    """The frame upright as RGB by its own tags, scaled to (width, height).
 
     The planes are scaled before they are mixed. Formats that are rare go through `media.video.to_rgb`. Measured on film
-    that is made smaller: 1.1 levels from that in the mean, most of it the other filter. Raises MissingExtra.
+    that is made smaller: 0.3 to 2.5 levels from that in the mean, most of it the other filter, in a third of the time.
+    Raises MissingExtra.
     """
     matrix = matrix_of(frame)
     if frame.format.name not in PLANAR or frame.rotation or matrix not in WEIGHTS or frame.color_trc in HDR_CURVES:
@@ -56,7 +59,10 @@ def _plane(plane: VideoPlane) -> UInt8[np.ndarray, "h w"]:
 
 
 def _scaled(plane: UInt8[np.ndarray, "h w"], size_px: tuple[int, int]) -> UInt8[np.ndarray, "y x"]:
-    """Means where it is made smaller, halves first, which are quick; linear where larger, as colour planes may be."""
+    """Means of four pixels while they are more than twice too many, then linear; means of any area take four times it.
+
+    Odd sides cannot be halved and take those.
+    """
     module = opencv()
     height, width = plane.shape
     while width >= 2 * size_px[0] and height >= 2 * size_px[1] and width % 2 == 0 and height % 2 == 0:
@@ -64,10 +70,11 @@ def _scaled(plane: UInt8[np.ndarray, "h w"], size_px: tuple[int, int]) -> UInt8[
         plane = module.resize(plane, (width, height), interpolation=module.INTER_AREA)
     if (width, height) == size_px:
         return plane
-    is_smaller = width >= size_px[0] and height >= size_px[1]
-    return module.resize(plane, size_px, interpolation=module.INTER_AREA if is_smaller else module.INTER_LINEAR)
+    is_far = width > 2 * size_px[0] or height > 2 * size_px[1]
+    return module.resize(plane, size_px, interpolation=module.INTER_AREA if is_far else module.INTER_LINEAR)
 
 
+@functools.cache
 def _to_yuv(matrix: int, *, is_full: bool) -> Float32[np.ndarray, "3 4"]:
     """Luma and colour differences from red, green, blue and one."""
     red, blue = WEIGHTS[matrix]
@@ -78,6 +85,7 @@ def _to_yuv(matrix: int, *, is_full: bool) -> Float32[np.ndarray, "3 4"]:
     return np.concatenate([rows * spans, zeros], axis=1).astype(np.float32)
 
 
+@functools.cache
 def _to_rgb(matrix: int, *, is_full: bool) -> Float32[np.ndarray, "3 4"]:
     """The inverse of `_to_yuv`."""
     forward = _to_yuv(matrix, is_full=is_full).astype(np.float64)

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
+from muybridge.curation.opencv import opencv
 from muybridge.media.frames import Picture
 
 JoinKind = Literal["cut", "fade", "dissolve", "wipe"]
@@ -36,8 +36,16 @@ Detect = Callable[[Thumbnails], Sequence[Join]]
 
 
 def thumbnail(picture: Picture) -> UInt8[np.ndarray, "27 48 3"]:
-    """The picture as detectors see it, stretched to 16:9."""
-    return np.asarray(Image.fromarray(picture).resize((WIDTH_PX, HEIGHT_PX), Image.Resampling.BOX))
+    """The picture as detectors see it, stretched to 16:9. Raises MissingExtra.
+
+    Halves first, an odd row or column less, which takes a third of the time.
+    """
+    module = opencv()
+    height, width = picture.shape[:2]
+    while height >= 2 * HEIGHT_PX and width >= 2 * WIDTH_PX:
+        height, width = height // 2, width // 2
+        picture = module.resize(picture[: 2 * height, : 2 * width], (width, height), interpolation=module.INTER_AREA)
+    return module.resize(picture, (WIDTH_PX, HEIGHT_PX), interpolation=module.INTER_AREA)
 
 
 class JoinSearch:
