@@ -12,7 +12,7 @@ from muybridge.captioning.schema import CHOICES, FIELDS
 from muybridge.core.errors import invalid
 from muybridge.worlds.structured import StructuredCaption
 
-_SMALL = frozenset(
+SMALL_WORDS = frozenset(
     "a an the of in on at to is are be and with its it that this from by as there for into over has have was".split()
 )
 _ENDINGS = ("ings", "ing", "edly", "ed", "ies", "es", "s", "ly")
@@ -22,7 +22,7 @@ Aliases = Collection[str]  # names of one subject
 
 def words(text: str) -> list[str]:
     """The words that count, without their endings."""
-    return [_stem(word) for word in re.findall(r"[^\W_]+", text.lower()) if word not in _SMALL]
+    return [_stem(word) for word in re.findall(r"[^\W_]+", text.lower()) if word not in SMALL_WORDS]
 
 
 def word_f1(said: str, truth: str) -> float:

@@ -6,7 +6,6 @@ Decoding is greedy and constrained (`constrained`), so every answer is a caption
 import contextlib
 import hashlib
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +13,17 @@ from typing import Any
 
 import torch
 from PIL import Image
-from transformers.generation.configuration_utils import GenerationConfig
 from transformers.models.auto.modeling_auto import AutoModelForImageTextToText
 
 from muybridge.captioning.captioner import NUM_FRAMES, CaptionResult, ClipView, spread
-from muybridge.captioning.constrained import Constraint, caption_fields, finished_texts
+from muybridge.captioning.constrained import Constraint, caption_fields
 from muybridge.captioning.facts import measured
 from muybridge.captioning.instructions import SYSTEM, VERSION, instruction
-from muybridge.captioning.parse import parse
 from muybridge.captioning.processors import open_processor
 from muybridge.captioning.schema import MAX_CHARACTERS
 from muybridge.captioning.vocabulary import Vocabulary
-from muybridge.core.errors import RunFailed, WeightsError, invalid
+from muybridge.captioning.written import written
+from muybridge.core.errors import WeightsError, invalid
 from muybridge.media.frames import Frames
 
 _ENDS_BYTES = 2**20  # of each weights file, hashed at both ends for the model's identity
@@ -133,16 +131,9 @@ class VlmCaptioner:
         ]
         rows = [caption_fields(one, max_tokens=self.max_tokens) for one in known]
         constraint = Constraint(loaded.vocabulary, rows, eos_ids=loaded.eos_ids)
-        _generate(loaded, inputs, constraint)
-        written = zip(constraint.texts(), constraint.cut_fields(), constraint.num_tokens(), strict=True)
-        return [
-            CaptionResult(
-                caption=parse(json.dumps(finished_texts(json.loads(text), cut))).caption,
-                repairs=tuple(f"{name}: was cut at its limit" for name in sorted(cut)),
-                num_tokens=num_tokens,
-            )
-            for text, cut, num_tokens in written
-        ]
+        pixels = {name: value.to(loaded.model.dtype) for name, value in inputs.items() if value.is_floating_point()}
+        placed = {name: value.to(loaded.model.device) for name, value in {**inputs, **pixels}.items()}
+        return written(loaded.model, placed, constraint, eos_ids=loaded.eos_ids)
 
 
 def files_digest(folder: Path) -> str:
@@ -194,21 +185,6 @@ def _chat(processor: Any, request: str, *, num_pictures: int) -> str:
     content: list[dict[str, Any]] = [{"type": "image"} for _ in range(num_pictures)]
     content.append({"type": "text", "text": f"{SYSTEM}\n{request}"})  # some templates know no system's part
     return str(processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True))
-
-
-def _generate(loaded: _Loaded, inputs: Any, constraint: Constraint) -> None:
-    """Run the model; the constraint holds what was written. Raises RunFailed where memory is short."""
-    config = GenerationConfig(
-        max_new_tokens=constraint.max_new_tokens, do_sample=False, eos_token_id=list(loaded.eos_ids),
-        pad_token_id=loaded.eos_ids[0],
-    )  # fmt: skip
-    pixels = {name: value.to(loaded.model.dtype) for name, value in inputs.items() if value.is_floating_point()}
-    placed = {name: value.to(loaded.model.device) for name, value in {**inputs, **pixels}.items()}
-    try:
-        loaded.model.generate(**placed, generation_config=config, logits_processor=[constraint])
-    except torch.OutOfMemoryError:
-        rule = "the device's memory is too small for this batch"
-        raise RunFailed(f"captioning: {rule}; use a smaller batch, fewer frames or a smaller side.") from None
 
 
 def _pictures(frames: Frames, side_px: int) -> list[Image.Image]:
