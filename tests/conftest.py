@@ -11,12 +11,12 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import pytest
 import torch
-from jaxtyping import config, install_import_hook
+from jaxtyping import config
 
-from tests.shape_checker import check_shapes
+from tests.shape_checker import enforce_shapes
 
 torch.set_num_threads(1)
-install_import_hook("muybridge", f"{check_shapes.__module__}.{check_shapes.__name__}")
+enforce_shapes("muybridge")
 
 
 @pytest.fixture(autouse=True)
