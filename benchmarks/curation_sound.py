@@ -2,12 +2,13 @@
 
     python benchmarks/curation_sound.py --packages FOLDER --wheels FOLDER
 
-FOLDER holds unpacked Debian packages (tuxpaint-stamps-default, fillets-ng-data, sonic-pi-samples) and wheels of PyPI
-(gradio, arcade), as far as they are there. Each sound is one clip of at most ten seconds; its class is that of the
-folder it lies in: readings and dialogues are speech, pieces and loops music, animals, machines and games effects.
-A class counts as said when it has the largest share of the time. Sync is asked of drawn bounces with clicks, in sync
-against the same moved by 0.4 s and against clicks of another clip.
-Writes benchmarks/reports/curation_sound_HARDWARE_DATE.md.
+FOLDER holds unpacked Debian packages (`SOURCES` names their files) and wheels of PyPI (gradio, arcade), as far as they
+are there. Each sound is one clip of at most ten seconds; its class is that of the folder it lies in: readings and
+prompts are speech, pieces and loops music, animals, machines and games effects. A class counts as said when it has the
+largest share of the time.
+While the made sounds were designed, every second sound of the older sources was looked at: those are "looked at", all
+others "held out", whole sources among them. Sync is asked of drawn bounces with clicks, in sync against the same moved
+by 0.4 s and against clicks of another clip. Writes benchmarks/reports/curation_sound_HARDWARE_DATE.md.
 """
 
 import argparse
@@ -33,44 +34,60 @@ from muybridge.curation.sound.network import CLASSES  # noqa: E402
 from muybridge.curation.sound.spectrum import power  # noqa: E402
 from muybridge.curation.sound.stage import SOUND_FILE, Sounds  # noqa: E402
 from muybridge.curation.sound.sync import sync  # noqa: E402
+from muybridge.curation.sound.voice import SileroVoice  # noqa: E402
 from muybridge.media.sound import Sound  # noqa: E402
 from muybridge.weights.small import accuracy_of  # noqa: E402
 
 MAX_S, MIN_S = 10.0, 0.4
 MAX_OF_EACH = 80
 RATE_HZ = 22_050
-# Class, source, what the path holds, and what it must not.
-PLACES = (
-    ("speech", "tuxpaint, read in English", "stamps/", "_desc.ogg", ("_desc_",)),
-    ("speech", "tuxpaint, read in other tongues", "stamps/", "_desc_", ()),
-    ("effects", "tuxpaint, animals", "stamps/animals", ".ogg", ("_desc",)),
-    ("effects", "tuxpaint, vehicles and home", "stamps/vehicles", ".ogg", ("_desc",)),
-    ("effects", "tuxpaint, vehicles and home", "stamps/household", ".ogg", ("_desc",)),
-    ("effects", "tuxpaint, vehicles and home", "stamps/naturalforces", ".ogg", ("_desc",)),
-    ("music", "tuxpaint, instruments", "stamps/hobbies/music", ".ogg", ("_desc",)),
-    ("speech", "fillets, dialogues", "/en/", ".ogg", ("/sound/share/",)),
-    ("music", "fillets, pieces", "fillets-ng/music", ".ogg", ()),
-    ("music", "sonic-pi, loops", "samples/loop_", ".flac", ()),
-    ("music", "arcade, pieces", "assets/music/", ".mp3", ()),
-    ("effects", "arcade, games", "assets/sounds/", ".wav", ()),
-    ("music", "gradio", "audio/sax", ".wav", ()),
-    ("music", "gradio", "audio/cantina", ".wav", ()),
-    ("speech", "gradio", "audio/cate_blanch", ".mp3", ()),
-    ("speech", "gradio", "audio/heath_ledger", ".mp3", ()),
+# Class, source, what the path holds, what its name ends with or holds, what it must not hold, whether it was looked at.
+SOURCES = (
+    ("speech", "tuxpaint, read in English", "stamps/", "_desc.ogg", ("_desc_",), True),
+    ("speech", "tuxpaint, read in other tongues", "stamps/", "_desc_", (), True),
+    ("effects", "tuxpaint, animals", "stamps/animals", ".ogg", ("_desc",), True),
+    ("effects", "tuxpaint, vehicles and home", "stamps/vehicles", ".ogg", ("_desc",), True),
+    ("effects", "tuxpaint, vehicles and home", "stamps/household", ".ogg", ("_desc",), True),
+    ("effects", "tuxpaint, vehicles and home", "stamps/naturalforces", ".ogg", ("_desc",), True),
+    ("music", "tuxpaint, instruments", "stamps/hobbies/music", ".ogg", ("_desc",), True),
+    ("speech", "fillets, dialogues", "elk/en/", ".ogg", (), True),
+    ("speech", "fillets, dialogues", "warcraft/en/", ".ogg", (), True),
+    ("effects", "fillets, keys and machines", "linux/en/", ".ogg", (), True),
+    ("effects", "fillets, keys and machines", "keys/en/", ".ogg", (), True),
+    ("effects", "fillets, keys and machines", "engine/en/", ".ogg", (), True),
+    ("music", "fillets, pieces", "fillets-ng/music", ".ogg", (), True),
+    ("music", "sonic-pi, loops", "samples/loop_", ".flac", (), True),
+    ("music", "sonic-pi, guitars and basses", "samples/guit_", ".flac", (), True),
+    ("music", "sonic-pi, guitars and basses", "samples/bass_", ".flac", (), True),
+    ("music", "arcade, pieces", "assets/music/", ".mp3", (), True),
+    ("effects", "arcade, games", "assets/sounds/", ".wav", (), True),
+    ("music", "gradio", "audio/sax", ".wav", (), True),
+    ("music", "gradio", "audio/cantina", ".wav", (), True),
+    ("speech", "gradio", "audio/cate_blanch", ".mp3", (), True),
+    ("speech", "gradio", "audio/heath_ledger", ".mp3", (), True),
+    ("speech", "asterisk, prompts", "en_US_f_Allison/", ".wav", ("silence", "digits", "letters", "phonetic"), False),
+    ("music", "extremetuxracer, pieces", "etr/music", ".ogg", (), False),
+    ("effects", "extremetuxracer, game", "etr/sounds", ".wav", (), False),
+    ("music", "frozen-bubble, pieces", "frozen-bubble/snd/", "zik", (), False),
+    ("effects", "frozen-bubble, game", "frozen-bubble/snd/", ".ogg", ("zik",), False),
+    ("effects", "pingus, game", "pingus/data/sounds", ".wav", ("yipee", "letsgo", "ohno", "goodidea"), False),
 )
+PARTS = ("held out", "looked at")
 
 
 def main() -> int:
     options = parse()
     torch.set_num_threads(1)
-    stage = Sounds()
-    stage.setup()
+    stages = {"our own network": Sounds(), "with --with voice (Silero)": Sounds(voice=SileroVoice())}
+    for stage in stages.values():
+        stage.prepare()
+        stage.setup()
     lines = [
         "# Sound of clips", "", f"`python benchmarks/curation_sound.py` at commit {commit()}, {datetime.date.today()}.",
         f"{processor()}, {os.cpu_count()} cores, one used; torch {torch.__version__}.", "",
         f"F1 on held-out made sounds, as the file says: {accuracy_of(SOUND_FILE)}.", "",
     ]  # fmt: skip
-    lines += [*real_sounds(stage, options), *sync_of_bounces(options.clips), *timing(stage)]
+    lines += [*real_sounds(stages, options), *sync_of_bounces(options.clips), *timing(stages)]
     print("\n".join(lines))
     if options.report:
         path = ROOT / "benchmarks" / "reports" / f"curation_sound_{hardware()}_{datetime.date.today()}.md"
@@ -78,45 +95,52 @@ def main() -> int:
     return 0
 
 
-def real_sounds(stage: Sounds, options: argparse.Namespace) -> list[str]:
-    """Confusion and F1 of the largest share, and each source's own."""
-    confusion, by_source = np.zeros((3, 3), int), {}
-    silent = 0
-    for truth, source, sound in sounds(options):
-        values = stage.measure(clip_of(sound))
-        shares = [float(str(values[name])) for name in CLASSES]
-        if values["sound_kind"] == "silent":
-            silent += 1
-            continue
-        said = int(np.argmax(shares))
-        confusion[CLASSES.index(truth), said] += 1
-        by_source.setdefault((source, truth), []).append(CLASSES[said] == truth)
+def real_sounds(stages: dict[str, Sounds], options: argparse.Namespace) -> list[str]:
+    """Confusion and F1 of the largest share, and each source's own, by both parts."""
+    found = [(*each[:3], {name: said(stage, each[3]) for name, stage in stages.items()}) for each in sounds(options)]
+    heard = [each for each in found if None not in each[3].values()]
     lines = [
         "## Real sounds, by the class with the largest share",
         "",
-        f"| truth | {' | '.join(CLASSES)} |",
-        "|---|--:|--:|--:|",
+        f"Silent and left out: {len(found) - len(heard)}.",
     ]
-    lines += [
-        f"| {name} | {' | '.join(str(count) for count in row)} |" for name, row in zip(CLASSES, confusion, strict=True)
-    ]
-    hits = np.diag(confusion)
-    f1 = 2 * hits / np.maximum(confusion.sum(0) + confusion.sum(1), 1)
-    lines += ["", "F1: " + ", ".join(f"{name} {value:.2f}" for name, value in zip(CLASSES, f1, strict=True))]
-    lines += [
-        f"Mean {f1.mean():.2f}; called silent and left out: {silent}.",
-        "",
-        "| source | truth | sounds | right |",
-        "|---|---|--:|--:|",
-    ]
-    lines += [
-        f"| {source} | {truth} | {len(each)} | {np.mean(each):.2f} |" for (source, truth), each in by_source.items()
-    ]
+    for part in PARTS:
+        for name in stages:
+            lines += [
+                "",
+                f"### {part}, {name}",
+                "",
+                *confusion([(row[0], row[3][name]) for row in heard if row[2] == part]),
+            ]
+    lines += ["", "### By source, share right", "", f"| source | truth | part | sounds | {' | '.join(stages)} |"]
+    lines.append("|---|---|---|--:|" + "--:|" * len(stages))
+    for source, truth, part in dict.fromkeys((row[1], row[0], row[2]) for row in heard):
+        rows = [row[3] for row in heard if (row[1], row[0], row[2]) == (source, truth, part)]
+        right = [f"{np.mean([row[name] == truth for row in rows]):.2f}" for name in stages]
+        lines.append(f"| {source} | {truth} | {part} | {len(rows)} | {' | '.join(right)} |")
     return [*lines, ""]
 
 
-def sounds(options: argparse.Namespace) -> Iterator[tuple[str, str, Sound]]:
-    """Class, source and sound, at most `MAX_OF_EACH` of a place, evenly over its files."""
+def said(stage: Sounds, sound: Sound) -> str | None:
+    """The class with the largest share; None for silence."""
+    values = stage.measure(clip_of(sound))
+    if values["sound_kind"] == "silent":
+        return None
+    return CLASSES[int(np.argmax([float(str(values[name])) for name in CLASSES]))]
+
+
+def confusion(pairs: list[tuple[str, str | None]]) -> list[str]:
+    """A table of truth and what was said, and F1."""
+    counts = np.array([[sum(pair == (true, name) for pair in pairs) for name in CLASSES] for true in CLASSES])
+    hits = np.diag(counts)
+    f1 = 2 * hits / np.maximum(counts.sum(0) + counts.sum(1), 1)
+    rows = [f"| {name} | {' | '.join(map(str, row))} |" for name, row in zip(CLASSES, counts.tolist(), strict=True)]
+    listed = ", ".join(f"{name} {value:.2f}" for name, value in zip(CLASSES, f1, strict=True))
+    return [f"| truth | {' | '.join(CLASSES)} |", "|---|--:|--:|--:|", *rows, "", f"F1: {listed}; mean {f1.mean():.2f}"]
+
+
+def sounds(options: argparse.Namespace) -> Iterator[tuple[str, str, str, Sound]]:
+    """Class, source, part and sound, at most `MAX_OF_EACH` of a place, evenly over its files."""
     names = sorted(
         str(path)
         for path in (
@@ -129,14 +153,14 @@ def sounds(options: argparse.Namespace) -> Iterator[tuple[str, str, Sound]]:
         if path.name.startswith(("gradio-", "arcade-")):
             archive = zipfile.ZipFile(path)
             wheels |= {name: archive for name in archive.namelist()}
-    for truth, source, place, end, but in PLACES:
+    for truth, source, place, end, but, was_seen in SOURCES:
         found = [
             name for name in (*names, *wheels) if place in name and end in name and not any(no in name for no in but)
         ]
-        for name in found[:: max(1, -(-len(found) // MAX_OF_EACH))]:
+        for number, name in enumerate(found[:: max(1, -(-len(found) // MAX_OF_EACH))]):
             data = wheels[name].read(name) if name in wheels else Path(name).read_bytes()
             if (sound := read(data)) is not None:
-                yield truth, source, sound
+                yield truth, source, PARTS[was_seen and number % 2 == 0], sound
 
 
 def read(data: bytes) -> Sound | None:
@@ -223,22 +247,20 @@ def sync_of_bounces(num_clips: int) -> list[str]:
     return [*lines, ""]
 
 
-def timing(stage: Sounds) -> list[str]:
+def timing(stages: dict[str, Sounds]) -> list[str]:
     """Of a clip of 5 s, 256 px, stereo at 48 kHz."""
     rng = np.random.default_rng(0)
     sound = Sound(samples=rng.uniform(-0.2, 0.2, (2, 5 * 48_000)).astype(np.float32), rate_hz=48_000)
     clip = clip_of(sound, rng.integers(0, 255, (120, 256, 448, 3), np.uint8), 24.0)
-    spent = []
-    for _ in range(9):
-        start = time.perf_counter()
-        stage.measure(clip)
-        spent.append(1000 * (time.perf_counter() - start))
-    return [
-        "## Time",
-        "",
-        f"A clip of 5 s (stereo, 48 kHz; 120 frames of 448x256): {np.median(spent):.1f} ms, median of 9.",
-        "",
-    ]
+    lines = ["## Time", "", "Of a clip of 5 s (stereo, 48 kHz; 120 frames of 448x256), one core, median of 9:", ""]
+    for name, stage in stages.items():
+        spent = []
+        for _ in range(9):
+            start = time.process_time()
+            stage.measure(clip)
+            spent.append(1000 * (time.process_time() - start))
+        lines.append(f"- {name}: {np.median(spent):.1f} ms")
+    return [*lines, ""]
 
 
 def parse() -> argparse.Namespace:

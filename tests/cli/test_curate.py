@@ -36,6 +36,9 @@ def test_footage_becomes_shards_that_can_be_decided_anew_captioned_and_erased(ru
     found = run("curate", "out", "--retier", "--thresholds", "strict.toml", "--json").json()
     assert found["tiers"] == dict.fromkeys(("256p", "360p", "540p", "720p", "finetune"), 0) | {"images": 1}
     assert run("curate", "out", "--report-only", "--json").json()["kept"] == 1
+    safe = run("curate", "out", "--retier", "--thresholds", "strict.toml", "--require-blurred-faces", "--json").json()
+    assert safe["kept"] == 0 and safe["rejected"]["privacy"] == 1  # nobody looked for faces
+    run("curate", "out", "--retier", "--thresholds", "strict.toml")
     assert run("caption", "out", "--captioner", "tags", "--json").json()["kept"] == 1
     assert run("curate", "out", "--replay", "borders", *QUICK).out.endswith("samples, 0 differences\n")
     assert run("curate", "out", "--erase", "b.png", "--json").json()["clips"] == found["clips"] - 1

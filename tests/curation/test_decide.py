@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muybridge.curation.decide import decide
-from muybridge.curation.default_thresholds import DEFAULT_THRESHOLDS
+from muybridge.curation.default_thresholds import DEFAULT_THRESHOLDS, with_safe_faces
 from muybridge.curation.output.decided import decided
 from muybridge.curation.output.table import Table
 from muybridge.curation.stage import Column
@@ -115,3 +115,14 @@ def test_deciding_again_replaces_what_was_decided():
 def test_no_rows_are_decided_too():
     found, decisions = decided(table(), DEFAULT_THRESHOLDS)
     assert found.num_rows == 0 and set(decisions.counts().values()) == {0}
+
+
+def test_faces_that_stay_without_consent_leave_a_clip_out_only_where_that_is_asked():
+    rows = [{"id": f"{number}", "faces_safe": safe} for number, safe in enumerate((True, False, None))]
+    columns = Table.of_rows(rows, {"id": "text", "faces_safe": "bool"})
+    assert decide(columns, DEFAULT_THRESHOLDS).is_kept.all()
+    decisions = decide(columns, with_safe_faces(DEFAULT_THRESHOLDS))
+    assert decisions.is_kept.tolist() == [True, False, False]
+    assert [decisions.thresholds.rules[number].name for number in decisions.rejected_by[1:]] == [
+        "privacy.faces_safe"
+    ] * 2

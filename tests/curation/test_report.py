@@ -126,6 +126,7 @@ def test_the_page_is_whole_without_scripts_addresses_or_foreign_markup(table: Ta
     sources = [SourceLine(uri=HOSTILE, state="quarantined", num_clips=1, num_kept=0, remarks=HOSTILE)]
     path = write_report(tmp_path, decided_table, decisions, sources=sources)
     page = path.read_text()
+    assert "Faces were not looked for" not in page
     assert (
         "7 of 12 clips are kept" in page and "&lt;script&gt;alert(1)" in page and "49" not in page.split("7*7")[0][-9:]
     )
@@ -133,6 +134,14 @@ def test_the_page_is_whole_without_scripts_addresses_or_foreign_markup(table: Ta
     pictures = re.findall(r'<img src="([^"]+)"', page)
     assert pictures and all((path.parent / name).is_file() for name in pictures)
     assert "file gone" in page  # 00, 01 and 02 were never written
+
+
+def test_the_page_says_in_how_many_kept_clips_faces_were_left(tmp_path: Path):
+    found = [{**row, "clip": None, "faces_safe": number % 2 == 0} for number, row in enumerate(rows())]
+    decided_table, decisions = decided(table_of(found, {**TYPES, "faces_safe": "bool"}), parse_thresholds(TABLE))
+    page = write_report(tmp_path, decided_table, decisions, sources=[]).read_text()
+    left = int((np.arange(12)[decisions.is_kept] % 2 == 1).sum())
+    assert f"in {left} kept clips without consent" in page
 
 
 def test_an_empty_curation_has_a_report_too(tmp_path: Path):

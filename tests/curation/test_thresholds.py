@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from muybridge.core.errors import InvalidInput
-from muybridge.curation.default_thresholds import DEFAULT_THRESHOLDS
+from muybridge.curation.default_thresholds import DEFAULT_THRESHOLDS, SAFE_FACES, with_safe_faces
 from muybridge.curation.threshold_files import parse_thresholds, read_thresholds, written
 from muybridge.curation.thresholds import FILM_TIERS, TIERS, Rule, Thresholds, check_tiers
 
@@ -82,3 +82,9 @@ def test_tiers_are_put_in_order_and_checked():
     assert check_tiers(["finetune", "256p", "256p"]) == ("256p", "finetune")
     with pytest.raises(InvalidInput, match="tier '4k'"):
         check_tiers(["4k"])
+
+
+def test_safe_faces_are_asked_for_once_and_of_all_tiers():
+    table = with_safe_faces(with_safe_faces(DEFAULT_THRESHOLDS))
+    assert table.rules == (*DEFAULT_THRESHOLDS.rules, SAFE_FACES)
+    assert set(SAFE_FACES.limits) == set(TIERS) and parse_thresholds(written(table)) == table

@@ -51,6 +51,7 @@ def command(
     caption_model: options.CaptionModel = None,
     thresholds: options.TableFile = None,
     show_thresholds: options.ShowTable = False,
+    require_blurred_faces: options.SafeFaces = False,
     tiers: options.Tiers = None,
     retier: options.Retier = False,
     report_only: options.ReportOnly = False,
@@ -73,6 +74,8 @@ def command(
     table = rooms.thresholds_of(folder) if report_only or erase is not None else rooms.DEFAULT_THRESHOLDS
     if thresholds is not None:
         table = rooms.read_thresholds(thresholds)
+    if require_blurred_faces:
+        table = rooms.with_safe_faces(table)
     settings = rooms.CurationSettings(
         out=folder,
         size_px=_side(size),

@@ -41,7 +41,8 @@ Extras = Annotated[
 WhichCaptioner = Annotated[
     str | None,
     typer.Option(
-        metavar="WHICH", help="tags, none, a model's folder, or http://... Default: tags.", rich_help_panel="Stages"
+        metavar="WHICH", help="tags, small (clips of our worlds), none, a model's folder, or http://... Default: tags.",
+        rich_help_panel="Stages",
     ),
 ]
 CaptionModel = Annotated[
@@ -53,6 +54,13 @@ TableFile = Annotated[
 ShowTable = Annotated[
     bool, typer.Option("--show-thresholds", help="Print the default table and stop.", rich_help_panel="Decisions")
 ]
+SafeFaces = Annotated[
+    bool,
+    typer.Option(
+        "--require-blurred-faces", help="Leave out clips with faces not blurred and no consent.",
+        rich_help_panel="Decisions",
+    ),
+]  # fmt: skip
 Tiers = Annotated[
     str | None, typer.Option(metavar="NAMES", help="Write shards of these tiers only.", rich_help_panel="Decisions")
 ]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from muybridge.acceleration.plan import choose
     from muybridge.acceleration.settings import RunSettings
     from muybridge.captioning.opened import open_captioner
-    from muybridge.curation.default_thresholds import DEFAULT_THRESHOLDS
+    from muybridge.curation.default_thresholds import DEFAULT_THRESHOLDS, with_safe_faces
     from muybridge.curation.output.manifest import MANIFEST
     from muybridge.curation.report.funnel import funnel, tier_lines
     from muybridge.curation.report.page import length_words
@@ -64,6 +64,7 @@ _HOMES = {
     "caption_files": "recipes.caption_files",
     "CurationSettings": "recipes.curation_settings",
     "DEFAULT_THRESHOLDS": "curation.default_thresholds",
+    "with_safe_faces": "curation.default_thresholds",
     "TIERS": "curation.thresholds",
     "check_tiers": "curation.thresholds",
     "curate": "recipes.curation",
@@ -150,6 +151,7 @@ __all__ = [
     "retier",
     "thresholds_of",
     "tier_lines",
+    "with_safe_faces",
     "written",
     "DTYPES",
     "PROBES_FILE",

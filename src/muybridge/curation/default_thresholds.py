@@ -5,7 +5,7 @@ pictures have one of their own, without rules of motion. The paper gives no valu
 from. "Judged" means: chosen by looking at what lies on both sides of it in real footage.
 """
 
-from muybridge.curation.thresholds import FILM_TIERS, PICTURES, Kind, Limit, Rule, Thresholds
+from muybridge.curation.thresholds import FILM_TIERS, PICTURES, TIERS, Kind, Limit, Rule, Thresholds
 
 
 def _row(name: str, kind: Kind, films: tuple[Limit, ...], *, pictures: Limit | None = None) -> Rule:
@@ -35,8 +35,8 @@ DEFAULT_THRESHOLDS = Thresholds(
         _row("blur.sharpness", "at_least", (15, 25, 40, 60, 100), pictures=15),
         # What the frames resolve, whatever their size: three eighths of the tier's side, then half of it. Judged.
         _row("blur.detail_px", "at_least", (96, 135, 216, 360, 360), pictures=96),
-        # The quality left by damage, calibrated on held-out photographs: frames of seven natural films score 0.29 to
-        # 1.00, with three quarters of a ladder's damage and more 0.21 on the median.   benchmarks/curation_measures.py
+        # The quality left by damage, calibrated on held-out photographs: frames of seven natural films score 0.19 to
+        # 0.99, with three quarters of a ladder's damage and more 0.20 on the median.   benchmarks/curation_measures.py
         _row("quality.technical", "at_least", (0.15, 0.25, 0.35, 0.45, 0.55), pictures=0.15),
         # Paper 3.1: beauty is asked for where it counts most. The scale's middle is 0.5.
         _row("quality.aesthetic", "at_least", (0.0, 0.1, 0.2, 0.3, 0.45), pictures=0.0),
@@ -46,7 +46,19 @@ DEFAULT_THRESHOLDS = Thresholds(
         _row("motion.motion", "at_most", (1.2, 1.0, 0.8, 0.7, 0.5)),
         # Share of the clip in which nothing moves.
         _row("motion.still_share", "at_most", (0.9, 0.75, 0.6, 0.5, 0.35)),
+        # open_nsfw's authors: below 0.2 most likely safe, above 0.8 most likely not.
+        _row("people.nsfw", "at_most", (0.8, 0.8, 0.5, 0.5, 0.2), pictures=0.8),
         # One of each, in every tier.   Paper 3.1.
         _row("duplicates.duplicate_of", "empty", (True,) * 5, pictures=True),
     )
 )
+
+SAFE_FACES = Rule(
+    stage="privacy", column="faces_safe", kind="at_least", limits=dict.fromkeys(TIERS, 1.0), is_required=True
+)  # fmt: skip
+
+
+def with_safe_faces(table: Thresholds) -> Thresholds:
+    """The table, and that faces be blurred or consented to; clips of which that is not known are left out."""
+    others = tuple(rule for rule in table.rules if (rule.column, rule.kind) != (SAFE_FACES.column, SAFE_FACES.kind))
+    return Thresholds(rules=(*others, SAFE_FACES))

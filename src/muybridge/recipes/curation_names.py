@@ -25,6 +25,8 @@ EXTRA_SUMMARIES: Mapping[str, str] = MappingProxyType(
         "transnet": "TransNetV2 beside our own shot detection (fetched, 32 MB)",
         "brisque": "BRISQUE beside our own judge of quality (fetched, 0.1 MB)",
         "faces": "faces found by CenterFace: they are counted, and blurred without consent (fetched, 7 MB)",
+        "bodies": "people found by NanoDet: they are counted, seen from wherever (fetched, 145 MB, of which 8 stay)",
+        "voice": "Silero's detector of voices: it tells speech from other sounds (fetched, 11 MB)",
         "nsfw": "open_nsfw's score of nudity (fetched, 22 MB)",
         "ocr": "captions cropped and text read by RapidOCR's networks, which its package brings; else text is measured",
     }

@@ -15,12 +15,14 @@ from muybridge.curation.measures.quality import Quality
 from muybridge.curation.output.manifest import DERIVED
 from muybridge.curation.people.centerface import CenterFace
 from muybridge.curation.people.finder import FaceFinder
+from muybridge.curation.people.nanodet import NanoDetBodies
 from muybridge.curation.people.nudity import OpenNsfw
 from muybridge.curation.people.privacy import Privacy
 from muybridge.curation.people.stage import People
 from muybridge.curation.shots.splitter import OUTPUTS as SHOT_COLUMNS
 from muybridge.curation.similarity.embedding import Embedding
 from muybridge.curation.sound.stage import Sounds
+from muybridge.curation.sound.voice import SileroVoice
 from muybridge.curation.stage import Column, Stage
 from muybridge.curation.text.ocr import OcrReader
 from muybridge.curation.text.strokes import StrokeReader
@@ -55,7 +57,12 @@ def _subtitles(parts: Parts) -> Stage:
 
 
 def _people(parts: Parts) -> Stage:
-    return People(finder=parts.faces, nsfw=OpenNsfw() if "nsfw" in parts.extras else None)
+    bodies = NanoDetBodies() if "bodies" in parts.extras else None
+    return People(finder=parts.faces, bodies=bodies, nsfw=OpenNsfw() if "nsfw" in parts.extras else None)
+
+
+def _sound(parts: Parts) -> Stage:
+    return Sounds(voice=SileroVoice() if "voice" in parts.extras else None)
 
 
 STAGES: Mapping[str, StageChoice] = MappingProxyType(
@@ -68,7 +75,7 @@ STAGES: Mapping[str, StageChoice] = MappingProxyType(
         "motion": StageChoice(make=lambda parts: Motion()),
         "camera": StageChoice(make=lambda parts: Camera()),
         "people": StageChoice(make=_people),
-        "sound": StageChoice(make=lambda parts: Sounds()),
+        "sound": StageChoice(make=_sound),
         "embedding": StageChoice(make=lambda parts: Embedding()),
         "privacy": StageChoice(make=lambda parts: Privacy(finder=parts.faces)),
     }

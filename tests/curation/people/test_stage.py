@@ -50,6 +50,16 @@ def test_without_faces_shares_are_0_and_sizes_none():
     assert values["face_size_px"] is None and values["is_portrait"] is False
 
 
+@pytest.mark.parametrize("has_faces", [True, False])
+def test_bodies_are_counted_with_the_faces_they_have(has_faces):
+    finder = FaceFinder(BrightDiscs()) if has_faces else None
+    stage = People(finder=finder, bodies=BrightDiscs())
+    values = stage.process(clip(film(dict.fromkeys(range(13), [(14, 20, 8), (46, 20, 6)])))).values
+    assert values["num_people"] == 2 and values["is_portrait"] == (False if has_faces else None)
+    assert values["body_share"] == pytest.approx(16**2 / (HEIGHT * WIDTH), rel=0.1)
+    assert values["num_faces"] == (2 if has_faces else None) and stage.bodies_by == "discs 1"
+
+
 def test_without_networks_nothing_is_said():
     stage = People()
     stage.setup()

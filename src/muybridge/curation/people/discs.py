@@ -1,9 +1,9 @@
-"""A detector that sees bright discs as faces: for trials and tests, without a network."""
+"""A detector that sees bright discs as faces, and as bodies: for trials and tests, without a network."""
 
 import numpy as np
 
 from muybridge.curation.opencv import opencv
-from muybridge.curation.people.faces import Face
+from muybridge.curation.people.faces import Body, Face
 from muybridge.media.frames import Picture
 
 
@@ -29,6 +29,10 @@ class BrightDiscs:
         _, _, regions, _ = opencv().connectedComponentsWithStats(bright)
         faces = [_face(*(int(value) for value in region)) for region in regions[1:]]
         return tuple(sorted(faces, key=lambda face: -face.score))
+
+    def bodies(self, picture: Picture) -> tuple[Body, ...]:
+        """The same regions."""
+        return tuple(Body(box=face.box, score=face.score) for face in self.detect(picture))
 
 
 def _face(left: int, top: int, width: int, height: int, area: int) -> Face:

@@ -1,8 +1,8 @@
-"""What a detector of faces gives, what it must do, and how found boxes are thinned out."""
+"""What detectors of faces and bodies give, what they must do, and how found boxes are thinned out."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from muybridge.media.frames import Picture
 from muybridge.media.geometry import overlap
@@ -17,6 +17,17 @@ class Face:
     box: FloatBox
     score: float
     frontal: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Body:
+    """A person, whole or what is seen of one: the box, and how sure it is, 0 to 1."""
+
+    box: FloatBox
+    score: float
+
+
+Found = TypeVar("Found", Face, Body)
 
 
 class FaceDetector(Protocol):
@@ -45,6 +56,32 @@ class FaceDetector(Protocol):
         ...
 
 
+class BodyDetector(Protocol):
+    """Finds people in one picture, seen from wherever."""
+
+    @property
+    def name(self) -> str:
+        """As a face detector's."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Changes whenever equal pictures may give other bodies."""
+        ...
+
+    def prepare(self) -> None:
+        """Once a machine. Raises AssetError, MissingExtra."""
+        ...
+
+    def setup(self) -> None:
+        """Once a worker: load networks."""
+        ...
+
+    def bodies(self, picture: Picture) -> tuple[Body, ...]:
+        """People, each once, the surest first; none that is doubtful."""
+        ...
+
+
 def size_of(box: FloatBox) -> tuple[float, float]:
     """Width and height."""
     return box[2] - box[0], box[3] - box[1]
@@ -70,10 +107,10 @@ def cut_to(box: FloatBox, *, width: int, height: int) -> FloatBox:
     return left, top, right, bottom
 
 
-def thinned(faces: Iterable[Face], *, max_overlap: float = 0.3) -> tuple[Face, ...]:
-    """Each face once, the surest first: those that overlap a surer one by more than `max_overlap` are left out."""
-    kept: list[Face] = []
-    for face in sorted(faces, key=lambda each: -each.score):
-        if all(overlap(face.box, other.box) <= max_overlap for other in kept):
-            kept.append(face)
+def thinned(found: Iterable[Found], *, max_overlap: float = 0.3) -> tuple[Found, ...]:
+    """Each once, the surest first: those that overlap a surer one by more than `max_overlap` are left out."""
+    kept: list[Found] = []
+    for each in sorted(found, key=lambda one: -one.score):
+        if all(overlap(each.box, other.box) <= max_overlap for other in kept):
+            kept.append(each)
     return tuple(kept)

@@ -18,13 +18,16 @@ class Privacy:
     """Blurs every face in every frame, unless the people of the source consented; comes last, after all measuring.
 
     faces_blurred: how many were followed and blurred, 0 with consent; None without a `finder`, and then faces stay.
+    faces_safe: whether no face is shown without consent as far as is known: blurred, or consented to.
     pii_found: private data that stands redacted in the column `text`, whose own stage redacts it; None without text.
     """
 
     name = "privacy"
-    version = 1
+    version = 2
     inputs: tuple[str, ...] = ()
-    outputs: Mapping[str, Column] = MappingProxyType({"faces_blurred": "int", "pii_found": "int"})
+    outputs: Mapping[str, Column] = MappingProxyType({
+        "faces_blurred": "int", "faces_safe": "bool", "pii_found": "int",
+    })  # fmt: skip
     resources = Resources(cpus=1.0, memory_bytes=400 * 2**20)
 
     def __init__(self, *, finder: FaceFinder | None = None) -> None:
@@ -48,7 +51,7 @@ class Privacy:
         text = clip.values.get("text")
         pii = num_redacted(str(each) for each in text) if isinstance(text, tuple) else None
         if self._finder is None:
-            return clip.noted({"faces_blurred": None, "pii_found": pii})
+            return clip.noted({"faces_blurred": None, "faces_safe": clip.origin.has_consent, "pii_found": pii})
         tracks = () if clip.origin.has_consent else self._finder.tracks(clip)
         shown = replace(clip, frames=blurred(clip.frames, tracks)) if tracks else clip
-        return shown.noted({"faces_blurred": len(tracks), "pii_found": pii})
+        return shown.noted({"faces_blurred": len(tracks), "faces_safe": True, "pii_found": pii})

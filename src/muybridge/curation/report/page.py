@@ -71,6 +71,7 @@ def write_report(
         "kept": {
             "num_clips": table.num_rows,
             "num_kept": int(decisions.is_kept.sum()),
+            "num_bare": _num_bare(table, decisions),
             "digest": decisions.thresholds.digest,
             "versions": ", ".join(sorted(set(table.values("stage_version")))) if "stage_version" in table.names else "",
         },
@@ -108,6 +109,11 @@ def _template() -> Any:
         "length_words": length_words,
     }
     return world.get_template("page.html")
+
+
+def _num_bare(table: Table, decisions: Decisions) -> int:
+    """Kept clips in which faces were left as they are without consent."""
+    return int((table.numbers("faces_safe") == 0)[decisions.is_kept].sum()) if "faces_safe" in table.names else 0
 
 
 def length_words(seconds: float) -> str:

@@ -15,11 +15,13 @@ from muybridge.curation.sound.loudness import MOMENT_S, are_silent, levels
 from muybridge.curation.sound.network import CLASSES, SoundConfig, SoundNet
 from muybridge.curation.sound.spectrum import MOMENTS_PER_S, power
 from muybridge.curation.sound.sync import sync
+from muybridge.curation.sound.voice import SileroVoice, by_window
 from muybridge.curation.stage import Column
 from muybridge.weights.small import load_small
 
 SOUND_FILE = Path(__file__).resolve().parent.parent / "embedded" / "sound.safetensors"
 MOSTLY = 0.9  # share of silence above which a clip is called silent
+SPOKEN = 0.2  # mean chance of a voice in a second from which on it is speech: least errors on sounds not reported
 SOME = 0.3  # of the time that is not silent, from which on a class counts for the kind
 
 
@@ -28,6 +30,7 @@ class Sounds(Measurement):
 
     `sound_kind` names what there is: silent, speech, music, effects, or mixed for several; `sound_sync` 0 to 1 how
     well onsets and changes of the picture fall together. All None for pictures and clips without sound.
+    voice: what tells speech instead of our own network, which keeps music and effects.
     """
 
     name = "sound"
@@ -36,12 +39,21 @@ class Sounds(Measurement):
         "sound_sync": "float",
     })  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, *, voice: SileroVoice | None = None) -> None:
+        self.voice_by = None if voice is None else f"{voice.name} {voice.version}"
+        self._voice = voice
         self._network: SoundNet | None = None
 
+    def prepare(self) -> None:
+        """Fetch the detector of voices where it is given. Raises AssetError, MissingExtra."""
+        if self._voice is not None:
+            self._voice.prepare()
+
     def setup(self) -> None:
-        """Load the network. Raises WeightsError."""
+        """Load the networks. Raises WeightsError, AssetError."""
         self._network = load_small(SOUND_FILE, SoundConfig, SoundNet)
+        if self._voice is not None:
+            self._voice.setup()
 
     def measure(self, clip: Clip) -> Mapping[str, Value]:
         """The values of `outputs`; a sound that is silent throughout has no sync."""
@@ -54,7 +66,10 @@ class Sounds(Measurement):
             nothing: dict[str, Value] = dict.fromkeys(CLASSES, 0.0)
             return {**nothing, "silence_share": 1.0, "sound_kind": "silent", "sound_sync": None}
         spectra = power(sound)
-        shares = class_shares(self._network, spectra, silent)
+        odds = class_odds(self._network, spectra)
+        if self._voice is not None:
+            odds[:, 0] = spoken_odds(by_window(self._voice.chances(sound), len(odds)))
+        shares = class_shares(odds, silent)
         silence = float(silent.mean())
         return {
             "silence_share": silence, **shares, "sound_kind": _kind(shares, silence),
@@ -62,21 +77,25 @@ class Sounds(Measurement):
         }  # fmt: skip
 
 
-def class_shares(network: SoundNet, spectra: Float[np.ndarray, "t 256"], silent: np.ndarray) -> dict[str, float]:
-    """How much of the time each class is heard. silent: of the moments of `loudness`."""
-    heard = _chances(network, spectra) > 0.5
+@torch.inference_mode()
+def class_odds(network: SoundNet, spectra: Float[np.ndarray, "t 256"]) -> Float[np.ndarray, "n 3"]:
+    """Of every second, half a second apart, the log odds that each class is in it."""
+    return network(torch.from_numpy(features(spectra)).float()).numpy()
+
+
+def spoken_odds(chances: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Log odds of speech in a second whose moments have it with these mean chances: even at `SPOKEN`."""
+    sure = np.clip(chances, 1e-3, 1 - 1e-3)
+    return np.log(sure / (1 - sure)) - np.log(SPOKEN / (1 - SPOKEN))
+
+
+def class_shares(odds: Float[np.ndarray, "n 3"], silent: np.ndarray) -> dict[str, float]:
+    """How much of the time each class is heard; in every second the likeliest is. silent: moments of `loudness`."""
+    heard = (odds > 0) | (odds == odds.max(1, keepdims=True))
     at_s = (np.arange(len(silent)) + 0.5) * MOMENT_S
     window = np.clip(np.round((at_s * MOMENTS_PER_S - WINDOW / 2) / HOP), 0, len(heard) - 1).astype(int)
     shares = (heard[window] & ~silent[:, None]).mean(0)
     return {name: float(share) for name, share in zip(CLASSES, shares, strict=True)}
-
-
-@torch.inference_mode()
-def _chances(network: SoundNet, spectra: Float[np.ndarray, "t 256"]) -> Float[np.ndarray, "n 3"]:
-    """Of every second, half a second apart, the chance that each class is in it; something always is."""
-    odds = network(torch.from_numpy(features(spectra)).float())
-    best = odds.argmax(1, keepdim=True)
-    return torch.sigmoid(odds).scatter(1, best, 1.0).numpy()
 
 
 def _kind(shares: Mapping[str, float], silence: float) -> str:
