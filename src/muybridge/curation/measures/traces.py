@@ -161,11 +161,15 @@ def _fields(luma: Grey) -> list[float]:
 
 
 def _echoes(luma: Grey) -> list[float]:
-    """The strongest peaks of the cepstrum near its middle, in its own deviations (Bogert 1963): a second picture."""
+    """The strongest peak of the cepstrum near its middle over its surroundings (Bogert 1963): a second picture.
+
+    Repeating texture makes hills of it, a ghost a needle, so each place is held against the places round it.
+    """
+    cv2 = opencv()
     levels = luma.astype(np.float32) - luma.mean()
     window = np.hanning(luma.shape[0])[:, None] * np.hanning(luma.shape[1])
     power = np.abs(np.fft.rfft2(levels * window)) ** 2
     cepstrum = np.fft.fftshift(np.fft.irfft2(np.log(power + np.median(power) * 0.1 + 1), s=luma.shape))
-    ring = cepstrum[_ring(luma.shape)]
-    spread = max(float(ring.std()), 1e-6)
-    return [float(np.clip(ring.max() / spread, 0, 30)), float(_log(1000 * ring.max()))]
+    needles = (cepstrum - cv2.blur(cepstrum, (5, 5)))[_ring(luma.shape)]
+    spread = max(float(needles.std()), 1e-6)
+    return [float(np.clip(needles.max() / spread, 0, 30)), float(_log(1000 * needles.max()))]

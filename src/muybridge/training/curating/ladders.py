@@ -16,6 +16,8 @@ import numpy as np
 from muybridge.curation.opencv import opencv
 from muybridge.media.frames import Picture
 
+GAMMA, DARKEST = 2.2, 0.2  # of displays; what counts as a picture's lightest part, of full scale, at least
+
 Damage = Callable[[Picture, float, np.random.Generator], Picture]
 
 
@@ -87,10 +89,16 @@ def _banding(picture: Picture, strength: float, _rng: np.random.Generator) -> Pi
 
 def _ghosting(picture: Picture, strength: float, rng: np.random.Generator) -> Picture:
     """A second picture, some pixels beside the first, shines through."""
-    angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(4, 10)
-    shift = np.rint([reach * np.sin(angle), reach * np.cos(angle)]).astype(int)
+    angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(4, 12)
     weight = between(0.04, 0.5, strength)
-    return _levels((1 - weight) * picture + weight * np.roll(picture, tuple(shift), (0, 1)).astype(np.float32))
+    second = _moved(picture, float(reach * np.cos(angle)), float(reach * np.sin(angle)))
+    return _levels((1 - weight) * picture + weight * second.astype(np.float32))
+
+
+def _moved(picture: Picture, right: float, down: float = 0.0) -> Picture:
+    cv2 = opencv()
+    size = (picture.shape[1], picture.shape[0])
+    return cv2.warpAffine(picture, np.array([[1, 0, right], [0, 1, down]]), size, borderMode=cv2.BORDER_REFLECT)
 
 
 def _upscaling(picture: Picture, strength: float, rng: np.random.Generator) -> Picture:
@@ -105,19 +113,15 @@ def _upscaling(picture: Picture, strength: float, rng: np.random.Generator) -> P
 
 def _combing(picture: Picture, strength: float, rng: np.random.Generator) -> Picture:
     """Every second line is of another time, when all stood some pixels beside."""
-    cv2 = opencv()
-    shift = between(0.4, 12.0, strength) * (1 if rng.uniform() < 0.5 else -1)
-    height, width = picture.shape[:2]
-    moved = cv2.warpAffine(
-        picture, np.array([[1, 0, shift], [0, 1, 0]]), (width, height), borderMode=cv2.BORDER_REFLECT
-    )
     combed = picture.copy()
-    combed[1::2] = moved[1::2]
+    combed[1::2] = _moved(picture, between(0.4, 12.0, strength) * (1 if rng.uniform() < 0.5 else -1))[1::2]
     return combed
 
 
 def _overexposure(picture: Picture, strength: float, _rng: np.random.Generator) -> Picture:
-    return _levels(255 * _exposed(picture, 0.25 + 3.25 * strength))
+    """Stops more than the picture's lightest hundredth can bear: below that, a dark one only gets lighter."""
+    lightest = float(np.percentile(picture.max(2), 99)) / 255
+    return _levels(255 * _exposed(picture, 0.25 + 3.25 * strength - GAMMA * np.log2(max(lightest, DARKEST))))
 
 
 def _underexposure(picture: Picture, strength: float, _rng: np.random.Generator) -> Picture:
@@ -125,8 +129,8 @@ def _underexposure(picture: Picture, strength: float, _rng: np.random.Generator)
 
 
 def _exposed(picture: Picture, stops: float) -> np.ndarray:
-    """Levels in [0, 1] after so many stops more light, by a display's gamma of 2.2."""
-    return np.minimum((picture / 255) * 2 ** (stops / 2.2), 1)
+    """Levels in [0, 1] after so many stops more light, by a display's gamma."""
+    return np.minimum((picture / 255) * 2 ** (stops / GAMMA), 1)
 
 
 LADDERS: Mapping[str, Damage] = MappingProxyType({

@@ -42,7 +42,7 @@ class QualityStage:
     network: QualityConfig = field(default_factory=QualityConfig)
     num_worlds: int = 120
     num_textures: int = 60
-    num_ladders: int = 1750
+    num_ladders: int = 3000
     num_held_out: int = 4  # of each world, and textures
     run: RunConfig = field(default_factory=RunConfig)
 
