@@ -33,7 +33,9 @@ DEFAULT_THRESHOLDS = Thresholds(
         _row("marks.mark_score", "at_most", (0.8, 0.7, 0.6, 0.5, 0.3), pictures=0.8),
         # Variance of the Laplacian at 256 px: below about 50 soft, 200 to 2,000 sharp.
         _row("blur.sharpness", "at_least", (15, 25, 40, 60, 100), pictures=15),
-        # What the frames resolve, whatever their size: three eighths of the tier's side, then half of it. Judged.
+        # What the frames resolve, whatever their size: three eighths of the tier's side, then half of it. Of natural
+        # pictures enlarged to 720 px from a third of it, one in ten passes 720p; from half of it, one in two; of true
+        # ones four in five.   benchmarks/curation_measures.py
         _row("blur.detail_px", "at_least", (96, 135, 216, 360, 360), pictures=96),
         # The quality left by damage, calibrated on held-out photographs: frames of seven natural films score 0.19 to
         # 0.99, with three quarters of a ladder's damage and more 0.20 on the median.   benchmarks/curation_measures.py

@@ -31,6 +31,7 @@ class Quality(Measurement):
     """
 
     name = "quality"
+    version = 2
     outputs: Mapping[str, Column] = MappingProxyType({
         "technical": "float", "niqe": "float", "brisque": "float", "aesthetic": "float",
     })  # fmt: skip
