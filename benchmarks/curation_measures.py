@@ -69,7 +69,7 @@ def main() -> int:
     lines = [
         "# Measurements of clips",
         "",
-        f"`python {' '.join(['benchmarks/curation_measures.py', *sys.argv[1:]])}`",
+        f"`python benchmarks/curation_measures.py --clips {options.clips} --films FOLDER --stills FOLDER`",
         f"at commit {commit()}, {datetime.date.today()}.",
         f"{processor()}, {os.cpu_count()} cores, one used; torch {torch.__version__}, OpenCV {cv2.__version__}.",
         "",

@@ -91,11 +91,11 @@ def _ghosting(picture: Picture, strength: float, rng: np.random.Generator) -> Pi
     """A second picture, some pixels beside the first, shines through."""
     angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(4, 12)
     weight = between(0.04, 0.5, strength)
-    second = _moved(picture, float(reach * np.cos(angle)), float(reach * np.sin(angle)))
+    second = _moved(picture, float(reach * np.cos(angle)), down=float(reach * np.sin(angle)))
     return _levels((1 - weight) * picture + weight * second.astype(np.float32))
 
 
-def _moved(picture: Picture, right: float, down: float = 0.0) -> Picture:
+def _moved(picture: Picture, right: float, *, down: float = 0.0) -> Picture:
     cv2 = opencv()
     size = (picture.shape[1], picture.shape[0])
     return cv2.warpAffine(picture, np.array([[1, 0, right], [0, 1, down]]), size, borderMode=cv2.BORDER_REFLECT)
