@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from muybridge.captioning.answers import forget_answers
 from muybridge.captioning.chat import EndpointConfig
 from muybridge.captioning.endpoint import EndpointCaptioner
 from muybridge.captioning.schema import json_schema, to_json
@@ -41,6 +42,14 @@ def test_a_rerun_asks_nothing(tmp_path):
         captions(served.url, tmp_path, "d")
     assert [one.caption for one in first] == [one.caption for one in again]
     assert len(served.asked) == 4 and all(one.num_tokens == 0 for one in again)
+
+
+def test_answers_about_a_forgotten_clip_are_gone_and_no_others(tmp_path):
+    with serving(lambda body, number: Reply(GOOD)) as served:
+        captions(served.url, tmp_path, "a", "b")
+        forget_answers(tmp_path, ["a", "never asked about"])
+        captions(served.url, tmp_path, "a", "b")
+    assert len(served.asked) == 3
 
 
 def test_a_damaged_kept_answer_is_asked_again(tmp_path):

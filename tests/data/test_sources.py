@@ -69,6 +69,13 @@ def test_the_columns_of_the_field_are_known(tmp_path: Path, path_column: str, ca
         assert records(source)["clips/a.mp4"].media.path == tmp_path / "clips/a.mp4"
 
 
+@pytest.mark.parametrize("given", [".", "manifest.parquet"])
+def test_of_a_curation_one_tier_is_read(tmp_path: Path, given: str) -> None:
+    touch(tmp_path, "manifest.parquet", "tiers/256p.parquet", "tiers/360p.parquet", "clips/ab/ab.mp4")
+    with pytest.raises(InvalidInput, match=r"one tier is read: 256p, 360p; use .*tiers/256p\.parquet"):
+        open_source(tmp_path / given)
+
+
 def test_a_hugging_face_folder_is_read_by_its_table(tmp_path: Path) -> None:
     touch(tmp_path, "train/a.mp4", "train/a.json", "train/extra.mp4", "train/card.md", "train/s.tar", "loose.mp4")
     (tmp_path / "train/metadata.jsonl").write_text('{"file_name": "a.mp4", "text": "a horse"}\n')

@@ -1,6 +1,7 @@
 """A captioner behind any OpenAI-compatible chat endpoint: vLLM, SGLang, llama.cpp, Ollama, or a company's.
 
-Each clip is one request, several at once. Answers are kept on disk by what was asked, so a rerun pays nothing.
+Each clip is one request, several at once. Answers are kept on disk by clip and by what was asked: a rerun pays nothing,
+and a clip can be forgotten.
 """
 
 import base64
@@ -16,6 +17,7 @@ from typing import Any
 
 from PIL import Image
 
+from muybridge.captioning.answers import clip_folder
 from muybridge.captioning.captioner import CaptionResult, ClipView, spread
 from muybridge.captioning.chat import Chat, EndpointConfig, NoAnswer
 from muybridge.captioning.facts import measured
@@ -72,7 +74,7 @@ class EndpointCaptioner:
 
     def _one(self, view: ClipView) -> CaptionResult:
         facts, messages = measured(view), self._messages(view)
-        kept = self.cache / f"{_key(self.identity, messages)}.json"
+        kept = clip_folder(self.cache, view.id) / f"{_key(self.identity, messages)}.json"
         if (caption := _read(kept)) is not None:
             return CaptionResult(caption=facts.imposed(caption))
         try:
@@ -107,9 +109,8 @@ class EndpointCaptioner:
 
 
 def _key(identity: str, messages: Sequence[Mapping[str, Any]]) -> str:
-    """FF/FFFF...: equal questions to equal models have one answer."""
-    digest = hashlib.sha256(json.dumps([identity, messages], sort_keys=True).encode()).hexdigest()
-    return f"{digest[:2]}/{digest}"
+    """Equal questions to equal models have one answer."""
+    return hashlib.sha256(json.dumps([identity, messages], sort_keys=True).encode()).hexdigest()
 
 
 def _read(path: Path) -> StructuredCaption | None:

@@ -13,6 +13,7 @@ import muybridge
 from muybridge.cli.outputs import check_writable, output_paths
 from muybridge.cli.preview import FilePreview, ScreenPreview, check_preview_file
 from muybridge.cli.progress import StageBars
+from muybridge.media.probe import probe
 from muybridge.media.sidecar import sidecar_path
 from muybridge.media.writer import depth
 from muybridge.pipelines.resume.finished import recorded_film
@@ -147,8 +148,8 @@ def _report(film: "Video | Reel", path: Path, *, seconds: float) -> dict[str, An
 
 
 def _of_record(job: Job) -> dict[str, Any]:
-    request = job.request
-    shape = {"width": request.width, "height": request.height, "frames": request.num_frames, "fps": request.fps}
+    facts = probe(job.path)
+    shape = {"width": facts.width_px, "height": facts.height_px, "frames": facts.num_frames, "fps": job.request.fps}
     return {"path": str(job.path), **shape, "seconds": 0.0, "settings": job.record}
 
 

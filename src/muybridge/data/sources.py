@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from muybridge.core.errors import InvalidInput, invalid
+from muybridge.curation.output.manifest import MANIFEST
 from muybridge.data.buckets import BucketsConfig
 from muybridge.data.folders import FolderConfig, read_folder
 from muybridge.data.record import Part, Source, is_media
@@ -25,6 +26,7 @@ def open_source(path: Path, *, buckets: BucketsConfig | None = None) -> Source:
     path = Path(path).expanduser()
     if not path.exists():
         raise invalid(str(path), "no such file or folder", "check the path")
+    _refuse_curation(path)
     if path.is_dir():
         return Source(parts=tuple(_folder_parts(path, FolderConfig())))
     if path.suffix.lower() == ".toml":
@@ -37,6 +39,15 @@ def open_source(path: Path, *, buckets: BucketsConfig | None = None) -> Source:
         return Source(parts=(read_folder(path.parent, [path], FolderConfig()),))
     rule = "is not a folder, .csv, .jsonl, .json, .parquet, .tar or .toml"
     raise invalid(str(path), rule, "give the folder that holds the films")
+
+
+def _refuse_curation(path: Path) -> None:
+    """Raises InvalidInput where a whole curation is given, of which training reads one tier."""
+    folder = path if path.is_dir() else path.parent
+    tiers = [file.stem for file in sorted((folder / "tiers").glob("*.parquet"))]
+    if tiers and (folder / MANIFEST).is_file() and path in (folder, folder / MANIFEST):
+        rule = f"is a curation, of which one tier is read: {', '.join(tiers)}"
+        raise invalid(str(path), rule, f"use {folder / 'tiers' / tiers[0]}.parquet")
 
 
 def _described(path: Path, base: BucketsConfig) -> Source:

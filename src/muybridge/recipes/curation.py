@@ -10,9 +10,12 @@ OUT/clips, OUT/captions, OUT/sources   what these are made from
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from muybridge.captioning.answers import ANSWERS, forget_answers
+from muybridge.core.env import cache_folder
 from muybridge.core.errors import invalid
 from muybridge.core.processes import alone_in
 from muybridge.curation.engine.erase import erase
@@ -56,7 +59,9 @@ def retier(settings: CurationSettings, *, on_step: OnStep | None = None) -> Cura
 
 
 def erase_source(uri: str, settings: CurationSettings, *, on_step: OnStep | None = None) -> Curated:
-    """Remove a source and all that was made from it, shards and report too, and keep it out of later runs.
+    """Remove a source and all that was made from it, and keep it out of later runs.
+
+    Shards and report are made anew, and answers of caption endpoints about its clips are forgotten.
 
     Raises InvalidInput where the folder never held it, RunFailed where anything still names it.
     """
@@ -67,7 +72,7 @@ def erase_source(uri: str, settings: CurationSettings, *, on_step: OnStep | None
         forget_reviews(folder, table)
         results.append(finish(table, settings, on_step=on_step))
 
-    erase(settings.out, uri, rebuild=rebuild)
+    erase(settings.out, uri, forget=partial(forget_answers, cache_folder() / ANSWERS), rebuild=rebuild)
     return results[0]
 
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from muybridge.training.config import RunConfig
 from muybridge.training.settings import settings_of
@@ -11,6 +12,8 @@ from muybridge.training.task import Task
 from muybridge.training.trainer import OnStep, Trainer
 
 Network = TypeVar("Network", bound=nn.Module)
+
+LEAST_DEVIATION = 1e-3  # of a feature that never changes
 
 
 @runtime_checkable
@@ -32,3 +35,10 @@ def trained(
 ) -> Network:
     """The network with the averaged weights of the stage's run. Make it within `seeded`, so that runs repeat."""
     return Trainer(network, task, stage.run, folder=folder, settings=settings_of(stage)).run(on_step)
+
+
+def standardise(examples: Float[Tensor, "*n k"], *, mean: Float[Tensor, " k"], deviation: Float[Tensor, " k"]) -> None:
+    """Set the buffers by which a network brings features to one scale to those of all examples."""
+    rows = tuple(range(examples.ndim - 1))
+    mean.copy_(examples.mean(rows))
+    deviation.copy_(examples.std(rows) + LEAST_DEVIATION)

@@ -17,6 +17,7 @@ try:
 except ImportError:
     parquet = None
 
+Forget = Callable[[Sequence[str]], object]  # takes what is kept about clips out of other places
 Rebuild = Callable[[Path], object]  # makes tables, shards and reports in the folder anew from its rows
 
 
@@ -29,18 +30,21 @@ class Erasure:
     num_files: int
 
 
-def erase(folder: Path, uri: str, *, rebuild: Rebuild | None = None) -> Erasure:
+def erase(folder: Path, uri: str, *, forget: Forget | None = None, rebuild: Rebuild | None = None) -> Erasure:
     """Remove a source's rows, clips, samples and captions, and whatever else bears their ids; keep it out for good.
 
-    `rebuild` then makes anew what is made from rows. Afterwards every file is read. Repeat it after an interruption.
-    Raises InvalidInput where the folder is of no run or never held the source, RunFailed where a file still names the
-    source or a clip of it, MissingExtra where there are Parquet files and no pyarrow to read them.
+    `forget` is told the clips, and `rebuild` makes anew what is made from rows. Afterwards every file is read. Repeat
+    it after an interruption. Raises InvalidInput where the folder is of no run or never held the source, RunFailed
+    where a file still names the source or a clip of it, MissingExtra where there are Parquet files and no pyarrow to
+    read them.
     """
     journal, source = Journal(folder), source_id(uri)
     journal.columns()  # is it the folder of a run at all
     with alone_in(journal.folder):
         clips = _clips_of(journal, source, uri=uri)
         _mark(journal, source, clips)
+        if forget is not None:
+            forget(clips)
         bearing = [path for path in _files(journal.folder) if path.stem in clips]
         for path in (*bearing, journal.record_path(source)):
             path.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ def check_picture(request: GenerationRequest, components: Components) -> None:
             rule = f"acts on weights that were made for pictures, which those of {components.name} were not"
             raise invalid("dynamic", rule, "leave it out")
         return
-    if first_picture(request.conditions, fps=request.fps) is None:
+    if not _begins_with_picture(request.conditions):
         rule = f"the weights of {components.name} make films that begin with a picture"
         raise invalid("no image", rule, "give one as image, or use a model for text to video")
 
@@ -39,6 +39,12 @@ def first_picture(conditions: FilmConditions, *, fps: float) -> Picture | None:
     if conditions.extend is not None and not conditions.is_backwards:
         return reading.film(conditions.extend, fps=fps)[-conditions.held_overlap]
     return None
+
+
+def _begins_with_picture(conditions: FilmConditions) -> bool:
+    """Whether `first_picture` finds one; nothing is read."""
+    goes_on = conditions.extend is not None and not conditions.is_backwards
+    return conditions.image is not None or conditions.video is not None or goes_on
 
 
 def seen_picture(request: GenerationRequest, components: Components) -> Picture | None:

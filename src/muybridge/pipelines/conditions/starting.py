@@ -35,7 +35,7 @@ def check_media(request: GenerationRequest) -> None:
     conditions = request.conditions.identified()
     for _, picture in _pictures(request):
         reading.picture(picture)
-    if conditions.video:
+    if conditions.video or conditions.mask:
         _base(request)
     if conditions.mask:
         _mask(request)

@@ -16,7 +16,7 @@ from muybridge.core.seeding import generator, seeded
 from muybridge.evaluation.classes import calibration_error, macro_f1
 from muybridge.training.config import RunConfig
 from muybridge.training.curating.camera_films import WORLDS, CameraFilms, CameraFilmsConfig, NamedFilms
-from muybridge.training.self_trained import trained
+from muybridge.training.self_trained import standardise, trained
 from muybridge.training.trainer import OnStep
 from muybridge.weights.small import save_small
 from muybridge.worlds.movements import MOVEMENTS
@@ -49,8 +49,7 @@ class CameraStage:
         with seeded(self.run.seed):
             network = CameraNet(self.network)
         shown, _ = task.examples
-        network.mean.copy_(shown.mean(0))
-        network.deviation.copy_(shown.std(0) + 1e-3)
+        standardise(shown, mean=network.mean, deviation=network.deviation)
         namer = trained(network, task, self, folder, on_step=on_step)
         calibration = films.calibration()
         namer.temperature.fill_(best_temperature(logits(namer.eval(), calibration.films), calibration.movements))

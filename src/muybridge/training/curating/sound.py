@@ -21,7 +21,7 @@ from muybridge.training.config import RunConfig
 from muybridge.training.curating.sound_mixing import mixed, presence
 from muybridge.training.curating.sound_shapes import RATE_HZ, Wave
 from muybridge.training.curating.sound_voices import sentences
-from muybridge.training.self_trained import trained
+from muybridge.training.self_trained import standardise, trained
 from muybridge.training.trainer import OnStep
 from muybridge.weights.small import save_small
 
@@ -53,8 +53,7 @@ class SoundStage:
         with seeded(self.run.seed):
             network = SoundNet(self.network)
         shown = task.examples[0]
-        network.features_mean.copy_(shown.mean(0))
-        network.features_deviation.copy_(shown.std(0) + 1e-3)
+        standardise(shown, mean=network.features_mean, deviation=network.features_deviation)
         ears = trained(network, task, self, folder, on_step=on_step)
         save_small(ears, folder / SOUND_FILE, config=self.network, accuracy=task.validate(ears))
         return folder / SOUND_FILE
