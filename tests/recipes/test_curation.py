@@ -153,12 +153,12 @@ def test_of_copies_the_one_stays_that_is_of_most_use():
             "id": name,
             "short_px": side,
             "embedding": tuple(np.eye(4)[film].tolist()),
-            "signature": tuple(signature_of(films[film]).astype(float).tolist()),
+            "signature": signature_of(films[film]),
         }
         for name, film, side in (("a", 0, 16), ("b", 0, 64), ("c", 1, 64), ("d", 2, 64))
     ]
     rows.append({"id": "e", "short_px": 64})  # without a vector
-    types: dict[str, Column] = {"id": "text", "short_px": "int", "embedding": "floats", "signature": "floats"}
+    types: dict[str, Column] = {"id": "text", "short_px": "int", "embedding": "floats", "signature": "text"}
     table = compared(Table.of_rows(rows, types), parse_thresholds("[clip.short_px]\nat_least = 32"))
     assert table.values("duplicate_of") == ["b", None, None, None, None]
     assert table.values("concept")[0] is None is table.values("concept")[4]

@@ -23,7 +23,8 @@ def compared(table: Table, thresholds: Thresholds) -> Table:
     rows = np.flatnonzero(table.present("embedding"))
     ids = np.asarray(table.values("id"), dtype=object)[rows].tolist()
     vectors = table.vectors("embedding")
-    found = find_duplicates(ids, vectors, table.vectors("signature"), merit=_merit(table, thresholds)[rows])
+    signatures = np.asarray(table.values("signature"), dtype=object)[rows].tolist()
+    found = find_duplicates(ids, vectors, signatures, merit=_merit(table, thresholds)[rows])
     is_first = np.array([name is None for name in found.duplicate_of], bool)
     concepts = cluster([name for name, stays in zip(ids, is_first, strict=True) if stays], vectors[is_first])
     columns: dict[str, list[object]] = {

@@ -5,10 +5,13 @@ import torch
 import torch.nn.functional as F
 
 
-def film(seed: int, *, num_frames: int = 24, height: int = 48, width: int = 64) -> np.ndarray:
-    """uint8 (t, h, w, 3); equal seeds, equal films."""
+def film(
+    seed: int, *, num_frames: int = 24, height: int = 48, width: int = 64, subject: int | None = None
+) -> np.ndarray:
+    """uint8 (t, h, w, 3); equal seeds, equal films. subject: the seed of what moves, where it is another one."""
     draw = torch.Generator().manual_seed(seed)
     ground = _soft(torch.randn(1, 3, 6, 8, generator=draw), height, width)
+    draw = draw if subject is None else torch.Generator().manual_seed(subject)
     shape = _soft(torch.randn(1, 3, 5, 7, generator=draw), height, width)
     mask = (_soft(torch.randn(1, 1, 4, 5, generator=draw), height, width) > 0.2).float()
     shifts = (torch.rand(2, generator=draw) * 1.6 - 0.8).tolist()

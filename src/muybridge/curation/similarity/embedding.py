@@ -7,6 +7,7 @@ from types import MappingProxyType
 import torch
 
 from muybridge.curation.clip import Clip, Value
+from muybridge.curation.opencv import opencv
 from muybridge.curation.plain import Measurement
 from muybridge.curation.similarity.signature import signature_of
 from muybridge.curation.similarity.videoclip import VideoClip, VideoClipConfig, prepared
@@ -20,12 +21,17 @@ class Embedding(Measurement):
     """Vectors of length 1 by a small VideoCLIP, near where clips show alike things; signatures to tell copies by."""
 
     name = "embedding"
-    outputs: Mapping[str, Column] = MappingProxyType({"embedding": "floats", "signature": "floats"})
+    version = 2
+    outputs: Mapping[str, Column] = MappingProxyType({"embedding": "floats", "signature": "text"})
     resources = Resources(cpus=0.25, memory_bytes=128 * 2**20)
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
         self.weights = weights
         self._network: VideoClip | None = None
+
+    def prepare(self) -> None:
+        """Raises MissingExtra without OpenCV, which signatures need."""
+        opencv()
 
     def setup(self) -> None:
         """Load the network. Raises WeightsError."""
@@ -33,8 +39,8 @@ class Embedding(Measurement):
 
     @torch.inference_mode()
     def measure(self, clip: Clip) -> Mapping[str, Value]:
-        """`embedding`: the vector; `signature`: levels 0 to 255 of small grey frames."""
+        """`embedding`: the vector; `signature`: a tiny grey film as text (`signature_of`)."""
         assert self._network is not None, "set up first"
         pixels = prepared(clip.frames, self._network.config)
         vector = self._network.visual(pixels[None])[0]
-        return {"embedding": tuple(vector.tolist()), "signature": tuple(signature_of(clip.frames).tolist())}
+        return {"embedding": tuple(vector.tolist()), "signature": signature_of(clip.frames)}

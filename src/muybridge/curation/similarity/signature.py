@@ -1,37 +1,58 @@
-"""Signatures: a few tiny grey frames of a clip, enough to see whether another is a copy of it."""
+"""Signatures: a clip as a tiny grey film, enough to see whether another is a copy of it, as text of a letter a cell.
+
+Each frame of it is the mean of a stretch of the clip, and each cell that of a part of the picture: so what is cropped,
+trimmed or slowed down can be had from the whole, by means over parts of it.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Float, Float32, Num
+from jaxtyping import UInt8
+from torch import Tensor
 
 from muybridge.core.errors import invalid
-from muybridge.media.colour import LUMA_601
+from muybridge.curation.opencv import one_thread, opencv
+from muybridge.curation.similarity.parts import means_over
 from muybridge.media.frames import Frames
 
-NUM_FRAMES = 5  # from the middles of as many equal parts of the clip
-SIDE = 12  # cells across and down, whatever the frame's shape
-LEVELS = 100  # of grey, so that three of them fill the six digits that a column keeps of a number
-IN_ONE = 3
-LENGTH = NUM_FRAMES * SIDE * SIDE // IN_ONE  # 240 numbers
-_PLACES = np.array([LEVELS**2, LEVELS, 1])
+NUM_FRAMES = 8
+SIDE = 24  # cells across and down, whatever the frame's shape
+LENGTH = NUM_FRAMES * SIDE * SIDE  # 4,608 letters, a byte each
+LEVELS = 91  # of grey: a letter each, and none that JSON writes in another way
+_FIRST, _LEFT_OUT = ord("#"), ord("\\")
+_LOOKED_AT = 6 * NUM_FRAMES  # frames at most, evenly over the clip
 
 
-def signature_of(frames: Frames) -> Float[np.ndarray, " n"]:
-    """Mean levels of the cells of each of the frames, row by row, three in a number. A picture repeats its frame."""
-    chosen = ((np.arange(NUM_FRAMES) + 0.5) / NUM_FRAMES * len(frames)).astype(int)
-    grey = torch.from_numpy(frames[chosen]).float() @ torch.tensor(LUMA_601)
-    cells = F.interpolate(grey[:, None], size=(SIDE, SIDE), mode="area")
-    levels = (cells * ((LEVELS - 1) / 255)).round().long().numpy()
-    return (levels.reshape(-1, IN_ONE) @ _PLACES).astype(np.float64)
+def signature_of(frames: Frames) -> str:
+    """Grey levels of `NUM_FRAMES` frames of `SIDE` by `SIDE` cells, row by row. A picture repeats its frame.
+
+    Raises MissingExtra without OpenCV.
+    """
+    cv2 = opencv()
+    count = min(len(frames), _LOOKED_AT)
+    chosen = ((np.arange(count) + 0.5) / count * len(frames)).astype(int)
+    with one_thread():
+        small = [
+            cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+            for frame in map(np.ascontiguousarray, frames[chosen])
+        ]
+    stretches = means_over(torch.tensor([0.0, 1.0]), count=NUM_FRAMES, of=count).numpy()
+    means = np.tensordot(stretches, np.stack(small).astype(np.float32), 1)
+    letters = np.rint(means.reshape(-1) * ((LEVELS - 1) / 255)).astype(np.uint8) + np.uint8(_FIRST)
+    return (letters + (letters >= _LEFT_OUT)).astype(np.uint8).tobytes().decode("ascii")
 
 
-def unpacked(signatures: Num[np.ndarray, "n s"]) -> Float32[torch.Tensor, "n t y x"]:
-    """Signatures as small films, levels 0 to 255. Raises InvalidInput where they are none."""
-    if signatures.shape[1] != LENGTH:
-        rule = f"each has {LENGTH} numbers"
-        raise invalid(f"signatures of {signatures.shape[1]} numbers", rule, "embed the clips again")
-    numbers = np.rint(signatures).astype(np.int64)
-    levels = (numbers[:, :, None] // _PLACES % LEVELS).astype(np.float32) * (255 / (LEVELS - 1))
-    return rearrange(torch.from_numpy(levels), "n (t y x) k -> n t y (x k)", t=NUM_FRAMES, y=SIDE)
+def check_signatures(signatures: Sequence[str]) -> None:
+    """Raises InvalidInput where one is none."""
+    for text in signatures:
+        if len(text) != LENGTH or not text.isascii():
+            raise invalid(f"a signature of {len(text)} letters", f"each has {LENGTH}", "embed the clips again")
+
+
+def films_of(signatures: Sequence[str]) -> UInt8[Tensor, "n t y x"]:
+    """Signatures as tiny films, levels 0 to `LEVELS` - 1."""
+    letters = np.frombuffer("".join(signatures).encode("ascii"), np.uint8)
+    levels = letters - (letters > _LEFT_OUT).astype(np.uint8) - np.uint8(_FIRST)
+    return rearrange(torch.from_numpy(levels), "(n t y x) -> n t y x", t=NUM_FRAMES, y=SIDE, x=SIDE)
