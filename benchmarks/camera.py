@@ -72,7 +72,7 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kept", type=Path, required=True, help="where the flow of the worlds' clips is kept")
-    parser.add_argument("--parts", type=int, default=4, help="of 42 held-out clips")
+    parser.add_argument("--parts", type=int, default=CameraFilmsConfig().num_held_out, help="of 42 held-out clips")
     parser.add_argument("--pictures", type=Path, nargs="*", default=[], help="and films for their first frame")
     parser.add_argument("--standing", type=Path, nargs="*", default=[], help="films whose own camera stands")
     parser.add_argument("--no-report", dest="report", action="store_false")
@@ -93,7 +93,8 @@ def worlds(network: CameraNet, clips: NamedFilms) -> tuple[list[str], float]:
         f"## {len(truth)} held-out clips of the worlds, things moving",
         "",
         "Other subjects (sprites), other combinations and scenes (both) than in training; 10 to 57 frames at 12 to 24",
-        "a second, cropped, cut, with noise and JPEG. Three quarters were looked at while features were chosen.",
+        "a second, cropped, cut, with noise and JPEG. Features were chosen, and the temperature was set, on the first",
+        f"{CameraFilmsConfig().num_calibration} held-out parts; these are later ones, which nobody looked at.",
         "",
         f"Macro-F1 {whole:.3f} (95 % {low:.3f} to {high:.3f}, 1,000 bootstraps over clips); to be at least {MIN_F1}.",
         f"Expected calibration error {calibration_error(confidence, is_right):.3f}.",

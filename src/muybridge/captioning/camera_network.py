@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from muybridge.captioning.camera_features import NUM_FEATURES, features
+from muybridge.captioning.camera_features import MIN_TEXTURE, NUM_FEATURES, features
 from muybridge.captioning.camera_flow import FlowFilms, joined, views
 from muybridge.core.errors import invalid
 from muybridge.weights.small import load_small
@@ -68,5 +68,9 @@ def logits(network: CameraNet, films: FlowFilms) -> Float[Tensor, "b m"]:
 
 @torch.no_grad()
 def probabilities(network: CameraNet, films: FlowFilms) -> Float[Tensor, "b m"]:
-    """Of each movement, calibrated on held-out clips of the worlds (Guo et al. 2017)."""
-    return torch.softmax(logits(network, films) / network.temperature, dim=1)
+    """Of each movement, calibrated on held-out clips of the worlds (Guo et al. 2017); all alike where nothing in a clip
+    can be followed, as in the dark.
+    """
+    chances = torch.softmax(logits(network, films) / network.temperature, dim=1)
+    is_seen = (films.short.texture > MIN_TEXTURE).flatten(1).any(1)
+    return torch.where(is_seen[:, None], chances, 1 / len(MOVEMENTS))

@@ -59,17 +59,18 @@ def curation_marks() -> MarkStage:
 
 
 def caption_camera() -> CameraStage:
-    """The fourteen camera movements, from the flow of 840 clips of both worlds in which things move.
+    """The fourteen camera movements, from the flow of 3,360 clips of both worlds, things moving in most.
 
-    One CPU core: about 15 minutes to draw the clips, half a minute to train. On 168 held-out clips (other drawings and
-    other scenes) macro-F1 0.87, where 714 clips gave 0.85: 0.91 in the physics world, 0.84 in the staged one. Pans and
-    tilts, and a camera that stands before something that comes nearer, are confused most (measured).
+    One CPU core: 25 minutes to draw the clips, 3 minutes to train. On 336 held-out clips (other drawings and other
+    scenes) that nobody looked at, macro-F1 0.967 (95 % 0.945 to 0.985): 0.964 in the staged world, 0.973 in the physics
+    one; calibration error 0.017 (benchmarks/camera.py). On clips that were looked at, a quarter of the clips gave 0.93,
+    and with flow that was coarser and never told what stands 0.90, with seven eighths of them 0.91 (measured).
     """
     return CameraStage(
         run=RunConfig(
-            num_steps=2000, batch_size=256, ema_decay=0.99, is_bf16=False, validate_every_steps=500,
-            checkpoint_every_steps=500,
-            optimizer=OptimizerConfig(lr=2e-3, warmup_steps=100, decay_steps=1800, weight_decay=0.05),
+            num_steps=8000, batch_size=256, ema_decay=0.995, is_bf16=False, validate_every_steps=2000,
+            checkpoint_every_steps=2000,
+            optimizer=OptimizerConfig(lr=2e-3, warmup_steps=200, decay_steps=7500, weight_decay=0.05),
         ),
     )  # fmt: skip
 

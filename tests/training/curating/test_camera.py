@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from muybridge.captioning.camera_flow import FlowFilms
+from muybridge.captioning.camera_flow import GRID, NUM_LONG, NUM_SHORT, CellFlow, FlowFilms
 from muybridge.captioning.camera_network import CameraConfig, CameraNet
 from muybridge.core.errors import InvalidInput
 from muybridge.training.curating.camera import CameraTask, best_temperature
@@ -18,11 +18,16 @@ def made_films(seed: int = 0) -> NamedFilms:
     """Zooms and standing cameras, from a formula."""
     rng = np.random.default_rng(seed)
     movements = torch.tensor([MOVEMENTS.index(name) for name in ("zoom in", "zoom out", "static") * 4])
-    place = torch.linspace(-0.5, 0.5, 8)
-    outward = torch.stack([place.expand(8, 8), place[:, None].expand(8, 8)], -1)
+    place = torch.linspace(-0.5, 0.5, GRID)
+    outward = torch.stack([place.expand(GRID, GRID), place[:, None].expand(GRID, GRID)], -1)
     pace = torch.tensor([0.5, -0.5, 0.0] * 4)[:, None, None, None, None]
-    noise = torch.from_numpy(rng.normal(0, 0.01, (12, 12, 8, 8, 2))).float()
-    films = FlowFilms(speeds=outward * pace + noise, trust=torch.ones(12, 12, 8, 8), extent=torch.ones(12, 2))
+
+    def flow(num_pairs: int) -> CellFlow:
+        noise = torch.from_numpy(rng.normal(0, 0.01, (12, num_pairs, GRID, GRID, 2))).float()
+        ones = torch.ones(12, num_pairs, GRID, GRID)
+        return CellFlow(speeds=outward * pace + noise, texture=20 * ones, likeness=ones, standing=ones)
+
+    films = FlowFilms(short=flow(NUM_SHORT), long=flow(NUM_LONG), extent=torch.ones(12, 2))
     none = torch.zeros(12, dtype=torch.long)
     return NamedFilms(films=films, movements=movements, worlds=none, num_moving=none)
 

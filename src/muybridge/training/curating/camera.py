@@ -10,25 +10,24 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from muybridge.captioning.camera_features import features
-from muybridge.captioning.camera_flow import FlowFilms, views
+from muybridge.captioning.camera_flow import CellFlow, FlowFilms, views
 from muybridge.captioning.camera_network import CameraConfig, CameraNet, logits
 from muybridge.core.seeding import generator, seeded
 from muybridge.evaluation.classes import calibration_error, macro_f1
 from muybridge.training.config import RunConfig
 from muybridge.training.curating.camera_films import WORLDS, CameraFilms, CameraFilmsConfig, NamedFilms
-from muybridge.training.self_trained import standardise, trained
+from muybridge.training.self_trained import trained
 from muybridge.training.trainer import OnStep
 from muybridge.weights.small import save_small
 from muybridge.worlds.movements import MOVEMENTS
 
-CAMERA_FILE, FILMS = "camera.safetensors", "films"
-NUM_COPIES, SLOWEST, FASTEST = 3, 0.4, 1.6  # of each clip, played this many times as fast
-PASSER_SHARE = 0.6  # of the varied copies, in which something passes
-PASSER_SPEED, PASSER_GROWTH, PASSER_RADIUS = (
-    (0.05, 0.8),
-    0.8,
-    (0.08, 0.4),
-)  # short sides and sizes a second; of the frame
+CAMERA_FILE, FILMS = "camera.safetensors", "cells"
+NUM_COPIES = 3  # of each clip, the first as it is
+PACED_SHARE, SLOWEST, FASTEST = 0.5, 0.4, 1.6  # of the varied copies; times as fast
+PASSER_SHARE = 0.35  # of the varied copies, in which something passes
+PASSER_SPEED, PASSER_GROWTH = (0.05, 0.8), 0.8  # short sides and sizes a second
+PASSER_RADIUS, PASSER_TEXTURE = (0.06, 0.36), 25.0  # of the frame; levels
+CHUNK = 512  # clips whose features are found at once
 TEMPERATURES = (0.3, 4.0, 60)  # from, to, by how many equal ratios
 SMOOTHING = 0.05  # of the labels
 
@@ -49,7 +48,8 @@ class CameraStage:
         with seeded(self.run.seed):
             network = CameraNet(self.network)
         shown, _ = task.examples
-        standardise(shown, mean=network.mean, deviation=network.deviation)
+        network.mean.copy_(shown.mean(0))
+        network.deviation.copy_(shown.std(0) + 1e-3)
         namer = trained(network, task, self, folder, on_step=on_step)
         calibration = films.calibration()
         namer.temperature.fill_(best_temperature(logits(namer.eval(), calibration.films), calibration.movements))
@@ -78,10 +78,14 @@ class CameraTask:
     def examples(self) -> tuple[Float[Tensor, "n k"], Int[Tensor, " n"]]:
         """Features and movements: every clip as it is and varied, each in its four views."""
         shown, movements = list[Tensor](), list[Tensor]()
-        for films in (self.train.films, *(_varied(self.train.films, self.seed, copy) for copy in range(1, NUM_COPIES))):
-            for film, order in views(films):
-                shown.append(features(film))
-                movements.append(torch.tensor(order)[self.train.movements])
+        for number, first in enumerate(range(0, len(self.train.movements), CHUNK)):
+            rows = slice(first, first + CHUNK)
+            films, named = self.train.films.rows(rows), self.train.movements[rows]
+            for copy in range(NUM_COPIES):
+                varied = _varied(films, self.seed, NUM_COPIES * number + copy) if copy else films
+                for film, order in views(varied):
+                    shown.append(features(film))
+                    movements.append(torch.tensor(order)[named])
         return torch.cat(shown), torch.cat(movements)
 
     @torch.no_grad()
@@ -110,15 +114,15 @@ def best_temperature(found: Float[Tensor, "n m"], movements: Int[Tensor, " n"]) 
 
 
 def _varied(films: FlowFilms, seed: int, copy: int) -> FlowFilms:
-    """Each clip at a pace of its own, something passing through most of them."""
-    drawn = torch.rand(len(films.speeds), 9, generator=generator(seed, copy, "varied"))
-    pace = SLOWEST * (FASTEST / SLOWEST) ** drawn[:, 0]
-    return _with_passer(films.scaled(pace), drawn[:, 1:])
+    """Half of the clips at a pace of their own, something passing through some of them."""
+    drawn = torch.rand(len(films.extent), 10, generator=generator(seed, copy, "varied"))
+    pace = torch.where(drawn[:, 0] < PACED_SHARE, SLOWEST * (FASTEST / SLOWEST) ** drawn[:, 1], 1.0)
+    return films.scaled(pace).each(lambda flow: _with_passer(flow, drawn[:, 2:]))
 
 
-def _with_passer(films: FlowFilms, drawn: Float[Tensor, "b 8"]) -> FlowFilms:
-    """Over the flow of most clips a disc that moves of its own, coming nearer or going away."""
-    num_pairs, grid = films.trust.shape[1:3]
+def _with_passer(flow: CellFlow, drawn: Float[Tensor, "b 8"]) -> CellFlow:
+    """Over the flow of some clips a disc that moves of its own, coming nearer or going away."""
+    num_pairs, grid = flow.texture.shape[1:3]
     speed = PASSER_SPEED[0] * (PASSER_SPEED[1] / PASSER_SPEED[0]) ** drawn[:, 0]
     angle = 2 * torch.pi * drawn[:, 1]
     way = speed[:, None] * torch.stack([torch.cos(angle), torch.sin(angle)], dim=1)
@@ -133,5 +137,8 @@ def _with_passer(films: FlowFilms, drawn: Float[Tensor, "b 8"]) -> FlowFilms:
     inside &= (drawn[:, 6] < PASSER_SHARE)[:, None, None, None]
     growth = PASSER_GROWTH * (2 * drawn[:, 7] - 1)
     own = way[:, None, None, None] + growth[:, None, None, None, None] * place
-    moved = films.speeds + inside[..., None] * own
-    return replace(films, speeds=moved, trust=torch.where(inside, 1.0, films.trust))
+    return replace(
+        flow, speeds=flow.speeds + inside[..., None] * own,
+        texture=torch.where(inside, flow.texture.clamp_min(PASSER_TEXTURE), flow.texture),
+        standing=torch.where(inside, flow.standing / 2, flow.standing),
+    )  # fmt: skip

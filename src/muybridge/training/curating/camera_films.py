@@ -5,7 +5,7 @@ Things move in all of them. Held-out clips show other subjects (sprites), other 
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from jaxtyping import Int
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from muybridge.captioning.camera_flow import FlowFilms, flow_film, joined
+from muybridge.captioning.camera_flow import CellFlow, FlowFilms, flow_film, joined
 from muybridge.core.errors import RunFailed, invalid
 from muybridge.core.files import atomic_path
 from muybridge.core.seeding import mix
@@ -38,6 +38,7 @@ WORLDS = ("staged", "staged", "physics")  # of which a part holds a clip for eac
 NUM_ALIKE: Mapping[Split, int] = MappingProxyType({"train": 12, "held_out": 3})
 NUM_TRIES, ANOTHER = 5, 100_000  # scenes whose event never happens are replaced by those so many further on
 EVERY = 6  # of the drawings, one is never seen in training
+SPANS = ("short", "long")  # of flow in a file
 MIN_STRETCH, MIN_CROP = 0.6, 0.8  # of a clip's length and sides that a copy shows
 
 Random = np.random.Generator
@@ -47,9 +48,9 @@ Random = np.random.Generator
 class CameraFilmsConfig:
     """Parts of 42 clips to learn from, to calibrate with, and to test on; copies of each clip to learn from."""
 
-    num_train: int = 20
-    num_calibration: int = 3
-    num_held_out: int = 4
+    num_train: int = 80
+    num_calibration: int = 7
+    num_held_out: int = 8
     num_copies: int = 3
 
     def __post_init__(self) -> None:
@@ -96,7 +97,7 @@ class CameraFilms:
             with atomic_path(path) as temporary:
                 save_file({**_films(made.films), **_facts(made)}, temporary)
         kept = load_file(path)
-        films = FlowFilms(speeds=kept["speeds"].float(), trust=kept["trust"].float(), extent=kept["extent"])
+        films = FlowFilms(short=_flow(kept, "short"), long=_flow(kept, "long"), extent=kept["extent"])
         return NamedFilms(
             films=films, movements=kept["movements"], worlds=kept["worlds"], num_moving=kept["num_moving"]
         )
@@ -188,7 +189,15 @@ def together(parts: list[NamedFilms]) -> NamedFilms:
 
 
 def _films(films: FlowFilms) -> dict[str, Tensor]:
-    return {"speeds": films.speeds.half(), "trust": films.trust.half(), "extent": films.extent}
+    kept = {"extent": films.extent}
+    for span in SPANS:
+        for one in fields(CellFlow):
+            kept[f"{span}.{one.name}"] = getattr(getattr(films, span), one.name).half()
+    return kept
+
+
+def _flow(kept: Mapping[str, Tensor], span: str) -> CellFlow:
+    return CellFlow(**{one.name: kept[f"{span}.{one.name}"].float() for one in fields(CellFlow)})
 
 
 def _facts(made: NamedFilms) -> dict[str, Tensor]:
