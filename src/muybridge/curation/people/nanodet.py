@@ -51,7 +51,7 @@ class NanoDetBodies:
         cv2 = opencv()
         method = cv2.INTER_AREA if rows < height else cv2.INTER_LINEAR
         pixels = cv2.resize(picture, (columns, rows), interpolation=method)[..., ::-1].astype(np.float32)
-        normal = ((pixels - np.float32(MEANS)) / np.float32(DEVIATIONS)).transpose(2, 0, 1)
+        normal = ((pixels - np.array(MEANS, np.float32)) / np.array(DEVIATIONS, np.float32)).transpose(2, 0, 1)
         with torch.inference_mode():
             maps = self._network(torch.from_numpy(np.ascontiguousarray(normal))[None])
         return thinned(decoded(maps, across=width / columns, down=height / rows), max_overlap=MAX_OVERLAP)

@@ -41,9 +41,9 @@ class NanoDet(nn.Module):
     def forward(self, pixels: Float[Tensor, "b 3 h w"]) -> list[Maps]:
         """By `STRIDES_PX`. Sides are multiples of 32."""
         x = F.max_pool2d(F.leaky_relu(self.stem(pixels), SLOPE), 3, stride=2, padding=1)
-        x = self.stages[0](x)
-        levels = []
-        for stage, lateral in zip(self.stages[1:], self.laterals, strict=True):
+        first, *others = self.stages
+        x, levels = first(x), []
+        for stage, lateral in zip(others, self.laterals, strict=True):
             x = stage(x)
             levels.append(lateral(x))
         fine, middle, coarse = levels
@@ -60,8 +60,9 @@ class NanoDet(nn.Module):
 
     def convolutions(self) -> list[nn.Module]:
         """In the order of the file, which is that of its graph."""
-        trunk = [self.stem, *self.stages[0].convolutions()]
-        for stage, lateral in zip(self.stages[1:], self.laterals, strict=True):
+        first, *others = (stage for stage in self.stages if isinstance(stage, Stage))
+        trunk = [self.stem, *first.convolutions()]
+        for stage, lateral in zip(others, self.laterals, strict=True):
             trunk += [*stage.convolutions(), lateral]
         towers, heads = list(self.towers), list(self.heads)
         return [*trunk, towers[0], towers[1], heads[0], towers[2], *heads[1:]]
