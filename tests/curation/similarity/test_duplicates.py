@@ -59,6 +59,10 @@ def test_another_subject_in_the_same_place_is_no_copy():
     assert _found([ORIGINAL, other]).duplicate_of == [None, None]
 
 
+def test_where_nothing_is_seen_nothing_is_a_copy():
+    assert _found([np.zeros_like(ORIGINAL)] * 2).duplicate_of == [None, None]
+
+
 def test_different_films_of_one_concept_are_kept():
     assert _found([film(seed) for seed in range(12)], cosine=1.0).duplicate_of == [None] * 12
 

@@ -21,8 +21,8 @@ LIKELY, PROMISING = 0.3, 0.45  # agreement of frames from which a placing is shi
 # the least is 0.60 (part 0 of benchmarks/duplicates.py)
 NOISE = 0.35  # levels: contrast of that size means little
 UNCHANGED = 0.03  # share of the picture that changes in which what stands counts as much
-WEIGHTS = {"standing": 2.0, "both": 2.0, "changing": 1.0, "busy": -1.2}  # of a logistic regression over the pairs of
-# part 0, rounded; a busy picture has more to agree in, a bare one less that noise and lettering leave
+WEIGHTS = (2.0, 2.0, 1.0, -1.2)  # of what stands, both, what changes, and how busy the picture is: a busy one has more
+# to agree in, a bare one less that lettering leaves. Of a logistic regression over the pairs of part 0, rounded
 PAIRS = 32  # at a time; 40 MB
 
 
@@ -31,7 +31,7 @@ def agreement(signatures: Sequence[str], pairs: Int[Tensor, "p 2"]) -> Float[Ten
     agreed = torch.zeros(len(pairs))
     for start in range(0, len(pairs), PAIRS):
         named, places = pairs[start : start + PAIRS].unique(return_inverse=True)
-        films = films_of([signatures[place] for place in named.tolist()]).float()
+        films = films_of([signatures[int(place)] for place in named]).float()
         agreed[start : start + PAIRS] = _agreement(films, places)
     return agreed
 
@@ -54,9 +54,8 @@ def compared(part: Float[Tensor, "p t y x"], whole: Float[Tensor, "p t y x"]) ->
     _, both, busy = _cells(first, second)
     changes, _, stir = _cells(part - part.mean(1, keepdim=True), whole - whole.mean(1, keepdim=True))
     changing = (stir * changes + UNCHANGED * stands) / (stir + UNCHANGED)
-    parts = {"standing": standing, "both": both, "changing": changing, "busy": busy}
-    total = sum(WEIGHTS[name] * value for name, value in parts.items())
-    return (total / sum(WEIGHTS.values())).clamp(0, 1)
+    parts = torch.stack([standing, both, changing, busy], 1)
+    return (parts @ torch.tensor(WEIGHTS) / sum(WEIGHTS)).clamp(0, 1)
 
 
 def _cells(first: Float[Tensor, "p t y x"], second: Float[Tensor, "p t y x"]) -> tuple[Tensor, Tensor, Tensor]:

@@ -69,7 +69,7 @@ def find_duplicates(
     check_signatures(signatures)
     with one_thread():
         pairs = pairs_to_compare(embeddings[order], search)
-        agreed = agreement([signatures[place] for place in order], pairs)
+        agreed = agreement([signatures[int(place)] for place in order], pairs)
     is_same = agreed >= search.same
     pairs, agreed = pairs[is_same].numpy(), agreed[is_same].double().numpy()
     group = joined(len(ids), map(tuple, pairs.tolist()))

@@ -1,6 +1,6 @@
 """Large tables of unit vectors, compared block by block: memory stays small and the order of sums is fixed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from contextlib import contextmanager
 
 import numpy as np
@@ -36,7 +36,7 @@ def unit_rows(vectors: Float[np.ndarray, "n d"]) -> Float32[Tensor, "n d"]:
     return rows.div_(lengths)
 
 
-def in_order(ids: Sequence[str], *tables: np.ndarray) -> Int[np.ndarray, " n"]:
+def in_order(ids: Sequence[str], *tables: Sized) -> Int[np.ndarray, " n"]:
     """Places of the ids as sorted. Raises InvalidInput on an id that comes twice, or a table of other length."""
     if len(set(ids)) != len(ids):
         raise invalid("ids", "one is given twice", "give every clip once")
