@@ -47,4 +47,5 @@ def out(made: Path, tmp_path: Path) -> Path:
 
 
 def desk_of(reviewer: str, *, is_settling: bool = False, **clips: object) -> DeskConfig:
-    return DeskConfig(reviewer=reviewer, queue=QueueConfig(**clips), is_settling=is_settling)  # type: ignore[arg-type]
+    chosen = QueueConfig(**clips)  # type: ignore[arg-type]
+    return DeskConfig(reviewer=reviewer, queue=chosen, is_settling=is_settling, num_in_part=2)

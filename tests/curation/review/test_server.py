@@ -84,6 +84,18 @@ def test_clips_come_whole_or_in_ranges(server: ReviewServer, made: Path):
     assert ask(server, path, method="HEAD")[2] == b""
 
 
+def test_the_queue_comes_in_parts_that_make_up_the_whole(server: ReviewServer):
+    def part(start: object) -> list[str]:
+        status, _, said = ask(server, f"/{server.token}/api/clips/{start}")
+        assert status == 200
+        return [clip["id"] for clip in json.loads(said)["clips"]]
+
+    assert json.loads(ask(server, f"/{server.token}/api/state")[2])["num_clips"] == len(server.desk.queue) == 3
+    assert [len(part(start)) for start in (0, 2, 3, 999_999_999)] == [2, 1, 0, 0]
+    assert part(0) + part(2) == server.desk.queue
+    assert ask(server, f"/{server.token}/api/clips/-1")[0] == 404
+
+
 def test_ranges_are_read_as_the_standard_says():
     assert span_of(None, 10) == span_of("bytes=-", 10) == span_of("lines=1-2", 10) == (0, 10)
     assert (

@@ -47,14 +47,20 @@ class CaptionForm:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeskConfig:
-    """Who reviews what. is_settling: the reviewer's word counts where others disagree."""
+    """Who reviews what.
+
+    is_settling: the reviewer's word counts where others disagree. num_in_part: clips that the page is told of at once.
+    """
 
     reviewer: str
     queue: QueueConfig
     is_settling: bool = False
+    num_in_part: int = 200
 
     def __post_init__(self) -> None:
         check_reviewer(self.reviewer)
+        if self.num_in_part < 1:
+            raise invalid(f"num_in_part={self.num_in_part}", "must be at least 1", "use 200")
 
 
 def disputed_clips(folder: Path, digests: Mapping[str, str]) -> set[str]:
@@ -81,13 +87,7 @@ class Desk:
         self.queue = queue(table, self._decisions, config.queue, disputed=disputed)
 
     def state(self) -> Json:
-        """All that the page begins with: the queue, the reviewer's votes, and the words for them."""
-        mine = self._mine()
-        rows = self._table.rows([self._rows[clip] for clip in self.queue], only=_FACTS)
-        is_kept = self._decisions.is_kept
-        clips = [
-            {**row, "is_kept": bool(is_kept[self._rows[row["id"]]]), "vote": _said(mine.get(row["id"]))} for row in rows
-        ]
+        """All that the page begins with, but the clips: how many there are, and the words for them."""
         form = [{**asdict(field), "label": field.name.replace("_", " ")} for field in self.form.fields]
         return {
             "reviewer": self.config.reviewer,
@@ -95,8 +95,19 @@ class Desk:
             "folder": self.folder.resolve().name,
             "reasons": list(REASONS),
             "fields": form,
-            "clips": clips,
+            "num_clips": len(self.queue),
         }
+
+    def part(self, start: int) -> Json:
+        """`num_in_part` clips of the queue from `start` on, with the reviewer's votes; none past its end."""
+        mine, is_kept = self._mine(), self._decisions.is_kept
+        wanted = [self._rows[clip] for clip in self.queue[start : start + self.config.num_in_part]]
+        rows = self._table.rows(wanted, only=_FACTS)
+        clips = [
+            {**row, "is_kept": bool(is_kept[number]), "vote": _said(mine.get(row["id"]))}
+            for number, row in zip(wanted, rows, strict=True)
+        ]
+        return {"clips": clips}
 
     def clip(self, clip_id: str) -> Json:
         """A clip with its scores beside what the table asks, and its caption. Raises InvalidInput."""

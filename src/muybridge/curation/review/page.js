@@ -47,10 +47,24 @@ const FILTERS = {
   kept: (clip) => clip.is_kept,
   left: (clip) => !clip.is_kept,
 };
-function refilter(keep) {
+function filtered(clips) {
   const name = $("filter").value, letters = $("search").value.toLowerCase();
   const fits = FILTERS[name] || ((clip) => verdictOf(clip) === name);
-  shown = state.clips.filter((clip) => fits(clip) && clip.uri.toLowerCase().includes(letters));
+  return clips.filter((clip) => fits(clip) && clip.uri.toLowerCase().includes(letters));
+}
+async function takePart() { // of the queue: what comes next
+  const { clips } = await ask(`api/clips/${state.clips.length}`);
+  if (!clips.length) throw new Error("the queue has changed: reload the page");
+  state.clips.push(...clips);
+  return clips;
+}
+function addShown(clips) {
+  const wasEmpty = !shown.length;
+  shown.push(...filtered(clips));
+  if (wasEmpty && shown.length) refilter(shown[0]); else if (shown.length) { drawStrip(); drawProgress(); }
+}
+function refilter(keep) {
+  shown = filtered(state.clips);
   at = Math.max(0, shown.indexOf(keep));
   $("nothing").hidden = shown.length > 0;
   if (!shown.length) { $("focus").hidden = $("grid").hidden = true; return drawProgress(); }
@@ -61,7 +75,8 @@ function refilter(keep) {
 function drawProgress() {
   const counts = { approved: 0, rejected: 0, skipped: 0, open: 0 };
   for (const clip of state.clips) counts[verdictOf(clip)] += 1;
-  const total = state.clips.length, done = total - counts.open;
+  const total = state.num_clips, done = counts.approved + counts.rejected + counts.skipped;
+  counts.open = total - done; // with those that the page was not told of yet
   for (const [id, name] of [["done-good", "approved"], ["done-bad", "rejected"], ["done-skip", "skipped"]])
     $(id).style.width = `${(100 * counts[name]) / total}%`;
   const parts = [`${done} of ${total}`, `${counts.approved} approved`, `${counts.rejected} rejected`];
@@ -358,11 +373,14 @@ $("search").oninput = () => refilter(current());
 $("keys").append(...KEYS.flatMap(([key, what]) => [make("dt", {}, make("kbd", {}, key)), make("dd", {}, what)]));
 
 (async () => {
-  try { state = await ask("api/state"); } catch (error) { tell(error.message); return; }
-  $("title").textContent = `${state.folder} · ${state.reviewer}${state.is_settling ? " settles" : ""}`;
-  shown = state.clips;
-  const first = shown.findIndex((clip) => verdictOf(clip) === "open");
-  at = Math.max(0, first);
-  await show(at);
-  document.body.dataset.ready = "yes";
+  try {
+    state = { ...(await ask("api/state")), clips: [] };
+    $("title").textContent = `${state.folder} · ${state.reviewer}${state.is_settling ? " settles" : ""}`;
+    const isOpen = (clip) => verdictOf(clip) === "open";
+    do await takePart(); while (!state.clips.some(isOpen) && state.clips.length < state.num_clips);
+    shown = state.clips.slice();
+    await show(Math.max(0, shown.findIndex(isOpen)));
+    document.body.dataset.ready = "yes";
+    while (state.clips.length < state.num_clips) addShown(await takePart());
+  } catch (error) { tell(error.message); }
 })();

@@ -26,6 +26,7 @@ MAX_BODY_BYTES = 2**16  # a vote with a whole caption is a tenth of it
 _CHUNK_BYTES = 2**16
 _TYPES = {".mp4": "video/mp4", ".png": "image/png", ".webp": "image/webp"}
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_START = re.compile(r"[0-9]{1,9}")
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'; img-src 'self' data:; "
@@ -76,6 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._page()
             case ["api", "state"]:
                 self._answer(desk.state)
+            case ["api", "clips", start] if _START.fullmatch(start):
+                self._answer(lambda: desk.part(int(start)))
             case ["api", "agreement"]:
                 self._answer(desk.agreement)
             case ["api", "clip", clip] if _ID.fullmatch(clip):
