@@ -51,7 +51,7 @@ class Glances:
         matrix = fit_to(self._vae)
         if self._identity is not None and time.monotonic() - started > KEPT_FROM_S:
             with atomic_path(self._path) as temporary:
-                save_file({"matrix": matrix}, temporary)
+                save_file({"matrix": matrix.contiguous()}, temporary)
         return matrix
 
     @property
