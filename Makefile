@@ -45,10 +45,10 @@ demo: text-encoder   ## three films from three prompts, and a contact sheet of t
 
 test: $(VENV)/development text-encoder   ## the tests that continuous integration runs
 	$(BIN)/ruff check --quiet .
-	$(BIN)/python -m pytest -q -n 2 -m "not slow and not gpu"
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow and not gpu"
 
 test-slow: $(VENV)/development text-encoder   ## the tests that take longer
-	$(BIN)/python -m pytest -q -n 2 -m "slow and not gpu"
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "slow and not gpu"
 
 lint: $(VENV)/development   ## style and types
 	$(BIN)/ruff check .

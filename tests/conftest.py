@@ -1,5 +1,6 @@
 """What every test runs under: one thread, no network, the shape annotations enforced."""
 
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -40,6 +41,16 @@ def enforced_shapes(request: pytest.FixtureRequest) -> Iterator[None]:
     config.update("jaxtyping_disable", is_off)
     yield
     config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """The command line sets up the package's logger for a process of its own; the next test finds it as before."""
+    logger = logging.getLogger("muybridge")
+    level, handlers = logger.level, logger.handlers[:]
+    yield
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
 
 
 @pytest.fixture(autouse=True)

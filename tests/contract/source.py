@@ -52,9 +52,10 @@ def _names() -> frozenset[str]:
     return frozenset(module.name for module in modules())
 
 
-def functions(module: Module) -> Iterator[tuple[str, Function, bool]]:
+@functools.cache
+def functions(module: Module) -> tuple[tuple[str, Function, bool], ...]:
     """(qualified name, function, whether it is a method) of every function of a file, nested ones too."""
-    yield from _functions(module.tree, "", is_class=False)
+    return tuple(_functions(module.tree, "", is_class=False))
 
 
 def _functions(node: ast.AST, prefix: str, *, is_class: bool) -> Iterator[tuple[str, Function, bool]]:
@@ -68,9 +69,16 @@ def _functions(node: ast.AST, prefix: str, *, is_class: bool) -> Iterator[tuple[
             yield from _functions(child, prefix, is_class=False)
 
 
-def classes(module: Module) -> Iterator[ast.ClassDef]:
+@functools.cache
+def nodes(module: Module) -> tuple[ast.AST, ...]:
+    """Everything in a file's tree."""
+    return tuple(ast.walk(module.tree))
+
+
+@functools.cache
+def classes(module: Module) -> tuple[ast.ClassDef, ...]:
     """Every class of a file."""
-    return (node for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef))
+    return tuple(node for node in nodes(module) if isinstance(node, ast.ClassDef))
 
 
 def imported(module: Module, node: ast.stmt) -> list[str]:
@@ -89,7 +97,7 @@ def imported(module: Module, node: ast.stmt) -> list[str]:
 @functools.cache
 def imports(module: Module) -> tuple[tuple[ast.stmt, str], ...]:
     """(statement, module named) of every import of the package's own modules in a file, wherever it stands."""
-    statements = [node for node in ast.walk(module.tree) if isinstance(node, ast.stmt)]
+    statements = [node for node in nodes(module) if isinstance(node, ast.stmt)]
     return tuple((node, name) for node in statements for name in imported(module, node))
 
 

@@ -2,7 +2,7 @@
 
 import ast
 
-from tests.contract.source import Module, imports, modules, report
+from tests.contract.source import Module, imports, modules, nodes, report
 
 RANKS = {
     "core": 0,
@@ -79,7 +79,7 @@ def test_modules_are_imported_by_name_only_in_the_lazy_seams():
             f"{module.at(node)}: {ast.unparse(node)[:80]}"
             for module in modules()
             if module.name not in LAZY_SEAMS
-            for node in ast.walk(module.tree)
+            for node in nodes(module)
             if _is_dynamic_import(node)
         ]
     )
@@ -112,7 +112,7 @@ def _buried_imports(module: Module) -> list[ast.stmt]:
             top.update(node.body)
         if isinstance(node, ast.Try):  # an extra: its absence becomes an error that names it
             top.update(node.body)
-    return [node for node in ast.walk(module.tree) if isinstance(node, ast.Import | ast.ImportFrom) and node not in top]
+    return [node for node in nodes(module) if isinstance(node, ast.Import | ast.ImportFrom) and node not in top]
 
 
 def _is_dynamic_import(node: ast.AST) -> bool:

@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from tests.contract.source import PACKAGE, ROOT, Function, classes, functions, modules, report
+from tests.contract.source import PACKAGE, ROOT, Function, classes, functions, modules, nodes, report
 
 MAX_FUNCTION_LINES = 80
 MAX_FILE_LINES = 400
@@ -63,10 +63,10 @@ def test_files_are_short():
 def test_blocks_nest_at_most_three_deep():
     report(
         [
-            f"{module.at(node)}: {name} nests {_nesting(node)} deep"
+            f"{module.at(node)}: {name} nests {depth} deep"
             for module in modules()
             for name, node, _ in functions(module)
-            if _nesting(node) > MAX_NESTING
+            if (depth := _nesting(node)) > MAX_NESTING
         ]
     )
 
@@ -146,7 +146,7 @@ def test_only_core_env_reads_the_environment():
             f"{module.at(node)}: {ast.unparse(node)}"
             for module in modules()
             if module.name != "muybridge.core.env"
-            for node in ast.walk(module.tree)
+            for node in nodes(module)
             if _reads_environment(node)
         ]
     )
@@ -158,7 +158,7 @@ def test_only_the_command_line_prints():
             f"{module.at(node)}: {ast.unparse(node)[:60]}"
             for module in modules()
             if module.room != "cli"
-            for node in ast.walk(module.tree)
+            for node in nodes(module)
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
         ]
     )
@@ -171,7 +171,7 @@ def test_nothing_read_from_disk_can_run_code():
         [
             f"{module.at(node)}: {ast.unparse(node)[:80]}"
             for module in modules()
-            for node in ast.walk(module.tree)
+            for node in nodes(module)
             if isinstance(node, ast.Call) and (ast.unparse(node.func) in banned or _is_unsafe_load(node))
         ]
     )
