@@ -12,7 +12,7 @@ from torch import Tensor
 from muybridge.captioning.camera_features import features
 from muybridge.captioning.camera_flow import CellFlow, FlowFilms, views
 from muybridge.captioning.camera_network import CameraConfig, CameraNet, logits
-from muybridge.core.seeding import generator, seeded
+from muybridge.core.seeding import generator, mix, seeded
 from muybridge.evaluation.classes import calibration_error, macro_f1
 from muybridge.training.config import RunConfig
 from muybridge.training.curating.camera_films import WORLDS, CameraFilms, CameraFilmsConfig, NamedFilms
@@ -70,7 +70,8 @@ class CameraTask:
         """Of the rows of `step` that `micro` names."""
         shown, movements = self.examples
         rows = torch.randint(len(shown), (batch_size,), generator=generator(self.seed, step, micro, "camera"))
-        found = model(shown[rows])
+        with seeded(mix(self.seed, step, micro, "dropout")):  # which draws from the global generator
+            found = model(shown[rows])
         error = F.cross_entropy(found, movements[rows], label_smoothing=SMOOTHING)
         return error, {"accuracy": float((found.argmax(1) == movements[rows]).float().mean())}
 

@@ -71,7 +71,9 @@ class SoundTask:
         """Of the seconds of `step` that `micro` names."""
         shown, wanted, weights = self.examples
         rows = torch.randint(len(wanted), (batch_size,), generator=generator(self.stage.run.seed, step, micro, "sound"))
-        error = F.binary_cross_entropy_with_logits(model(shown[rows]), wanted[rows], weight=weights[rows])
+        with seeded(mix(self.stage.run.seed, step, micro, "dropout")):  # which draws from the global generator
+            said = model(shown[rows])
+        error = F.binary_cross_entropy_with_logits(said, wanted[rows], weight=weights[rows])
         return error, {"error": float(error.detach())}
 
     @torch.no_grad()
