@@ -11,15 +11,13 @@ import functools
 import sys
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import is_dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from typing import Any, TypeVar
+from typing import Any
 
 from jaxtyping import AbstractArray, config, jaxtyped
-
-Given = TypeVar("Given", bound=Callable[..., Any])
 
 _IMPORT = ast.parse("from tests.shape_checker import enforced as _enforced_shapes").body
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -30,7 +28,7 @@ def enforce_shapes(package: str) -> None:
     sys.meta_path.insert(0, _Finder(package))
 
 
-def enforced(given: Given) -> Given:
+def enforced(given: Any) -> Any:
     """A function, or a dataclass whose fields are arrays, raising TypeError where a jaxtyping annotation is broken."""
     if isinstance(given, type):
         if is_dataclass(given) and "__init__" in vars(given):

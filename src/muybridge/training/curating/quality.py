@@ -20,7 +20,7 @@ from muybridge.curation.measures.traces import traces
 from muybridge.training.config import RunConfig
 from muybridge.training.curating.ladders import LADDERS, damaged, quality
 from muybridge.training.curating.pictures import as_filmed, clean_pictures, photographs
-from muybridge.training.self_trained import trained
+from muybridge.training.self_trained import standardise, trained
 from muybridge.training.trainer import OnStep
 from muybridge.weights.small import save_small
 
@@ -57,8 +57,7 @@ class QualityStage:
         with seeded(self.run.seed):
             network = QualityNet(self.network)
         shown, _ = task.examples
-        network.traces_mean.copy_(shown.mean((0, 1)))
-        network.traces_deviation.copy_(shown.std((0, 1)) + 1e-3)
+        standardise(shown, mean=network.traces_mean, deviation=network.traces_deviation)
         judge = trained(network, task, self, folder, on_step=on_step)
         calibrate(judge, *task.held_out)
         carry_statistics(judge, *pristine([grey(picture) for picture in photographs("train")]))
