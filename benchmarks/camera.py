@@ -179,7 +179,9 @@ def grouped(movement: str) -> str:
 def ground(path: Path, count: int) -> Frames:
     """The first frames of a film, or a picture, at a size that leaves a window room."""
     if path.suffix in (".jpg", ".png"):
-        return enlarged(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)[None])
+        picture = cv2.imread(str(path))
+        assert picture is not None, path
+        return enlarged(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)[None])
     with av.open(str(path)) as container:
         decoded = zip(container.decode(video=0), range(count), strict=False)
         return enlarged(np.stack([frame.to_ndarray(format="rgb24") for frame, _ in decoded]))
@@ -221,7 +223,7 @@ def shake(rng: np.random.Generator) -> np.ndarray:
     """Steps of a hand: slow sway and quick tremble, that come back."""
     seconds = np.arange(NUM_FRAMES) / FPS
     waves = [np.sin(2 * np.pi * (rate * seconds + rng.random())) / rate for rate in (0.7, 1.7, 4.0)]
-    return np.diff(sum(waves), prepend=sum(waves)[0])
+    return np.diff(np.sum(waves, axis=0), prepend=np.sum(waves, axis=0)[0])
 
 
 def timing(network: CameraNet) -> tuple[list[str], float]:
