@@ -9,6 +9,7 @@ import torch
 
 from muybridge.core.errors import InvalidInput
 from muybridge.curation.sound.features import NUM_FEATURES
+from muybridge.curation.sound.network import SoundNet
 from muybridge.training.curating.sound import SoundStage, SoundTask
 from muybridge.training.curating.sound_mixing import presence
 from muybridge.training.curating.sound_shapes import RATE_HZ
@@ -30,6 +31,12 @@ def test_sounds_are_made_again_as_they_were(tmp_path: Path):
     first, second = (task_in(tmp_path / name).examples for name in ("one", "two"))
     assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
     assert first[0].shape[1] == NUM_FEATURES and bool(first[0].isfinite().all())
+
+
+def test_a_step_is_a_function_of_its_number_dropout_and_all(tmp_path: Path):
+    task, network = task_in(tmp_path / "one"), SoundNet(SMALL.network).train()
+    losses = [float(task.loss(network, step, batch_size=4)[0].detach()) for step in (0, 1, 0)]
+    assert losses[0] == losses[2] != losses[1]
 
 
 def test_a_class_is_there_where_it_sounds():
