@@ -1,10 +1,12 @@
 """Captions of held-out world clips beside the truth: F1 of each field, schema, subjects that are made up.
 
     python benchmarks/captions.py                              # tags, which need no model
+    python benchmarks/captions.py --captioner small            # ours
     python benchmarks/captions.py --captioner models/qwen2.5-vl-7b --device cuda
     python benchmarks/captions.py --captioner http://localhost:8000/v1 --model qwen2.5-vl-7b-instruct
 
-Clips are of both worlds, of combinations that are never trained on; scores are `captioning.scores`, against the nearest
+Clips are of both worlds, of combinations that are never trained on. Every captioner is given the camera's movement as
+curation measures it, by the shipped classifier over all 17 frames. Scores are `captioning.scores`, against the nearest
 of eight wordings of the truth. Beside the captioner stand the truth in another wording, which is how much wording alone
 costs, and for each field the most frequent value of 200 training scenes, which is what one scores without looking.
 Writes benchmarks/reports/captions_NAME_HARDWARE_DATE.md.
@@ -28,9 +30,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import torch  # noqa: E402
 from machine import ROOT, commit, hardware, processor  # noqa: E402
 
+from muybridge.captioning.camera import camera_movement  # noqa: E402
+from muybridge.captioning.camera_network import load_camera  # noqa: E402
 from muybridge.captioning.captioner import ClipView, spread  # noqa: E402
 from muybridge.captioning.opened import open_captioner  # noqa: E402
-from muybridge.captioning.schema import FIELDS, problems, to_json  # noqa: E402
+from muybridge.captioning.schema import CHOICES, FIELDS, problems, to_json  # noqa: E402
 from muybridge.captioning.scores import Aliases, field_scores, made_up, mean_scores  # noqa: E402
 from muybridge.recipes.sources import fetched_library  # noqa: E402
 from muybridge.worlds.physics.captions import structured_caption  # noqa: E402
@@ -43,6 +47,7 @@ from muybridge.worlds.structured import StructuredCaption  # noqa: E402
 from muybridge.worlds.world import DescribedWorld  # noqa: E402
 
 NUM_WORDINGS, NUM_SEEN = 8, 200
+TEXTS = tuple(name for name in FIELDS if name not in CHOICES)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +101,7 @@ def main() -> int:
         f"{len(clips) / seconds:.2f} clips/s, {num_tokens / seconds:.1f} tokens/s.",
         "",
         *(line for world in (*usual, "") for line in table(world, clips, rows)),
+        "`texts`: the mean without camera, source and quality, which may be measured or taken for granted. "
         "`made up`: share of captions that name a subject which the truth does not.",
     ]
     print("\n".join(lines))
@@ -140,10 +146,12 @@ def worlds() -> Iterator[Described]:
 
 
 def held_out(described: Described, num_clips: int, *, size_px: int) -> Iterator[HeldOut]:
-    """The first clips of the split that is never trained on, without any measured column."""
+    """The first clips of the split that is never trained on, with the camera's movement as it is measured."""
+    network = load_camera()
     for index in range(num_clips):
         scene = described.world.scene(index, split="held_out")
         pixels = described.world.render(scene, size_px=size_px, num_frames=17)
+        movement, confidence = camera_movement(network, pixels, fps=described.world.fps)
         yield HeldOut(
             world=described.name,
             view=ClipView(
@@ -151,6 +159,7 @@ def held_out(described: Described, num_clips: int, *, size_px: int) -> Iterator[
                 frames=spread(pixels),
                 fps=described.world.fps,
                 duration_s=len(pixels) / described.world.fps,
+                columns={"camera": movement, "camera_confidence": confidence},
             ),
             truth=tuple(described.wording(scene, variant) for variant in range(NUM_WORDINGS)),
             other=described.wording(scene, NUM_WORDINGS),
@@ -172,15 +181,16 @@ def table(world: str, clips: Sequence[HeldOut], rows: dict[str, list[StructuredC
     yield from (
         f"## {world or 'both'}",
         "",
-        f"| | {' | '.join(FIELDS)} | mean | made up |",
-        "|---" * (len(FIELDS) + 3) + "|",
+        f"| | {' | '.join(FIELDS)} | mean | texts | made up |",
+        "|---" * (len(FIELDS) + 4) + "|",
     )
     for name, said in rows.items():
         pairs = [(one, clip) for one, clip in zip(said, clips, strict=True) if one and world in ("", clip.world)]
         if pairs:
             means = mean_scores([field_scores(one, clip.truth) for one, clip in pairs])
             share = sum(made_up(one, clip.truth, subjects=clip.subjects) > 0 for one, clip in pairs) / len(pairs)
-            values = " | ".join(f"{means[field]:.3f}" for field in (*FIELDS, "mean"))
+            means["texts"] = sum(means[field] for field in TEXTS) / len(TEXTS)
+            values = " | ".join(f"{means[field]:.3f}" for field in (*FIELDS, "mean", "texts"))
             yield f"| {name} | {values} | {share:.3f} |"
     yield ""
 

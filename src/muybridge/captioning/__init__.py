@@ -6,10 +6,13 @@ from muybridge.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from muybridge.captioning.endpoint import EndpointCaptioner
+    from muybridge.captioning.own.captioner import OwnCaptioner
     from muybridge.captioning.vlm import VlmCaptioner, VlmConfig
 
-__all__ = ["EndpointCaptioner", "VlmCaptioner", "VlmConfig"]
+__all__ = ["EndpointCaptioner", "OwnCaptioner", "VlmCaptioner", "VlmConfig"]
 
-_HOMES = {"EndpointCaptioner": "endpoint", "VlmCaptioner": "vlm", "VlmConfig": "vlm"}  # transformers takes seconds
+_HOMES = {  # transformers takes seconds
+    "EndpointCaptioner": "endpoint", "OwnCaptioner": "own.captioner", "VlmCaptioner": "vlm", "VlmConfig": "vlm",
+}  # fmt: skip
 
 __getattr__ = lazy_names(__name__, _HOMES)

@@ -10,16 +10,20 @@ from muybridge.captioning.truth import TruthCaptioner
 from muybridge.core.env import cache_folder
 from muybridge.core.errors import invalid
 
+SMALL = "small"
+
 
 def open_captioner(which: str, *, model: str | None = None, device: str = "cpu", batch_size: int = 4) -> Captioner:
     """The captioner, not yet loaded.
 
-    which: "tags" (needs no model), the address of a chat endpoint with the `model` that it serves, a folder that
-    `worlds` wrote (its scenes' truth), or a folder with an image-text model of transformers, which runs on `device`.
-    Raises InvalidInput on anything else.
+    which: "tags" (needs no model), "small" (ours, for clips such as the worlds'), the address of a chat endpoint with
+    the `model` that it serves, a folder that `worlds` wrote (its scenes' truth), or a folder with an image-text model
+    of transformers, which runs on `device`. Raises InvalidInput on anything else.
     """
     if which == TagCaptioner.name:
         return TagCaptioner()
+    if which == SMALL:
+        return captioning.OwnCaptioner()
     if which.startswith(("http://", "https://")):
         config = EndpointConfig(url=which, model=model or "", num_parallel=batch_size)
         return captioning.EndpointCaptioner(config, cache=cache_folder() / "captions")
@@ -30,5 +34,5 @@ def open_captioner(which: str, *, model: str | None = None, device: str = "cpu",
         dtype = "float32" if device == "cpu" else "bfloat16"
         config = captioning.VlmConfig(folder=folder, device=device, dtype=dtype, batch_size=batch_size)
         return captioning.VlmCaptioner(config)
-    choices = "tags, http://HOST/v1 with a model, a folder of `worlds`, or a model's folder"
+    choices = "tags, small, http://HOST/v1 with a model, a folder of `worlds`, or a model's folder"
     raise invalid(f"captioner={which!r}", "is neither a word, a server nor a folder of these", f"give {choices}")

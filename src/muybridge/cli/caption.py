@@ -4,11 +4,15 @@ In the folder of a curation the kept clips are captioned anew, and manifest, sha
 folder, or of a single film, captions are written beside the films as CLIP.json with all fields and CLIP.txt with a
 text to train on; films that have a .json or .txt already are left alone.
 
+`small` is our own captioner: SmolLM2 (fetched) shown what a network of ours sees. It was taught on our worlds alone,
+and describes clips such as they draw; of camera footage it says something that is wrong.
+
 Examples:
 
   muybridge caption curated --captioner http://localhost:8000/v1 --model qwen2.5-vl-7b-instruct
   muybridge caption films/ --captioner models/Qwen2.5-VL-7B-Instruct
   muybridge caption film.mp4 --captioner tags
+  muybridge caption world/clips --captioner small
 """
 
 import json
@@ -29,7 +33,11 @@ def command(
     place: Annotated[Path, typer.Argument(metavar="OUT|FOLDER|FILM", help="What is captioned.")],
     *,
     captioner: Annotated[
-        str, typer.Option(help="tags (no model), a model's folder, or http://...", rich_help_panel="Options")
+        str,
+        typer.Option(
+            help="tags (no model), small (ours, for clips of our worlds), a model's folder, or http://...",
+            rich_help_panel="Options",
+        ),
     ] = "tags",
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="Model of the server.", rich_help_panel="Options")

@@ -154,6 +154,8 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
 )
 _CURATING: Mapping[str, Stage] = MappingProxyType({  # each makes its own data
     "caption-camera": Stage(recipe=curating.caption_camera, summary=SUMMARIES["caption-camera"]),
+    "caption-sight": Stage(recipe=curating.caption_sight, summary=SUMMARIES["caption-sight"]),
+    "caption-writer": Stage(recipe=curating.caption_writer, summary=SUMMARIES["caption-writer"]),
     "curation-clip": Stage(recipe=curating.curation_clip, summary=SUMMARIES["curation-clip"]),
     "curation-marks": Stage(recipe=curating.curation_marks, summary=SUMMARIES["curation-marks"]),
     "curation-quality": Stage(recipe=curating.curation_quality, summary=SUMMARIES["curation-quality"]),

@@ -35,6 +35,8 @@ SUMMARIES = {
     "vae-from-scratch": "the released VAE's architecture",
     "gallop-probe": "the probe that judges gallop",
     "caption-camera": "the namer of camera movements",
+    "caption-sight": "what our captioner sees with",
+    "caption-writer": "what our captioner writes with",
     "curation-quality": "the judge of damaged pictures",
     "curation-clip": "vectors of clips and captions",
     "curation-marks": "the detector of watermarks and logos",

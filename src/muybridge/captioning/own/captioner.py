@@ -48,7 +48,7 @@ class OwnCaptioner:
     name = "small"
 
     def __init__(
-        self, *, batch_size: int = 16, parts: OwnParts | None = None, max_tokens: Mapping[str, int] = MAX_TOKENS
+        self, *, batch_size: int = 32, parts: OwnParts | None = None, max_tokens: Mapping[str, int] = MAX_TOKENS
     ) -> None:
         """parts: other networks than the shipped ones. max_tokens: of the texts, by field."""
         if batch_size < 1:
@@ -96,7 +96,8 @@ class OwnCaptioner:
         language = parts.language
         constraint = Constraint(language.vocabulary, rows, eos_ids=(language.eos_id,))
         with parts.writer.changing(language.model):
-            inputs = {"inputs_embeds": parts.writer.shown(mixture(shares, vectors))}
+            shown = parts.writer.shown(mixture(shares, vectors))
+            inputs = {"inputs_embeds": shown, "attention_mask": torch.ones(shown.shape[:2], dtype=torch.long)}
             return written(language.model, inputs, constraint, eos_ids=(language.eos_id,))
 
     def _shares(self, parts: OwnParts, views: Sequence[ClipView]) -> list[Float[Tensor, "b p"]]:

@@ -95,12 +95,14 @@ class Language:
     @property
     def eos_id(self) -> int:
         """The token that ends an answer."""
-        return int(self.model.config.eos_token_id)
+        known = self.model.config.eos_token_id
+        assert isinstance(known, int)
+        return known
 
     @torch.no_grad()
     def phrase_vectors(self, phrases: Phrases) -> tuple[Float[Tensor, "p l d"], ...]:
         """For each slot the embeddings of its phrases' words, zeros where a phrase is shorter than the longest."""
-        table = self.model.get_input_embeddings().weight
+        table = self.model.model.embed_tokens.weight
         return tuple(
             pad_sequence([table[self._ids(phrase)].float() for phrase in known], batch_first=True) for known in phrases
         )

@@ -38,7 +38,7 @@ class ToldLooks:
         return Looks(**load_file(path))
 
     def _made(self, world: str, split: Split, numbers: Sequence[int]) -> Looks:
-        drawn = self.scenes.physics if world == "physics" else self.scenes.sprites
+        drawn = self.scenes.world(world)
         films = (
             drawn.render(drawn.scene(number, split=split), size_px=SIZE_PX, num_frames=NUM_FRAMES) for number in numbers
         )

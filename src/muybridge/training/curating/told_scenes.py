@@ -2,10 +2,11 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from muybridge.captioning.own.slots import Seen
 from muybridge.captioning.schema import FIELDS
@@ -15,11 +16,11 @@ from muybridge.training.curating.scene_answers import physics_answers, staged_an
 from muybridge.weights.assets import ensure
 from muybridge.worlds.physics import PhysicsConfig, PhysicsWorld
 from muybridge.worlds.physics.captions import structured_caption
-from muybridge.worlds.prose import structured_staged
+from muybridge.worlds.prose import Cast, structured_staged
 from muybridge.worlds.sprites import SpritesWorld, complete_sprites
 from muybridge.worlds.staging import StagedScene
 from muybridge.worlds.structured import StructuredCaption
-from muybridge.worlds.world import Split
+from muybridge.worlds.world import DescribedWorld, Split
 
 WORLDS = ("sprites", "physics")
 HELD_OUT_FROM = 1000  # benchmarks score the first ones
@@ -64,13 +65,17 @@ class ToldScenes:
             caption=usual(said),
         )  # fmt: skip
 
+    def world(self, name: str) -> DescribedWorld:
+        """One of `WORLDS`."""
+        return self.physics if name == "physics" else self.sprites
+
     @cached_property
     def sprites(self) -> SpritesWorld:
         """The staged edition."""
         return SpritesWorld(complete_sprites(), ensure("fluent-emoji-anim"))
 
     @cached_property
-    def cast(self) -> dict:
+    def cast(self) -> Cast:
         """Its subjects by name."""
         return {subject.name: subject for subject in self.sprites.subjects}
 
@@ -97,6 +102,6 @@ def _f1(first: Counter[str], second: Counter[str]) -> float:
     return 2 * sum((first & second).values()) / max(1, first.total() + second.total())
 
 
-def _read(row: dict) -> ToldScene:
+def _read(row: Mapping[str, Any]) -> ToldScene:
     answers, visible = (Seen(answers=tuple(row[name]["answers"])) for name in ("answers", "visible"))
     return ToldScene(answers=answers, visible=visible, caption=StructuredCaption(**row["caption"]))
