@@ -5,13 +5,15 @@
     python benchmarks/marks.py --sheet found.png --clean-sheet clean.png --no-report
 
 Every film is cut into stretches of a second. Those without a mark (look at them first: --clean-sheet) tell how often a
-mark is seen where none is; with marks of held-out fonts, words, outlines and patterns pasted over each, in two ways,
-they tell the average precision at an overlap of a half, on the film and on its middle frame alone, and what the crop
-takes away. Writes benchmarks/reports/marks_HARDWARE_DATE.md; exit code 1 where a target is missed.
+mark is seen where none is, counted over every second film in the order of names: on the others `EVEN` was set, with the
+scores of --scores. Up to six of each film, with marks of held-out fonts, words, outlines and patterns pasted over them
+in two ways, tell the average precision at an overlap of a half, on the film and on its middle frame alone, and what the
+crop takes away. Writes benchmarks/reports/marks_HARDWARE_DATE.md; exit code 1 where a target is missed.
 """
 
 import argparse
 import datetime
+import math
 import os
 import platform
 import sys
@@ -30,14 +32,14 @@ from PIL import Image, ImageDraw  # noqa: E402
 from muybridge.core.errors import MuybridgeError  # noqa: E402
 from muybridge.curation.clip import Box  # noqa: E402
 from muybridge.curation.marks.cropping import area, crop_without  # noqa: E402
-from muybridge.curation.marks.detect import Mark, marks_in  # noqa: E402
+from muybridge.curation.marks.detect import EVEN, Mark, marks_in  # noqa: E402
 from muybridge.curation.marks.network import KINDS, MarkConfig, MarkDetector  # noqa: E402
 from muybridge.curation.marks.stage import LIKELY, SHIPPED  # noqa: E402
 from muybridge.evaluation.precision import Detection, average_precision, mean_average_precision  # noqa: E402
 from muybridge.media.frames import Frames  # noqa: E402
 from muybridge.media.video import opened, to_rgb  # noqa: E402
 from muybridge.training.curating.mark_looks import looks  # noqa: E402
-from muybridge.training.curating.mark_samples import Marked, marked  # noqa: E402
+from muybridge.training.curating.mark_samples import MIN_DIFFERENCE, Marked, marked  # noqa: E402
 from muybridge.weights.assets import ensure  # noqa: E402
 from muybridge.weights.small import load_small  # noqa: E402
 
@@ -45,7 +47,7 @@ MIN_MAP, MAX_FALSE_ALARMS = 0.85, 0.01  # the targets
 SUFFIXES = (".avi", ".mp4", ".mkv", ".mov", ".mpg", ".ogv", ".webm")
 NUM_FRAMES, FPS = 12, 12  # of a stretch
 SHORT_SIDE_PX = 256
-MAX_STRETCHES, MAX_S = 6, 20  # of a film: stretches, and seconds that are looked at
+MAX_MARKED, MAX_S = 6, 20  # of a film: stretches that marks are pasted over, and seconds that are looked at
 MAX_CHANGE = 30  # mean levels between two frames: more is a cut
 WAYS = 2  # each stretch is marked so many times
 MIN_SCORE = 0.01
@@ -59,7 +61,7 @@ def main() -> int:
     clean = list(stretches(options))
     if options.clean_sheet:
         draw_clean(clean, options.clean_sheet)
-    samples = [pasted(film, row, way) for row, (_, film) in enumerate(clean) for way in range(WAYS)]
+    samples = [pasted(film, row, way) for row, film in enumerate(spread(clean)) for way in range(WAYS)]
     started = time.perf_counter()
     found = [marks_in(network, sample.frames, min_score=MIN_SCORE) for sample in samples]
     seconds = (time.perf_counter() - started) / len(samples)
@@ -67,10 +69,12 @@ def main() -> int:
     alarms = [marks_in(network, film, min_score=MIN_SCORE) for _, film in clean]
     still_alarms = [marks_in(network, middle(film), min_score=MIN_SCORE) for _, film in clean]
     precision = {"film": precisions(samples, found), "middle frame": precisions(samples, alone)}
-    false = {"film": share_marked(alarms), "middle frame": share_marked(still_alarms)}
-    removed = removal(samples, found)
-    lines = report(clean, precision, false, removed=removed, seconds=seconds)
+    is_counted = [not is_set_on for is_set_on in set_on(clean)]
+    false = {"film": share_marked(alarms, is_counted), "middle frame": share_marked(still_alarms, is_counted)}
+    lines = report(clean, samples, precision, false, removed=removal(samples, found), seconds=seconds)
     lines += ["", *alarm_lines(clean, alarms)]
+    if options.scores:
+        print("\n".join(score_lines(clean, alarms)))
     print("\n".join(lines))
     if options.sheet:
         draw_found(samples, found, options.sheet)
@@ -87,12 +91,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, default=SHIPPED)
     parser.add_argument("--sheet", type=Path, default=None, help="write what was found as a picture")
     parser.add_argument("--clean-sheet", type=Path, default=None, help="write the films without marks as a picture")
+    parser.add_argument("--scores", action="store_true", help="print the highest scores of the films that set EVEN")
     parser.add_argument("--report", action=argparse.BooleanOptionalAction, default=True, help="write the report")
     return parser.parse_args()
 
 
 def stretches(options: argparse.Namespace) -> Iterator[tuple[str, Frames]]:
-    """Film by film, up to six stretches of each, evenly spread, none of them with a cut."""
+    """Film by film, its stretches, none of them with a cut."""
     folders = [ensure("natural-films"), *options.films]
     paths = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     for path in paths:
@@ -105,9 +110,23 @@ def stretches(options: argparse.Namespace) -> Iterator[tuple[str, Frames]]:
             continue
         starts = range(0, max(1, len(whole) - NUM_FRAMES + 1), NUM_FRAMES)
         chosen = [whole[start : start + NUM_FRAMES] for start in starts]
-        chosen = [film for film in chosen if len(film) == NUM_FRAMES and not has_cut(film) and not is_blank(film)]
-        for number in np.unique(np.linspace(0, len(chosen) - 1, min(MAX_STRETCHES, len(chosen))).round().astype(int)):
-            yield path.name, chosen[number]
+        for film in chosen:
+            if len(film) == NUM_FRAMES and not has_cut(film) and not is_blank(film):
+                yield path.name, film
+
+
+def spread(clean: Sequence[tuple[str, Frames]]) -> Iterator[Frames]:
+    """Up to six stretches of each film, evenly spread."""
+    for name in dict.fromkeys(name for name, _ in clean):
+        films = [film for other, film in clean if other == name]
+        for number in np.unique(np.linspace(0, len(films) - 1, min(MAX_MARKED, len(films))).round().astype(int)):
+            yield films[number]
+
+
+def set_on(clean: Sequence[tuple[str, Frames]]) -> list[bool]:
+    """Which stretches are of films that EVEN was set on: every second in the order of names."""
+    names = sorted({name for name, _ in clean})
+    return [names.index(name) % 2 == 0 for name, _ in clean]
 
 
 def sampled(path: Path) -> Frames:
@@ -171,9 +190,10 @@ def precisions(samples: Sequence[Marked], found: Sequence[Sequence[Mark]]) -> di
     return figures | {"all": mean_average_precision(seen, true)}
 
 
-def share_marked(found: Sequence[Sequence[Mark]]) -> float:
-    """The share of films in which a mark is likely."""
-    return float(np.mean([any(mark.score >= LIKELY for mark in marks) for marks in found]))
+def share_marked(found: Sequence[Sequence[Mark]], is_counted: Sequence[bool]) -> float:
+    """The share of the counted films in which a mark is likely."""
+    counted = [marks for marks, is_in in zip(found, is_counted, strict=True) if is_in]
+    return float(np.mean([any(mark.score >= LIKELY for mark in marks) for marks in counted]))
 
 
 def removal(samples: Sequence[Marked], found: Sequence[Sequence[Mark]]) -> dict[str, float]:
@@ -204,6 +224,7 @@ def inside(box: Box, size: tuple[int, ...]) -> np.ndarray:
 
 def report(
     clean: Sequence[tuple[str, Frames]],
+    samples: Sequence[Marked],
     precision: dict[str, dict[str, float]],
     false: dict[str, float],
     *,
@@ -217,8 +238,10 @@ def report(
         "",
         f"`python {' '.join(['benchmarks/marks.py', *sys.argv[1:]])}` at commit {commit()}, {datetime.date.today()}.",
         f"{processor()}, {os.cpu_count()} cores; torch {torch.__version__}, Python {platform.python_version()}.",
-        f"{len(clean)} stretches of {NUM_FRAMES} frames out of {len(names)} films, each marked {WAYS} times: "
-        f"{', '.join(names)}.",
+        f"{len(clean)} stretches of {NUM_FRAMES} frames out of {len(names)} films, "
+        f"{len(samples) // WAYS} of them marked {WAYS} times: {', '.join(names)}.",
+        f"{sum(len(sample.boxes) for sample in samples)} marks; one is pasted only where a fifth of it changes the "
+        f"film by {MIN_DIFFERENCE / 255:.0%} of the range.",
         "",
         f"| seen | {' | '.join(f'{kind} AP50' for kind in KINDS)} | mAP50 | false alarms |",
         f"|---|{'---|' * (len(KINDS) + 2)}",
@@ -227,7 +250,8 @@ def report(
             for way, figures in precision.items()
         ),
         "",
-        f"A false alarm: a stretch without marks in which one scores {LIKELY:g} or more. Targets: mAP50 of films at "
+        f"A false alarm: a stretch without marks in which one scores {LIKELY:g} or more, of the "
+        f"{set_on(clean).count(False)} of films that the scores were not levelled on. Targets: mAP50 of films at "
         f"least {MIN_MAP:g}, false alarms at most {MAX_FALSE_ALARMS:.0%}.",
         f"Of the marks' area, {removed['reachable']:.1%} can be cropped away for at most 15 % of the picture; the crop "
         f"takes {removed['removed']:.1%} of that, for {removed['cropped']:.1%} of the picture on average.",
@@ -242,6 +266,20 @@ def alarm_lines(clean: Sequence[tuple[str, Frames]], alarms: Sequence[Sequence[M
         scores.setdefault(name, []).append(max((mark.score for mark in marks), default=0.0))
     worst = {name: sum(score >= LIKELY for score in those) for name, those in scores.items()}
     return [f"- {name}: {count} of {len(scores[name])} stretches" for name, count in worst.items() if count]
+
+
+def score_lines(clean: Sequence[tuple[str, Frames]], alarms: Sequence[Sequence[Mark]]) -> list[str]:
+    """The highest of the network's own scores of each kind, over the films that EVEN is set on."""
+    lines = []
+    for kind in KINDS:
+        power = math.log(EVEN[kind]) / math.log(0.5)
+        scores = [
+            max((mark.score**power for mark in marks if mark.kind == kind), default=0.0)
+            for marks, is_in in zip(alarms, set_on(clean), strict=True)
+            if is_in
+        ]
+        lines.append(f"{kind}: {', '.join(f'{score:.3f}' for score in sorted(scores, reverse=True)[:8])}")
+    return lines
 
 
 def draw_clean(clean: Sequence[tuple[str, Frames]], path: Path) -> None:

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from muybridge.curation.marks.summary import NUM_PLANES, summarise
+from muybridge.curation.marks.summary import NUM_PLANES, NUM_SIGNED, summarise
 
-CHANGE, LASTING, STILL = 3, 4, 5
+ACROSS, CHANGE, LASTING, STILL = 3, 5, 6, 7
 ROUNDING = 2e-3  # what the root makes of the mean's last bit
 
 
@@ -32,6 +32,13 @@ def test_what_stays_while_the_film_moves_has_lasting_edges_and_no_change():
     assert float(planes[CHANGE, 22:28, 22:28].max()) < 0.01 < 0.3 < float(planes[CHANGE, 5:15, 40:60].mean())
 
 
+def test_a_faint_stroke_that_stays_is_steadier_than_strong_edges_that_leave():
+    film = moving().astype(np.float32)
+    film[:, 10:40, 30:] += 0.3 * (255 - film[:, 10:40, 30:])
+    slope = summarise(film.astype(np.uint8), side_px=64, multiple=16).planes[ACROSS, 10:40]
+    assert float(slope[:, 29:31].mean()) > 2 * float(slope[:, 34:60].abs().mean())
+
+
 def test_only_a_picture_says_that_nothing_can_move():
     assert (summarise(moving(1), side_px=64, multiple=16).planes[STILL] == 1).all()
     assert (summarise(moving(2), side_px=64, multiple=16).planes[STILL] == 0).all()
@@ -46,4 +53,5 @@ def test_a_film_of_equal_frames_has_no_change_and_the_picture_as_its_mean():
 @pytest.mark.parametrize("num_frames", [2, 40])
 def test_long_and_short_films_have_planes_within_their_range(num_frames):
     planes = summarise(moving(num_frames), side_px=64, multiple=16).planes
-    assert float(planes[:3].abs().max()) <= 0.5 and 0 <= float(planes[3:].min()) <= float(planes[3:].max()) <= 1
+    signed, rest = planes[:NUM_SIGNED], planes[NUM_SIGNED:]
+    assert float(signed.abs().max()) <= 0.5 and 0 <= float(rest.min()) <= float(rest.max()) <= 1

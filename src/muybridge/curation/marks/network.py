@@ -25,8 +25,8 @@ MAX_LOG_SIZE = 6.0  # of a box in strides, so that no first weights overflow
 class MarkConfig:
     """Sizes of a detector: the channels at strides 2, 4, 8, 16, 32, those of its head, and the side that it sees."""
 
-    channels: tuple[int, ...] = (12, 24, 64, 96, 96)
-    head_channels: int = 48
+    channels: tuple[int, ...] = (16, 32, 64, 96, 96)
+    head_channels: int = 56
     side_px: int = 256  # the longer side of its input
 
     def __post_init__(self) -> None:
@@ -54,7 +54,7 @@ class MarkDetector(nn.Module):
         first, second, *deep = config.channels
         width = config.head_channels
         self.stem = nn.Sequential(_conv(NUM_PLANES + 2, first, stride=2), _conv(first, second, stride=2))
-        self.fine = _Residual(second, second)
+        self.fine = _Residual(second, -(-second // 2))
         self.fine_to_8 = nn.Sequential(
             _conv(second, deep[0], stride=2), _Residual(deep[0], deep[0] // 2), _Residual(deep[0], deep[0] // 2)
         )
@@ -72,7 +72,8 @@ class MarkDetector(nn.Module):
 
     def forward(self, planes: Float[Tensor, "b planes h w"]) -> Found:
         """What is found in summaries whose sides divide by 32."""
-        fine = self.fine(self.stem(torch.cat([planes, _coordinates(planes)], dim=1)))
+        seen = torch.cat([planes, _coordinates(planes)], dim=1)
+        fine = self.fine(self.stem(seen.contiguous(memory_format=torch.channels_last)))
         at_8 = self.fine_to_8(fine)
         at_16 = self.to_16(at_8)
         at_32 = self.to_32(at_16)

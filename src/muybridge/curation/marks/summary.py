@@ -1,7 +1,8 @@
 """What a clip shows of its marks over time: they stay where they are while the film moves.
 
-Over up to twelve frames: the mean picture, in which what moves is blurred and what stays is sharp; how much each pixel
-changes; and the weakest edge that each pixel ever had, which only edges that never leave survive.
+Over up to eight frames: the mean picture, in which what moves is blurred and what stays is sharp; the mean slope beside
+its deviation, which is strong where faint strokes stay and what is under them does not (the cue of Dekel et al. 2017);
+how much each pixel changes; and the weakest edge that it ever had, which only edges that never leave survive.
 """
 
 from typing import NamedTuple
@@ -14,9 +15,11 @@ from torch import Tensor
 
 from muybridge.media.frames import Frames
 
-NUM_PLANES = 6  # mean red, green, blue; change; lasting edge; 1 where nothing can move
-MAX_FRAMES = 12  # that are looked at; more gained nothing visible and cost time
+NUM_PLANES = 8  # mean red, green, blue; steady slope across, down; change; lasting edge; 1 where nothing can move
+NUM_COLOURS, NUM_SIGNED = 3, 5  # of the planes, the first: those of colours, and those that are in [-0.5, 0.5]
+MAX_FRAMES = 8  # that are looked at, as many as in training
 GAIN = 4.0  # of change and edge before the root: most are far below 1
+FAINT = 0.01  # the slope of two pixels, of [0, 1], that is half steady where nothing moves
 
 
 class Summary(NamedTuple):
@@ -51,7 +54,15 @@ def summary_planes(pixels: Float[Tensor, "t 3 h w"]) -> Float[Tensor, "planes h 
     is_still = torch.full_like(lasting, float(len(pixels) == 1))
     change = (grey - grey.mean(0)).square().mean(0).sqrt()
     rest = torch.stack([rooted(change), rooted(lasting), is_still])
-    return torch.cat([pixels.mean(0) - 0.5, rest])
+    slopes = torch.stack([across[:, :, 1:] + across[:, :, :-1], down[:, 1:] + down[:, :-1]], dim=1)
+    return torch.cat([pixels.mean(0) - 0.5, steady(slopes), rest])
+
+
+def steady(slopes: Float[Tensor, "t c h w"]) -> Float[Tensor, "c h w"]:
+    """The mean over time beside its deviation, in (-0.5, 0.5): near either end where a slope never leaves."""
+    mean = slopes.mean(0)
+    deviation = (slopes - mean).square().mean(0).sqrt()
+    return 0.5 * mean / (mean.abs() + deviation + FAINT)
 
 
 def rooted(values: Tensor) -> Tensor:

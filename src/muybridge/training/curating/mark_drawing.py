@@ -39,10 +39,11 @@ class Overlay:
         return int(left), int(top), int(right), int(bottom)
 
 
-def laid_over(film: Float[np.ndarray, "t h w 3"], mark: Overlay) -> float:
-    """Lay the mark over the film, in place; what hangs out is cut off. How much it changes where it can be seen.
+def laid_over(film: Float[np.ndarray, "t h w 3"], mark: Overlay, *, min_difference: float) -> bool:
+    """Lay the mark over the film, in place, what hangs out cut off; False, and nothing laid, where it is too faint.
 
-    In levels of 255, of the channel that changes most: a fifth of the mark's pixels change by as much, on average.
+    min_difference: in levels of 255, of the channel that changes most. A fifth of the pixels where the mark's opacity
+    is not next to nothing must change by as much, on average over time.
     """
     height, width = mark.opacity.shape[1:]
     top, left = max(0, mark.top), max(0, mark.left)
@@ -50,9 +51,11 @@ def laid_over(film: Float[np.ndarray, "t h w 3"], mark: Overlay) -> float:
     inside = np.s_[:, top - mark.top : bottom - mark.top, left - mark.left : right - mark.left]
     opacity, under = mark.opacity[inside], film[:, top:bottom, left:right]
     change = mark.colour[inside] - under * opacity[..., None]
-    under += change
     is_seen = opacity.max(0) > VISIBLE * mark.opacity.max()
-    return float(np.percentile(np.abs(change).max(-1).mean(0)[is_seen], 80)) if is_seen.any() else 0.0
+    if not is_seen.any() or np.percentile(np.abs(change).max(-1).mean(0)[is_seen], 80) < min_difference:
+        return False
+    under += change
+    return True
 
 
 def layer(image: Image.Image, opacity: float) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from muybridge.core.errors import invalid
 from muybridge.core.files import atomic_path
 from muybridge.curation.marks.network import KINDS, STRIDES
-from muybridge.curation.marks.summary import summary_planes
+from muybridge.curation.marks.summary import NUM_SIGNED, summary_planes
 from muybridge.media.frames import Frames
 from muybridge.training.curating.backdrops import NUM_FRAMES, Backdrops, make_backdrops
 from muybridge.training.curating.mark_assignment import NO_MARK
@@ -28,12 +28,12 @@ from muybridge.worlds.world import Split
 
 SIZES: tuple[Size, ...] = ((144, 256), (192, 256), (192, 192), (256, 144))
 MAX_MARKS = 20  # of a film, more are not drawn
-PICTURES = 0.2  # of the films are of one frame
-MIN_DIFFERENCE = 7.0  # of 255 that a mark must make, or nobody could see it and it is not asked for
+PICTURES = 0.15  # of the films are of one frame
+MIN_DIFFERENCE = 10.0  # of 255, 4 %: a mark that changes less can hardly be seen, and is not laid over the film
 MIN_SIDE_PX = 3  # of a box in the network's input
 LEVELS = 255  # of a plane as it is kept
 HELD_OUT_BACKDROPS = 0.25  # of as many as there are to learn from
-GREY = 0.5  # what is added to mean colours to keep them
+GREY = 0.5  # what is added to planes with a sign to keep them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +52,7 @@ def marked(rng: Random, drawn_with: Looks, film: np.ndarray, *, clean_share: flo
     kept: list[Overlay] = []
     for mark in _drawn(rng, drawn_with, film, clean_share=clean_share)[:MAX_MARKS]:
         left, top, right, bottom = mark.box(size)
-        if min(right - left, bottom - top) >= MIN_SIDE_PX and laid_over(film, mark) >= MIN_DIFFERENCE:
+        if min(right - left, bottom - top) >= MIN_SIDE_PX and laid_over(film, mark, min_difference=MIN_DIFFERENCE):
             kept.append(mark)
     return Marked(
         frames=worn(rng, film), boxes=tuple(mark.box(size) for mark in kept), kinds=tuple(mark.kind for mark in kept)
@@ -98,7 +98,7 @@ def _compressed(frame: Image.Image, quality: int) -> Image.Image:
 class MarkSamplesConfig:
     """How many films of each shape to learn from and to validate on, and how many backdrops they are laid over."""
 
-    num_train: int = 1400
+    num_train: int = 2000
     num_held_out: int = 60
     num_stills: int = 320
     num_films: int = 120
@@ -117,13 +117,16 @@ class MarkSamples:
     boxes: Tensor  # float32 (n, m, 4)
     kinds: Tensor  # int64 (n, m)
 
-    def batch(self, rows: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
-        """The network's input, padded, float32, with boxes and kinds."""
+    def batch(self, rows: Sequence[int], *, scale: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
+        """The network's input, padded, float32, with boxes and kinds; made smaller where `scale` is less than 1."""
         numbers = torch.as_tensor(rows)
-        planes = self.planes[numbers].float() / LEVELS
-        planes[:, :3] -= GREY
+        planes, boxes = self.planes[numbers].float() / LEVELS, self.boxes[numbers]
+        planes[:, :NUM_SIGNED] -= GREY
+        if scale != 1:
+            size = (round(planes.shape[2] * scale), round(planes.shape[3] * scale))
+            planes, boxes = F.interpolate(planes, size, mode="bilinear", antialias=True), boxes * scale
         padding = [-side % STRIDES[-1] for side in planes.shape[2:]]
-        return F.pad(planes, (0, padding[1], 0, padding[0])), self.boxes[numbers], self.kinds[numbers]
+        return F.pad(planes, (0, padding[1], 0, padding[0])), boxes, self.kinds[numbers]
 
 
 def mark_samples(config: MarkSamplesConfig, split: Split, folder: Path) -> tuple[MarkSamples, ...]:
@@ -159,5 +162,5 @@ def _made(drawn_with: Looks, backdrops: Backdrops, size: Size, *, seed: tuple[in
 def as_bytes(frames: Frames) -> UInt8[Tensor, "planes h w"]:
     """The summary of frames that have the network's size already."""
     planes = summary_planes(torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255)
-    planes[:3] += GREY
+    planes[:NUM_SIGNED] += GREY
     return (planes * LEVELS).round().clamp(0, LEVELS).byte()

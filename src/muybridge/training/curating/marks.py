@@ -10,6 +10,7 @@ from torch import Tensor
 from muybridge.core.seeding import generator, seeded
 from muybridge.curation.marks.detect import marks_of
 from muybridge.curation.marks.network import KINDS, MarkConfig, MarkDetector, places
+from muybridge.curation.marks.summary import NUM_COLOURS
 from muybridge.evaluation.precision import Detection, average_precision, mean_average_precision
 from muybridge.training.config import RunConfig
 from muybridge.training.curating.mark_assignment import NO_MARK, Wanted, mark_loss
@@ -20,7 +21,7 @@ from muybridge.weights.small import save_small
 
 MARKS_FILE, SAMPLES = "marks.safetensors", "samples"
 MIN_SCORE = 0.01  # of what is ranked for the average precision
-NUM_COLOURS = 3
+SMALL = 0.625  # of the side, at which training begins: a step costs two fifths
 LOUDNESS = (0.75, 1.25)  # of contrast
 
 
@@ -30,9 +31,11 @@ class MarkTask:
     critic: None = None
 
     def __init__(
-        self, train: Sequence[MarkSamples], held_out: Sequence[MarkSamples], *, seed: int, num_micro_batches: int = 1
-    ) -> None:
-        """Samples of each shape, to learn from and to validate on."""
+        self, train: Sequence[MarkSamples], held_out: Sequence[MarkSamples], *, seed: int, num_small_steps: int = 0,
+        num_micro_batches: int = 1,
+    ) -> None:  # fmt: skip
+        """Samples of each shape, to learn from and to validate on; the first steps see them smaller."""
+        self.num_small_steps = num_small_steps
         self.train, self.held_out, self.seed, self.num_micro_batches = train, held_out, seed, num_micro_batches
 
     def loss(
@@ -43,8 +46,9 @@ class MarkTask:
         draw = generator(self.seed, step, "marks")
         whole = torch.randint(len(samples.planes), (batch_size * self.num_micro_batches,), generator=draw)
         rows = whole[micro * batch_size : (micro + 1) * batch_size]
+        scale = SMALL if step < self.num_small_steps else 1.0
         planes, wanted = varied(
-            *samples.batch(rows.tolist()), inside=samples.planes.shape[3],
+            *samples.batch(rows.tolist(), scale=scale), inside=round(samples.planes.shape[3] * scale),
             draw=generator(self.seed, step, micro, "varied"),
         )  # fmt: skip
         middles, strides = places(*planes.shape[2:])
@@ -94,6 +98,7 @@ def varied(
     planes, boxes = planes.clone(), boxes.clone()
     mirrored = torch.nonzero(torch.rand(len(planes), generator=draw) < 0.5)[:, 0]
     planes[mirrored] = torch.cat([planes[mirrored][..., :inside].flip(3), planes[mirrored][..., inside:]], dim=3)
+    planes[mirrored, NUM_COLOURS] *= -1
     left, right = boxes[mirrored, :, 0].clone(), boxes[mirrored, :, 2].clone()
     boxes[mirrored, :, 0], boxes[mirrored, :, 2] = inside - right, inside - left
     for row in range(len(planes)):
@@ -109,13 +114,17 @@ class MarkStage:
 
     network: MarkConfig = field(default_factory=MarkConfig)
     samples: MarkSamplesConfig = field(default_factory=MarkSamplesConfig)
+    num_small_steps: int = 0  # the first, that see films of 160 px instead of 256
     run: RunConfig = field(default_factory=RunConfig)
 
     def train(self, folder: Path, *, on_step: OnStep | None = None) -> Path:
         """Make the films where they are missing, train or continue; the file of the averaged weights."""
         train = mark_samples(self.samples, "train", folder / SAMPLES)
         held_out = mark_samples(self.samples, "held_out", folder / SAMPLES)
-        task = MarkTask(train, held_out, seed=self.run.seed, num_micro_batches=self.run.num_micro_batches)
+        task = MarkTask(
+            train, held_out, seed=self.run.seed, num_small_steps=self.num_small_steps,
+            num_micro_batches=self.run.num_micro_batches,
+        )  # fmt: skip
         with seeded(self.run.seed):
             network = MarkDetector(self.network)
         averaged = trained(network, task, self, folder, on_step=on_step)
