@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from muybridge import captioning
+from muybridge.captioning.answers import ANSWERS
 from muybridge.captioning.captioner import Captioner
 from muybridge.captioning.chat import EndpointConfig
 from muybridge.captioning.tags import TagCaptioner
@@ -26,7 +27,7 @@ def open_captioner(which: str, *, model: str | None = None, device: str = "cpu",
         return captioning.OwnCaptioner()
     if which.startswith(("http://", "https://")):
         config = EndpointConfig(url=which, model=model or "", num_parallel=batch_size)
-        return captioning.EndpointCaptioner(config, cache=cache_folder() / "captions")
+        return captioning.EndpointCaptioner(config, cache=cache_folder() / ANSWERS)
     folder = Path(which).expanduser()
     if (folder / "world.json").is_file():
         return TruthCaptioner(folder=folder)

@@ -77,7 +77,7 @@ ASSETS: Mapping[str, Asset] = {
             ),
             unpack=unpacking.unpack_emojibase,
         ),
-        Asset(  # only to train a VAE: the trunk of the perceptual distance
+        Asset(  # what our captioner sees through; a VAE's training measures perceptual distance by it
             name="efficientnet-lite0",
             licence="Apache-2.0",
             archives=(
