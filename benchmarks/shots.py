@@ -92,7 +92,7 @@ def make(part: Part, folder: Path) -> int:
 
 def thumbnails(path: Path) -> Thumbnails:
     """Of every frame of a film, kept beside it."""
-    kept = path.with_suffix(".npy")
+    kept = path.with_suffix(".halved.npy")
     if not kept.exists():
         with footage(path, side_px=256, max_fps=60) as film:
             np.save(kept, np.stack([thumbnail(picture) for picture in film.frames]))

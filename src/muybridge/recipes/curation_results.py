@@ -159,5 +159,5 @@ def _source_lines(folder: Path, table: Table, decisions: Decisions) -> tuple[Sou
 
 
 def _remarks(record: SourceRecord) -> str:
-    said = [record.reason, record.damage, *record.notes[:3]]
+    said = [record.reason, record.damage, *record.lost[:3], *record.notes[:3]]
     return "; ".join(text for text in said if text)

@@ -153,6 +153,24 @@ def test_broken_media_are_accounted_for_and_what_is_before_the_damage_is_kept(tm
     assert (summary.num_skipped, summary.num_quarantined) == (1, 3)
 
 
+class Narrowing(Measurement):
+    """Leaves so little of the second clip of a source that it cannot be written."""
+
+    name = "narrowing"
+
+    def process(self, clip: Clip) -> Clip:
+        return clip.cropped((0, 0, 1, 32)) if clip.start_s == 1 else clip
+
+
+def test_a_clip_that_cannot_be_written_is_lost_alone_and_named(films: Path, tmp_path: Path):
+    chosen = plan(tmp_path, Narrowing(), num_samples=1)
+    run_stages(chosen, find_sources([str(films / "a.mp4")]), executor=LocalExecutor())
+    (record,) = Journal(tmp_path).records()
+    assert (record.state, [row["start_s"] for row in record.rows]) == ("done", [0.0, 2.0])
+    (said,) = record.lost
+    assert said.startswith("a.mp4 from 1.00 s to 2.00 s: frames of 1x32") and str(tmp_path) not in said
+
+
 @pytest.mark.slow
 def test_a_gif_of_100_000_frames_takes_no_more_memory_than_its_clips(tmp_path: Path):
     buffer = io.BytesIO()

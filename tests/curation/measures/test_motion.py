@@ -99,3 +99,10 @@ def test_the_grid_points_where_things_go():
 def test_flow_of_a_picture_is_refused():
     with pytest.raises(InvalidInput, match="at least two frames"):
         flow_grid(at_rest(*SIZE, num_frames=1), num_pairs=4, grid=6)
+
+
+def test_frames_too_small_to_be_followed_have_no_motion():
+    tiny = at_rest(11, 40)
+    assert set(Motion().process(clip_of(tiny)).values.values()) == {None}
+    with pytest.raises(InvalidInput, match="frames of 40x11"):
+        flow_grid(tiny, num_pairs=4, grid=6)

@@ -67,6 +67,17 @@ def test_something_large_that_passes_is_no_join() -> None:
     assert found(frames) == []
 
 
+def test_something_that_comes_close_is_no_join() -> None:
+    """It grows over the whole picture, and every pixel changes once, but not as an edge would pass."""
+    frames, thing = scene(1, 80, speed=0).copy(), np.full((HEIGHT_PX, WIDTH_PX, 3), (230, 220, 200), np.uint8)
+    y, x = np.mgrid[:HEIGHT_PX, :WIDTH_PX]
+    for step in range(45):
+        reach = 3 * 1.18 ** min(step, 25)
+        near = ((x - 60) / 1.4) ** 2 + ((y - 40) / 0.8) ** 2 < reach**2
+        frames[35 + step][near] = thing[near]
+    assert found(frames) == []
+
+
 def test_joins_do_not_depend_on_where_windows_begin_and_are_found_once() -> None:
     """Cuts all over a film longer than a window, found by the search as in each pair of shots alone."""
     lengths = [37, 61, 45, 52, 70, 33, 58, 49]

@@ -33,7 +33,7 @@ class SourceRecord:
     """What became of one source.
 
     reason: why it is in quarantine or was skipped. damage: why it ends before its end; the clips before are kept.
-    notes: values that were not numbers.
+    lost: clips that could not be measured or written, and why. notes: values that were not numbers.
     """
 
     id: str
@@ -43,6 +43,7 @@ class SourceRecord:
     given: Mapping[str, Any]
     reason: str | None = None
     damage: str | None = None
+    lost: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
 
@@ -100,9 +101,10 @@ class Journal:
         return self._claim()["columns"]
 
     def commit(self, record: SourceRecord, work: Path) -> None:
-        """Make what lies in `work` and the record the source's result, in place of any before; `work` goes."""
+        """Make what lies in `work` of the record's clips and itself the source's result; `work` and any before go."""
         before = self.read(record.id)
-        made = [path.relative_to(work) for path in work.rglob("*") if path.is_file()]
+        named = {row["id"] for row in record.rows}
+        made = [path.relative_to(work) for path in work.rglob("*") if path.is_file() and path.stem in named]
         for name in made:
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(work / name, self.folder / name)

@@ -29,7 +29,8 @@ class LocalExecutor:
 
     def run(self, plan: Plan, items: Sequence[SourceItem], *, sampled: frozenset[str]) -> Iterator[Event]:
         """As of `Executor`."""
-        tasks = [Task(item=item, is_sampled=item.id in sampled) for item in items]
+        largest_first = sorted(items, key=lambda item: -(item.num_bytes or 0))  # so that none is left alone at the end
+        tasks = [Task(item=item, is_sampled=item.id in sampled) for item in largest_first]
         again: list[Task] = []
         yield from _Pool(plan, tasks, self.num_workers, again=again).events()
         yield from run_alone(plan, again)

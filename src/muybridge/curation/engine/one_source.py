@@ -27,7 +27,12 @@ FETCHED = "fetched"  # a folder within that of the work
 SLOWEST_BYTES_PER_S = 1_000  # of film: what a header says to be longer than its bytes allow is not believed
 USUAL_BYTES_PER_S = 100_000  # where a header says nothing
 
+Found = tuple[Row, list[str]]  # a clip's row, and what was not a number in it
 Tell = Callable[[str, float], None]  # (what is begun, seconds that it may take)
+
+
+class ClipLost(MediaError):
+    """One clip cannot be measured or written. It says which; the others of its source may well be."""
 
 
 class Watch:
@@ -51,25 +56,29 @@ class Watch:
 def run_source(item: SourceItem, plan: Plan, *, work: Path, watch: Watch, is_sampled: bool) -> SourceRecord:
     """The item's record, with the files that belong to it in `work` under the names that they will have.
 
-    Raises MediaError where the source gives no clip because it cannot be read, and whatever a stage raises.
+    Raises MediaError where the source gives no clip because it cannot be read, and whatever else a stage raises.
     """
-    found: list[tuple[Row, list[str]]] = []
+    found: list[Found] = []
+    lost: list[str] = []
     damage: str | None = None
-    for clip in split(item, plan, work=work, watch=watch):
+    for number, clip in enumerate(split(item, plan, work=work, watch=watch)):
         if isinstance(clip, MediaError):
             damage = str(clip)
-        else:
-            found.append(finish(clip, plan, work=work, watch=watch, is_sampled=is_sampled and not found))
-    return record_of(item, plan, found, damage=damage)
+            continue
+        try:
+            found.append(finish(clip, plan, work=work, watch=watch, is_sampled=is_sampled and number == 0))
+        except ClipLost as error:
+            lost.append(str(error))
+    return record_of(item, plan, found, lost=lost, damage=damage)
 
 
 def record_of(
-    item: SourceItem, plan: Plan, found: Iterable[tuple[Row, list[str]]], *, damage: str | None
+    item: SourceItem, plan: Plan, found: Iterable[Found], *, lost: Iterable[str], damage: str | None
 ) -> SourceRecord:
-    """The record of a source that has been read, from its clips' rows and notes in any order."""
+    """The record of a source that has been read, from its clips' rows and notes, and those lost, in any order."""
     pairs = sorted(found, key=lambda each: (each[0]["start_s"], each[0]["id"]))
-    notes = tuple(note for _, some in pairs for note in some)
-    return SourceRecord.of(item, plan, state="done", rows=tuple(row for row, _ in pairs), notes=notes, damage=damage)
+    told = {"notes": tuple(note for _, some in pairs for note in some), "lost": tuple(sorted(lost)), "damage": damage}
+    return SourceRecord.of(item, plan, state="done", rows=tuple(row for row, _ in pairs), **told)
 
 
 def split(item: SourceItem, plan: Plan, *, work: Path, watch: Watch) -> Iterator[Clip | MediaError]:
@@ -100,8 +109,8 @@ def _next(clips: Iterator[Clip], source: SourceFile) -> Clip | MediaError | None
         return MediaError(str(error).replace(str(source.path), source.uri))  # equal wherever the footage lies
 
 
-def finish(clip: Clip, plan: Plan, *, work: Path, watch: Watch, is_sampled: bool) -> tuple[Row, list[str]]:
-    """Every stage on a clip, and its file: its row and what was not a number in it."""
+def finish(clip: Clip, plan: Plan, *, work: Path, watch: Watch, is_sampled: bool) -> Found:
+    """Every stage on a clip, and its file. Raises ClipLost."""
     for stage in plan.stages:
         after = passed(clip, stage, plan, watch=watch)
         if is_sampled:
@@ -111,18 +120,28 @@ def finish(clip: Clip, plan: Plan, *, work: Path, watch: Watch, is_sampled: bool
 
 
 def passed(clip: Clip, stage: Stage, plan: Plan, *, watch: Watch) -> Clip:
-    """The clip behind a stage."""
-    with watch.doing(stage.name, limit_s=plan.limits.of(clip.end_s - clip.start_s)):
+    """The clip behind a stage. Raises ClipLost."""
+    with _losing(clip, work=None), watch.doing(stage.name, limit_s=plan.limits.of(clip.end_s - clip.start_s)):
         return stage.process(clip)
 
 
-def written(clip: Clip, plan: Plan, *, work: Path, watch: Watch) -> tuple[Row, list[str]]:
-    """Write the clip's file: its row and what was not a number in it."""
-    with watch.doing(WRITING, limit_s=plan.limits.of(clip.end_s - clip.start_s)):
+def written(clip: Clip, plan: Plan, *, work: Path, watch: Watch) -> Found:
+    """Write the clip's file. Raises ClipLost."""
+    with _losing(clip, work=work), watch.doing(WRITING, limit_s=plan.limits.of(clip.end_s - clip.start_s)):
         clip = evened(clip)
         place = place_of(clip)
         write_clip(clip, work / place, crf=plan.crf)
         return row_of(clip, plan, place=place, sha256=sha256(work / place))
+
+
+@contextmanager
+def _losing(clip: Clip, *, work: Path | None) -> Iterator[None]:
+    """MediaError as ClipLost, which names the stretch of the source instead of the file in `work`."""
+    try:
+        yield
+    except MediaError as error:
+        said = str(error) if work is None else str(error).removeprefix(f"{work / place_of(clip)}: ")
+        raise ClipLost(f"{clip.origin.uri} from {clip.start_s:.2f} s to {clip.end_s:.2f} s: {said}") from None
 
 
 def length_s(path: Path) -> float:

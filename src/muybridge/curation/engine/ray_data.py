@@ -8,10 +8,10 @@ import logging
 import signal
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from muybridge.core.env import quiet_ray
 from muybridge.core.errors import MediaError, MissingExtra, RunFailed, invalid
@@ -19,9 +19,8 @@ from muybridge.curation.clip import Clip
 from muybridge.curation.engine.executor import ClipWritten, Event, Outcome
 from muybridge.curation.engine.journal import WORK, Journal
 from muybridge.curation.engine.local import quarantine, run_alone
-from muybridge.curation.engine.one_source import Watch, passed, record_of, split, written
+from muybridge.curation.engine.one_source import ClipLost, Found, Watch, passed, record_of, split, written
 from muybridge.curation.engine.plan import Plan
-from muybridge.curation.engine.rows import Row
 from muybridge.curation.engine.samples import save_sample
 from muybridge.curation.engine.worker import Refused, Task, refusal, single_thread
 from muybridge.curation.sources.item import SourceItem
@@ -38,6 +37,8 @@ CHUNK_CLIPS = 16
 CHUNK_BYTES = 64 * 2**20  # of frames: what lies between two stages at a time
 WRITER_CPUS = 0.25
 MAX_BLOCKS = 4096  # sources beyond share a task
+
+Done = TypeVar("Done")
 
 _log = logging.getLogger(__name__)
 
@@ -133,7 +134,9 @@ class _Parcel:
     number: int  # of this parcel in its source, from 0
     is_last: bool
     clips: tuple[Clip, ...] = ()
-    rows: tuple[tuple[Row, list[str]], ...] = ()
+    rows: tuple[Found, ...] = ()
+    sampled: str | None = None  # id of the clip that is kept as each stage got it
+    lost: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     damage: str | None = None
     refused: Refused | None = None
@@ -180,19 +183,28 @@ class _Split(_Actor):
     def _parcels(self, task: Task, watch: Watch) -> Iterator[_Parcel]:
         """Chunks of clips; the last parcel says how the source ended."""
         number, held, damage, refused = 0, list[Clip](), None, None
+        sampled: str | None = None
         try:
             for clip in split(task.item, self.plan, work=self.work(task), watch=watch):
                 if isinstance(clip, MediaError):
                     damage = str(clip)
                     continue
                 held.append(_for_travel(clip))
+                if task.is_sampled and number == 0:
+                    sampled = sampled or clip.id
                 if len(held) == CHUNK_CLIPS or sum(each.frames.nbytes for each in held) >= CHUNK_BYTES:
-                    yield _Parcel(task=task, number=number, is_last=False, clips=tuple(held))
+                    yield _Parcel(task=task, number=number, is_last=False, clips=tuple(held), sampled=sampled)
                     number, held = number + 1, []
         except Exception as error:  # that source's end, not the run's
             refused = refusal(error)
-        last = {"clips": tuple(held), "seconds": watch.seconds, "damage": damage, "refused": refused}
-        yield _Parcel(task=task, number=number, is_last=True, **last)
+        last = {
+            "clips": tuple(held),
+            "sampled": sampled,
+            "seconds": watch.seconds,
+            "damage": damage,
+            "refused": refused,
+        }
+        yield _Parcel(task=task, number=number, is_last=True, clips=tuple(held), sampled=sampled, **last)
 
 
 class _OnParcels(_Actor, ABC):
@@ -213,6 +225,17 @@ class _OnParcels(_Actor, ABC):
         """What becomes of it here."""
 
 
+def _unless_lost(clips: Sequence[Clip], do: Callable[[Clip], Done]) -> tuple[tuple[Done, ...], tuple[str, ...]]:
+    """(what is made of clips, what is said of those that are lost)."""
+    done, lost = list[Done](), list[str]()
+    for clip in clips:
+        try:
+            done.append(do(clip))
+        except ClipLost as error:
+            lost.append(str(error))
+    return tuple(done), tuple(lost)
+
+
 class _Apply(_OnParcels):
     def __init__(self, plan: Plan, place: int) -> None:
         super().__init__(plan)
@@ -221,20 +244,21 @@ class _Apply(_OnParcels):
         self.stage.setup()
 
     def passed_on(self, parcel: _Parcel, watch: Watch) -> _Parcel:
-        clips: list[Clip] = []
-        for clip in parcel.clips:
+        def do(clip: Clip) -> Clip:
             after = passed(clip, self.stage, self.plan, watch=watch)
-            if parcel.task.is_sampled and parcel.number == 0 and not clips:
+            if clip.id == parcel.sampled:
                 save_sample(clip, after, self.stage, self.work(parcel.task))
-            clips.append(_for_travel(after))
-        return replace(parcel, clips=tuple(clips))
+            return _for_travel(after)
+
+        clips, lost = _unless_lost(parcel.clips, do)
+        return replace(parcel, clips=clips, lost=parcel.lost + lost)
 
 
 class _Write(_OnParcels):
     def passed_on(self, parcel: _Parcel, watch: Watch) -> _Parcel:
         work = self.work(parcel.task)
-        rows = tuple(written(clip, self.plan, work=work, watch=watch) for clip in parcel.clips)
-        return replace(parcel, clips=(), rows=rows)
+        rows, lost = _unless_lost(parcel.clips, lambda clip: written(clip, self.plan, work=work, watch=watch))
+        return replace(parcel, clips=(), rows=rows, lost=parcel.lost + lost)
 
 
 def _for_travel(clip: Clip) -> Clip:
@@ -275,7 +299,8 @@ class _Collector:
             yield quarantine(task.item, self._plan, refused.reason)
             return
         found = [pair for each in ordered for pair in each.rows]
-        record = record_of(task.item, self._plan, found, damage=ordered[-1].damage)
+        lost = [each for parcel in ordered for each in parcel.lost]
+        record = record_of(task.item, self._plan, found, lost=lost, damage=ordered[-1].damage)
         Journal(self._plan.folder).commit(record, self._plan.folder / WORK / task.item.id)
         seconds: dict[str, float] = {}
         for parcel in ordered:

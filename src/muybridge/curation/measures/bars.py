@@ -60,9 +60,9 @@ def _depth(frames: Frames) -> int:
 
 def _is_near(frames: Frames) -> Bool[np.ndarray, "t rows columns"]:
     """Which pixels have the colour of the outermost row's middle value."""
-    colour = np.median(frames[:, 0].reshape(-1, 3), axis=0)
-    away = np.abs(frames.astype(np.int16) - np.rint(colour).astype(np.int16))
-    return away.max(-1) <= NEAR
+    colour = np.rint(np.median(frames[:, 0].reshape(-1, 3), axis=0)).astype(np.uint8)
+    red, green, blue = np.moveaxis(np.maximum(frames, colour) - np.minimum(frames, colour) <= NEAR, -1, 0)
+    return red & green & blue
 
 
 def _behind_the_blend(frames: Frames, depth: int) -> int:

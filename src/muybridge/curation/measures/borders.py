@@ -30,7 +30,8 @@ class Borders(Measurement):
     def process(self, clip: Clip) -> Clip:
         """The clip without borders. Raises MissingExtra without OpenCV."""
         black = is_black(clip.frames)
-        box = picture_box(clip.frames[~black] if not black.all() else clip.frames)
+        is_mixed = black.any() and not black.all()
+        box = picture_box(clip.frames[~black] if is_mixed else clip.frames)
         height, width = clip.frames.shape[1:3]
         area = (box[2] - box[0]) * (box[3] - box[1])
         values: dict[str, Value] = {"border_share": 1 - area / (width * height), "black_share": float(black.mean())}

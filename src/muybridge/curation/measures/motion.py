@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from muybridge.curation.clip import Clip, Value
-from muybridge.curation.measures.flow import FlowField, flow_field
+from muybridge.curation.measures.flow import MIN_SIDE_PX, FlowField, flow_field
 from muybridge.curation.plain import Measurement
 from muybridge.curation.stage import Column
 
@@ -34,9 +34,10 @@ _TINY = 1e-9
 
 
 class Motion(Measurement):
-    """Speeds in short sides of the frame per second; None for pictures."""
+    """Speeds in short sides of the frame per second; None for pictures and for frames too small to be followed."""
 
     name = "motion"
+    version = 2
     outputs: Mapping[str, Column] = MappingProxyType({
         "motion": "float", "motion_peak": "float", "still_share": "float", "camera_motion": "float",
         "subject_motion": "float", "motion_kind": "text",
@@ -44,14 +45,13 @@ class Motion(Measurement):
 
     def measure(self, clip: Clip) -> Mapping[str, Value]:
         """The values of `outputs`."""
-        if clip.is_picture:
+        if clip.is_picture or min(clip.frames.shape[1:3]) < MIN_SIDE_PX:
             return dict.fromkeys(self.outputs)
         gap = max(1, min(round(clip.fps * PAIR_S), len(clip.frames) - 1))
         field = flow_field(clip.frames, num_pairs=NUM_PAIRS, grid=GRID, gap=gap)
         speeds = field.cells.astype(np.float64) * (clip.fps / gap)
         counts = _counting(field)
-        pairs = [_split(speeds[pair], field.texture[pair]) for pair in np.flatnonzero(counts)]
-        whole, camera, subject, top = (np.array(each) for each in zip(*pairs, strict=True))
+        whole, camera, subject, top = _split(speeds[counts], field.texture[counts].astype(np.float64))
         camera_motion, subject_motion = float(np.median(camera)), _often(subject)
         return {
             "motion": float(np.median(whole)), "motion_peak": float(whole.max()),
@@ -83,54 +83,59 @@ def _counting(field: FlowField) -> Bool[np.ndarray, " p"]:
 
 
 def _split(
-    speeds: Float[np.ndarray, "grid grid 2"], texture: Float[np.ndarray, "grid grid"]
-) -> tuple[float, float, float, float]:
-    """Mean speed of all cells, the camera's and the subject's speed, and the speed of the fastest cells."""
-    grid = len(speeds)
+    speeds: Float[np.ndarray, "p grid grid 2"], texture: Float[np.ndarray, "p grid grid"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Of each pair the mean speed of all cells, the camera's and the subject's, and that of the fastest cells."""
+    num_pairs, grid = speeds.shape[:2]
     place = (np.arange(grid) + 0.5) / grid - 0.5
     column, row = np.meshgrid(place, place)
     basis = np.stack([np.ones_like(column), column, row, column**2, column * row, row**2], -1).reshape(-1, 6)
-    trust = np.clip(texture.astype(np.float64).ravel() / MIN_TEXTURE - 1, 0, 1)
-    flat = speeds.reshape(-1, 2)
+    trust = np.clip(texture.reshape(num_pairs, -1) / MIN_TEXTURE - 1, 0, 1)
+    flat = speeds.reshape(num_pairs, -1, 2)
     followed = _global(basis, flat, trust)
-    size = np.hypot(*flat.T) * (trust > 0)
+    size = _length(flat) * (trust > 0)
     subject = _quantile(_unexplained(flat, followed), trust)
-    return float(size.mean()), float(np.hypot(*followed.T).mean()), subject, _quantile(size, trust)
+    return size.mean(1), _length(followed).mean(1), subject, _quantile(size, trust)
 
 
 def _global(
-    basis: Float[np.ndarray, "n k"], speeds: Float[np.ndarray, "n 2"], trust: Float[np.ndarray, " n"]
-) -> Float[np.ndarray, "n 2"]:
+    basis: Float[np.ndarray, "n k"], speeds: Float[np.ndarray, "p n 2"], trust: Float[np.ndarray, "p n"]
+) -> Float[np.ndarray, "p n 2"]:
     """The smooth movement that most cells share: least squares, reweighted after Geman and McClure 1987.
 
-    Quadratic in the place, which a turning or approaching camera before a plane asks for.
+    Quadratic in the place, which a turning or approaching camera before a plane asks for; none where no cell counts.
     """
-    if not trust.any():
-        return np.zeros_like(speeds)
-    middle = np.array([_median(speeds[:, axis], trust) for axis in (0, 1)])
-    followed = np.broadcast_to(middle, speeds.shape)
+    followed = np.stack([_median(speeds[..., axis], trust) for axis in (0, 1)], -1)[:, None] + np.zeros_like(speeds)
     for _ in range(_NUM_ROUNDS):
-        rest = np.hypot(*(speeds - followed).T)
-        scale = max(1.5 * _median(rest, trust), STILL_SPEED)
+        rest = _length(speeds - followed)
+        scale = np.maximum(1.5 * _median(rest, trust), STILL_SPEED)[:, None]
         weight = trust / (1 + (rest / scale) ** 2) ** 2
-        weighted = basis * weight[:, None]
-        solution = np.linalg.solve(weighted.T @ basis + 1e-4 * np.eye(basis.shape[1]), weighted.T @ speeds)
-        followed = basis @ solution
+        weighted = (basis * weight[..., None]).swapaxes(1, 2)
+        followed = basis @ np.linalg.solve(weighted @ basis + 1e-4 * np.eye(basis.shape[1]), weighted @ speeds)
     return followed
 
 
-def _unexplained(speeds: Float[np.ndarray, "n 2"], followed: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, " n"]:
+def _unexplained(speeds: Float[np.ndarray, "p n 2"], followed: Float[np.ndarray, "p n 2"]) -> Float[np.ndarray, "p n"]:
     """How much of each cell's speed neither the shared movement nor its parallax explains."""
-    shared = np.hypot(*followed.T)
-    way, rest = followed / np.maximum(shared, _TINY)[:, None], speeds - followed
-    along, across = np.abs((rest * way).sum(1)), np.abs(rest[:, 0] * way[:, 1] - rest[:, 1] * way[:, 0])
+    shared = _length(followed)
+    way, rest = followed / np.maximum(shared, _TINY)[..., None], speeds - followed
+    along = np.abs((rest * way).sum(-1))
+    across = np.abs(rest[..., 0] * way[..., 1] - rest[..., 1] * way[..., 0])
     return np.hypot(np.maximum(along - PARALLAX * shared, 0), np.maximum(across - ASTRAY * shared, 0))
 
 
-def _median(values: Float[np.ndarray, " n"], trust: Float[np.ndarray, " n"]) -> float:
-    return float(np.median(values[trust > 0]))
+def _length(speeds: Float[np.ndarray, "p n 2"]) -> Float[np.ndarray, "p n"]:
+    return np.hypot(speeds[..., 0], speeds[..., 1])
 
 
-def _quantile(values: Float[np.ndarray, " n"], trust: Float[np.ndarray, " n"]) -> float:
+def _median(values: Float[np.ndarray, "p n"], trust: Float[np.ndarray, "p n"]) -> Float[np.ndarray, " p"]:
+    """Of the cells that can be followed; 0 where none can."""
+    counts = (trust > 0).sum(1)
+    ordered = np.sort(np.where(trust > 0, values, np.inf), axis=1)
+    middle = np.stack([np.maximum(counts - 1, 0) // 2, counts // 2], axis=1).clip(max=values.shape[1] - 1)
+    return np.where(counts > 0, np.take_along_axis(np.where(np.isinf(ordered), 0, ordered), middle, 1).mean(1), 0.0)
+
+
+def _quantile(values: Float[np.ndarray, "p n"], trust: Float[np.ndarray, "p n"]) -> Float[np.ndarray, " p"]:
     """Of the cells that can be followed, counted among all: a speck on a plain ground stays a speck."""
-    return float(np.quantile(np.where(trust > 0, values, 0.0), SUBJECT_CELLS))
+    return np.quantile(np.where(trust > 0, values, 0.0), SUBJECT_CELLS, axis=1)
