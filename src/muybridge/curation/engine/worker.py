@@ -25,6 +25,7 @@ from muybridge.curation.sources.item import SourceItem
 SETTING_UP_S = 600.0  # networks from a slow disk
 FULL_BYTES = 16 * 2**20  # free on a disk that no clip may fit on
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, prctl(2)
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # mallopt(3)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,6 +154,7 @@ def _serve(plan: Plan, pipe: Connection, parent: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash is expected, and its gigabytes are of no use
     _die_with(parent)
     single_thread()
+    _keep_memory()
     with suppress(EOFError, BrokenPipeError):
         try:
             plan.setup()
@@ -164,6 +166,13 @@ def _serve(plan: Plan, pipe: Connection, parent: int) -> None:
         except MuybridgeError as error:
             pipe.send(error)
     pipe.close()
+
+
+def _keep_memory() -> None:
+    """Use freed memory again, where the system's malloc can: clip after clip asks for the same, new pages take time."""
+    if hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(_M_MMAP_MAX, 0)
+        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def _die_with(parent: int) -> None:
