@@ -127,17 +127,18 @@ def _straightness(times: Float64[np.ndarray, "h w"], is_known: Bool[np.ndarray, 
     A straight one, two that part or meet, or a circle around the middle. Things that move or come near cover the
     picture as their outline has it, and not at one speed.
     """
-    y, x = (
-        (place[is_known] + 0.5) / size - 0.5 for place, size in zip(np.indices(times.shape), times.shape, strict=True)
-    )
-    seen = times[is_known]
+    height, width = times.shape
+    row, column = np.nonzero(is_known)
+    x, y = (column + 0.5) / width - 0.5, (row + 0.5) / height - 0.5
+    seen = np.asarray(times[is_known], np.float64)
     edges = ((x, y), (abs(x),), (abs(y),), (np.hypot(x, y),))
-    rests = [np.square(seen - _fitted(np.stack([*edge, np.ones_like(x)], axis=1), seen)).sum() for edge in edges]
-    return 1 - float(min(rests)) / max(float(seen.var() * len(seen)), 1e-9)
+    bases = [np.stack([*edge, np.ones_like(x)], axis=1) for edge in edges]
+    rests = [float(np.square(seen - _fitted(basis, seen)).sum()) for basis in bases]
+    return 1 - min(rests) / max(float(seen.var() * len(seen)), 1e-9)
 
 
 def _fitted(basis: Float64[np.ndarray, "n k"], values: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
-    return basis @ np.linalg.lstsq(basis, values)[0]
+    return basis @ np.linalg.lstsq(basis, values, rcond=None)[0]
 
 
 def _roughness(times: Int64[np.ndarray, "h w"], is_known: Bool[np.ndarray, "h w"]) -> float:
