@@ -68,6 +68,6 @@ class Poisoned(Measurement):
             raise ZeroDivisionError("0 / 0")
         held = []
         while "grow" in clip.origin.uri:
-            held.append(np.ones(2**23))  # 64 MiB
+            held.append(np.ones(2**21))  # 16 MiB
             time.sleep(0.01)
         return {"fine": True}

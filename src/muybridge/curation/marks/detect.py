@@ -15,10 +15,8 @@ from muybridge.media.frames import Frames
 
 MAX_OVERLAP = 0.5  # of two boxes that are two marks; of any kind, as one thing is not two kinds
 MAX_CANDIDATES = 100  # of which the distinct ones are kept
-# The network's score that counts as 0.5. Of 35 stretches without marks, of every second natural film, no watermark or
-# logo scores as much and two borders do; of the 77 of the other films, nothing does (benchmarks/marks.py --scores).
-# Over those 35 alone a watermark could count from 0.6 on; it is held to what logos need, as 35 are few. The values are
-# those that an earlier network had, set on all of the films.
+# The network's score that counts as 0.5, as an earlier network had them, set on natural films. Of 112 stretches without
+# marks no watermark or logo of the present one scores as much, and two borders do (benchmarks/marks.py --scores).
 EVEN = MappingProxyType({"watermark": 0.8, "logo": 0.8, "border": 0.9})
 
 
