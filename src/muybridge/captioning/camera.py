@@ -16,6 +16,7 @@ class Camera(Measurement):
     """`camera`, one of `MOVEMENTS`, and how likely it is, 0 to 1; None for pictures."""
 
     name = "camera"
+    version = 2
     outputs: Mapping[str, Column] = MappingProxyType({"camera": "text", "camera_confidence": "float"})
 
     def __init__(self) -> None:

@@ -29,6 +29,7 @@ class Marks(Measurement):
     """
 
     name = "marks"
+    version = 2
     outputs: Mapping[str, Column] = MappingProxyType({
         "mark_score": "float", "mark_share": "float", "mark_kind": "text", "mark_box": "floats",
         "mark_cropped_share": "float",
