@@ -41,7 +41,8 @@ Extras = Annotated[
 WhichCaptioner = Annotated[
     str | None,
     typer.Option(
-        metavar="WHICH", help="tags, small (clips of our worlds), none, a model's folder, or http://... Default: tags.",
+        metavar="WHICH",
+        help="tags, small (clips of our worlds), none, a model's folder, or http://... Default: tags.",
         rich_help_panel="Stages",
     ),
 ]
