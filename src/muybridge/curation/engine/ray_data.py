@@ -197,14 +197,10 @@ class _Split(_Actor):
                     number, held = number + 1, []
         except Exception as error:  # that source's end, not the run's
             refused = refusal(error)
-        last = {
-            "clips": tuple(held),
-            "sampled": sampled,
-            "seconds": watch.seconds,
-            "damage": damage,
-            "refused": refused,
-        }
-        yield _Parcel(task=task, number=number, is_last=True, clips=tuple(held), sampled=sampled, **last)
+        yield _Parcel(
+            task=task, number=number, is_last=True, clips=tuple(held), sampled=sampled, seconds=watch.seconds,
+            damage=damage, refused=refused,
+        )  # fmt: skip
 
 
 class _OnParcels(_Actor, ABC):
