@@ -30,8 +30,8 @@ class Body:
 Found = TypeVar("Found", Face, Body)
 
 
-class FaceDetector(Protocol):
-    """Finds faces in one picture."""
+class Detector(Protocol):
+    """What finds something in one picture."""
 
     @property
     def name(self) -> str:
@@ -40,7 +40,7 @@ class FaceDetector(Protocol):
 
     @property
     def version(self) -> int:
-        """Changes whenever equal pictures may give other faces."""
+        """Changes whenever equal pictures may give something else."""
         ...
 
     def prepare(self) -> None:
@@ -50,32 +50,18 @@ class FaceDetector(Protocol):
     def setup(self) -> None:
         """Once a worker: load networks."""
         ...
+
+
+class FaceDetector(Detector, Protocol):
+    """Finds faces."""
 
     def detect(self, picture: Picture) -> tuple[Face, ...]:
         """Faces, each once, the surest first; doubtful ones too, with a low score."""
         ...
 
 
-class BodyDetector(Protocol):
-    """Finds people in one picture, seen from wherever."""
-
-    @property
-    def name(self) -> str:
-        """As a face detector's."""
-        ...
-
-    @property
-    def version(self) -> int:
-        """Changes whenever equal pictures may give other bodies."""
-        ...
-
-    def prepare(self) -> None:
-        """Once a machine. Raises AssetError, MissingExtra."""
-        ...
-
-    def setup(self) -> None:
-        """Once a worker: load networks."""
-        ...
+class BodyDetector(Detector, Protocol):
+    """Finds people, seen from wherever."""
 
     def bodies(self, picture: Picture) -> tuple[Body, ...]:
         """People, each once, the surest first; none that is doubtful."""
