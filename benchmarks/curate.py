@@ -33,8 +33,8 @@ from muybridge.curation.output.manifest import read_manifest  # noqa: E402
 from muybridge.curation.sources.find import find_sources  # noqa: E402
 from muybridge.media.probe import FILM_SUFFIXES  # noqa: E402
 from muybridge.media.writer import write_video  # noqa: E402
-from muybridge.recipes.curation_results import Curated, finish, gathered  # noqa: E402
-from muybridge.recipes.curation_settings import CurationSettings  # noqa: E402
+from muybridge.recipes.curation.results import Curated, finish, gathered  # noqa: E402
+from muybridge.recipes.curation.settings import CurationSettings  # noqa: E402
 from muybridge.worlds.drawn import drawn_library  # noqa: E402
 from muybridge.worlds.sprites import SpritesConfig, SpritesWorld  # noqa: E402
 

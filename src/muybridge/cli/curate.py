@@ -34,7 +34,8 @@ from muybridge.cli.progress import StepBars
 from muybridge.core.errors import InvalidInput, RunFailed, invalid
 
 if TYPE_CHECKING:
-    from muybridge.recipes.curation import Curated, CurationSettings
+    from muybridge.recipes.curation.results import Curated
+    from muybridge.recipes.curation.settings import CurationSettings
 
 
 def command(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from muybridge.recipes.curation_names import EXTRA_SUMMARIES, STAGE_SUMMARIES
+from muybridge.recipes.curation.names import EXTRA_SUMMARIES, STAGE_SUMMARIES
 
 _EXTRAS = "; ".join(f"{name}: {said}" for name, said in EXTRA_SUMMARIES.items())
 

@@ -12,7 +12,7 @@ from muybridge.cli import rooms
 from muybridge.cli.progress import amount
 
 if TYPE_CHECKING:
-    from muybridge.recipes.curation_results import Curated
+    from muybridge.recipes.curation.results import Curated
 
 MAX_SOURCES = 20  # named in a dry run; --json names all
 

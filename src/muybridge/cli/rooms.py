@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from muybridge.pipelines.request import SIZE_MULTIPLE_PX, GenerationRequest
     from muybridge.pipelines.step_cache import StepCache
     from muybridge.recipes.caption_files import caption_files
-    from muybridge.recipes.curation import curate, erase_source, planned, replay_stage, retier, thresholds_of
-    from muybridge.recipes.curation_results import Curated
-    from muybridge.recipes.curation_review import agreement_of, apply_reviews, open_review, suggestions
-    from muybridge.recipes.curation_settings import CurationSettings
+    from muybridge.recipes.curation.results import Curated
+    from muybridge.recipes.curation.review import agreement_of, apply_reviews, open_review, suggestions
+    from muybridge.recipes.curation.run import curate, erase_source, planned, replay_stage, retier, thresholds_of
+    from muybridge.recipes.curation.settings import CurationSettings
     from muybridge.transformer import TransformerConfig
     from muybridge.transformer.cost import forward_flops
     from muybridge.vae import VAEConfig
@@ -52,28 +52,28 @@ if TYPE_CHECKING:
 _HOMES = {
     "DeskConfig": "curation.review.desk",
     "QueueConfig": "curation.review.queue",
-    "apply_reviews": "recipes.curation_review",
-    "open_review": "recipes.curation_review",
-    "suggestions": "recipes.curation_review",
-    "agreement_of": "recipes.curation_review",
+    "apply_reviews": "recipes.curation.review",
+    "open_review": "recipes.curation.review",
+    "suggestions": "recipes.curation.review",
+    "agreement_of": "recipes.curation.review",
     "open_captioner": "captioning.opened",
-    "erase_source": "recipes.curation",
-    "replay_stage": "recipes.curation",
-    "Curated": "recipes.curation_results",
+    "erase_source": "recipes.curation.run",
+    "replay_stage": "recipes.curation.run",
+    "Curated": "recipes.curation.results",
     "MANIFEST": "curation.output.manifest",
     "caption_files": "recipes.caption_files",
-    "CurationSettings": "recipes.curation_settings",
+    "CurationSettings": "recipes.curation.settings",
     "DEFAULT_THRESHOLDS": "curation.default_thresholds",
     "with_safe_faces": "curation.default_thresholds",
     "TIERS": "curation.thresholds",
     "check_tiers": "curation.thresholds",
-    "curate": "recipes.curation",
+    "curate": "recipes.curation.run",
     "funnel": "curation.report.funnel",
     "length_words": "curation.report.page",
-    "planned": "recipes.curation",
+    "planned": "recipes.curation.run",
     "read_thresholds": "curation.threshold_files",
-    "retier": "recipes.curation",
-    "thresholds_of": "recipes.curation",
+    "retier": "recipes.curation.run",
+    "thresholds_of": "recipes.curation.run",
     "tier_lines": "curation.report.funnel",
     "written": "curation.threshold_files",
     "DTYPES": "weights.target",

@@ -15,7 +15,7 @@ from muybridge.captioning.store import CaptionRecord, CaptionStore, caption_colu
 from muybridge.core.files import atomic_path
 from muybridge.curation.shots.footage import footage
 from muybridge.curation.sources.find import find_sources
-from muybridge.recipes.curation_captions import BATCH, OnCaption
+from muybridge.recipes.curation.captions import BATCH, OnCaption
 
 SIDE_PX, LOOKS_PER_S, LONGEST_S = 512, 4.0, 60.0  # of what a captioner is shown: the first minute
 SIDECARS = (".json", ".txt", ".caption")

@@ -11,8 +11,8 @@ from muybridge.curation.review.queue import QueueConfig
 from muybridge.curation.threshold_files import parse_thresholds
 from muybridge.media.image import write_image
 from muybridge.media.writer import write_video
-from muybridge.recipes.curation import curate
-from muybridge.recipes.curation_settings import CurationSettings
+from muybridge.recipes.curation.run import curate
+from muybridge.recipes.curation.settings import CurationSettings
 
 TABLE = parse_thresholds("[clip.short_px]\nat_least = {256p = 32, 360p = 32, 540p = 64, 720p = 64, finetune = 64}\n"
                          "[borders.black_share]\nat_most = 0.5\n")  # fmt: skip

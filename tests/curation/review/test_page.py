@@ -11,8 +11,8 @@ import pytest
 from muybridge.curation.output.manifest import read_manifest
 from muybridge.curation.review.desk import DeskConfig
 from muybridge.curation.review.votes import read_votes
-from muybridge.recipes.curation import retier
-from muybridge.recipes.curation_review import open_review
+from muybridge.recipes.curation.review import open_review
+from muybridge.recipes.curation.run import retier
 from tests.curation.review.conftest import desk_of, settings
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")

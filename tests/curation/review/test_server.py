@@ -12,7 +12,7 @@ import pytest
 from muybridge.core.errors import RunFailed
 from muybridge.curation.output.manifest import read_manifest
 from muybridge.curation.review.server import ReviewServer, span_of
-from muybridge.recipes.curation_review import open_review
+from muybridge.recipes.curation.review import open_review
 from tests.curation.review.conftest import desk_of
 
 

@@ -13,9 +13,9 @@ from muybridge.core.errors import RunFailed
 from muybridge.curation.output.manifest import MANIFEST, read_manifest
 from muybridge.curation.review.verdicts import settle
 from muybridge.curation.review.votes import Vote, add_vote
-from muybridge.recipes.curation import curate, erase_source, retier, thresholds_of
-from muybridge.recipes.curation_results import gathered
-from muybridge.recipes.curation_review import apply_reviews, suggestions
+from muybridge.recipes.curation.results import gathered
+from muybridge.recipes.curation.review import apply_reviews, suggestions
+from muybridge.recipes.curation.run import curate, erase_source, retier, thresholds_of
 from tests.curation.review.conftest import settings
 
 CAPTION = dict.fromkeys(FIELDS, "") | {

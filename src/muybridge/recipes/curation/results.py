@@ -24,10 +24,10 @@ from muybridge.curation.similarity.balance import balance
 from muybridge.curation.stage import Column
 from muybridge.curation.threshold_files import written
 from muybridge.curation.thresholds import TIERS
-from muybridge.recipes.curation_captions import CAPTION_COLUMNS, with_captions, without_captions, write_captions
-from muybridge.recipes.curation_gathering import compared
-from muybridge.recipes.curation_settings import CurationSettings
-from muybridge.recipes.curation_verdicts import judged, with_edits, without_edits
+from muybridge.recipes.curation.captions import CAPTION_COLUMNS, with_captions, without_captions, write_captions
+from muybridge.recipes.curation.gathering import compared
+from muybridge.recipes.curation.settings import CurationSettings
+from muybridge.recipes.curation.verdicts import judged, with_edits, without_edits
 
 OnStep = Callable[[str, int, int, Mapping[str, float]], None]  # (what, done, of how many, figures)
 THRESHOLDS, SOURCES = "thresholds.toml", "sources.parquet"

@@ -16,7 +16,7 @@ from muybridge.curation.shots.config import ShotsConfig
 from muybridge.curation.shots.splitter import ShotSplitter
 from muybridge.curation.stage import Splitter
 from muybridge.curation.thresholds import TIERS, Thresholds, check_tiers
-from muybridge.recipes.curation_stages import check_names, chosen_stages, known_columns
+from muybridge.recipes.curation.stages import check_names, chosen_stages, known_columns
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

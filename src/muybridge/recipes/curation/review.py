@@ -15,9 +15,9 @@ from muybridge.curation.review.server import ReviewServer
 from muybridge.curation.review.suggest import Suggestion, suggest
 from muybridge.curation.review.verdicts import settle, write_verdicts
 from muybridge.curation.review.votes import read_votes
-from muybridge.recipes.curation import retier, thresholds_of
-from muybridge.recipes.curation_results import Curated, OnStep
-from muybridge.recipes.curation_settings import CurationSettings
+from muybridge.recipes.curation.results import Curated, OnStep
+from muybridge.recipes.curation.run import retier, thresholds_of
+from muybridge.recipes.curation.settings import CurationSettings
 
 FORM = CaptionForm(
     fields=tuple(

@@ -8,7 +8,7 @@ from muybridge.curation.similarity.concepts import cluster
 from muybridge.curation.similarity.duplicates import find_duplicates
 from muybridge.curation.stage import Column
 from muybridge.curation.thresholds import FILM_TIERS, PICTURES, Thresholds
-from muybridge.recipes.curation_stages import GATHERED
+from muybridge.recipes.curation.stages import GATHERED
 
 DIGITS = 6
 

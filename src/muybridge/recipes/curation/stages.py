@@ -27,7 +27,7 @@ from muybridge.curation.stage import Column, Stage
 from muybridge.curation.text.ocr import OcrReader
 from muybridge.curation.text.strokes import StrokeReader
 from muybridge.curation.text.subtitles import Subtitles
-from muybridge.recipes.curation_names import EXTRA_SUMMARIES, STAGE_SUMMARIES
+from muybridge.recipes.curation.names import EXTRA_SUMMARIES, STAGE_SUMMARIES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

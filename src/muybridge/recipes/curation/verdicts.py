@@ -9,7 +9,7 @@ from muybridge.captioning.store import CaptionRecord, caption_columns
 from muybridge.curation.output.table import Table
 from muybridge.curation.review.verdicts import Settled, current, read_verdicts, with_verdicts, write_verdicts
 from muybridge.curation.review.votes import forget
-from muybridge.recipes.curation_captions import CAPTION_COLUMNS
+from muybridge.recipes.curation.captions import CAPTION_COLUMNS
 
 _EDITED = "reviewer "  # how `caption_by` begins where a person wrote the caption
 

@@ -5,7 +5,7 @@ OUT/shards/TIER/           the clips of each tier as WebDataset tars; OUT/tiers/
 OUT/report/index.html      the funnel
 OUT/thresholds.toml        the table that decided
 OUT/sources.parquet        what became of each source
-OUT/review                 what reviewers said: `recipes.curation_review`
+OUT/review                 what reviewers said: `recipes.curation.review`
 OUT/clips, OUT/captions, OUT/sources   what these are made from
 """
 
@@ -27,11 +27,11 @@ from muybridge.curation.output.table import check_pyarrow
 from muybridge.curation.sources.find import find_sources
 from muybridge.curation.threshold_files import read_thresholds
 from muybridge.curation.thresholds import Thresholds
-from muybridge.recipes.curation_names import STAGE_SUMMARIES
-from muybridge.recipes.curation_results import THRESHOLDS, Curated, OnStep, finish, gathered
-from muybridge.recipes.curation_settings import CurationSettings
-from muybridge.recipes.curation_stages import check_names
-from muybridge.recipes.curation_verdicts import forget_reviews
+from muybridge.recipes.curation.names import STAGE_SUMMARIES
+from muybridge.recipes.curation.results import THRESHOLDS, Curated, OnStep, finish, gathered
+from muybridge.recipes.curation.settings import CurationSettings
+from muybridge.recipes.curation.stages import check_names
+from muybridge.recipes.curation.verdicts import forget_reviews
 
 
 def curate(given: Sequence[str], settings: CurationSettings, *, on_step: OnStep | None = None) -> Curated:

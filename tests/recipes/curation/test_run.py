@@ -8,13 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from muybridge.core.errors import InvalidInput, RunFailed
-from muybridge.curation.default_thresholds import DEFAULT_THRESHOLDS
-from muybridge.curation.output.decided import decided
+from muybridge.core.errors import RunFailed
 from muybridge.curation.output.manifest import MANIFEST, read_manifest
-from muybridge.curation.output.table import Table, read_about
-from muybridge.curation.similarity.signature import signature_of
-from muybridge.curation.stage import Column
+from muybridge.curation.output.table import read_about
 from muybridge.curation.threshold_files import parse_thresholds
 from muybridge.data.buckets import BucketsConfig
 from muybridge.data.planning import DataConfig, plan
@@ -22,12 +18,8 @@ from muybridge.data.probes import ProbeCache
 from muybridge.data.sources import open_source
 from muybridge.media.image import write_image
 from muybridge.media.writer import write_video
-from muybridge.recipes.curation import curate, planned, retier
-from muybridge.recipes.curation_gathering import compared
-from muybridge.recipes.curation_names import STAGE_SUMMARIES
-from muybridge.recipes.curation_results import balanced
-from muybridge.recipes.curation_settings import CurationSettings
-from muybridge.recipes.curation_stages import STAGES, Parts, known_columns
+from muybridge.recipes.curation.run import curate, planned, retier
+from muybridge.recipes.curation.settings import CurationSettings
 
 LENIENT = parse_thresholds("[clip.short_px]\nat_least = 32\n[borders.black_share]\nat_most = 0.5\n")
 STRICT = parse_thresholds("[clip.short_px]\nat_least = 32\n[clip.num_frames]\nat_least = 14\n")
@@ -118,56 +110,3 @@ def test_a_dry_run_names_sources_and_stages_and_writes_nothing(footage: Path, tm
         "broken.mp4", "dark <b>.mp4", "moving.mp4", "still.png",
     ]  # fmt: skip
     assert list(found["stages"]) == ["even", "borders"] and not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    ("changes", "match"),
-    [
-        ({"stages": ("borderz",)}, "stage 'borderz': there is no such stage"),
-        ({"extras": ("gold",)}, "--with gold"),
-        ({"tiers": ("4k",)}, "tier '4k'"),
-        ({"captioner": "poet"}, "captioner='poet'"),
-        ({"max_clip_s": 0}, "max_clip_s=0"),
-        ({"thresholds": parse_thresholds("[blurr.sharpness]\nat_least = 1")}, "blurr.sharpness: there is no such"),
-    ],
-)
-def test_settings_that_cannot_be_are_refused_before_any_work(tmp_path: Path, changes: dict[str, object], match: str):
-    with pytest.raises(InvalidInput, match=match):
-        settings(tmp_path, **changes)
-
-
-def test_the_default_table_asks_only_what_stages_write():
-    DEFAULT_THRESHOLDS.check_against(known_columns())
-
-
-def test_stages_stand_under_their_names_in_the_order_of_the_help():
-    assert [choice.make(Parts()).name for choice in STAGES.values()] == list(STAGES)
-    assert list(STAGES) == [name for name in STAGE_SUMMARIES if name in STAGES]
-
-
-def test_of_copies_the_one_stays_that_is_of_most_use():
-    rng = np.random.default_rng(0)
-    films = [rng.integers(0, 255, (6, 8, 8, 3), dtype=np.uint8).repeat(4, 1).repeat(4, 2) for _ in range(3)]
-    rows = [
-        {
-            "id": name,
-            "short_px": side,
-            "embedding": tuple(np.eye(4)[film].tolist()),
-            "signature": signature_of(films[film]),
-        }
-        for name, film, side in (("a", 0, 16), ("b", 0, 64), ("c", 1, 64), ("d", 2, 64))
-    ]
-    rows.append({"id": "e", "short_px": 64})  # without a vector
-    types: dict[str, Column] = {"id": "text", "short_px": "int", "embedding": "floats", "signature": "text"}
-    table = compared(Table.of_rows(rows, types), parse_thresholds("[clip.short_px]\nat_least = 32"))
-    assert table.values("duplicate_of") == ["b", None, None, None, None]
-    assert table.values("concept")[0] is None is table.values("concept")[4]
-    assert None not in table.values("concept")[1:4]
-
-
-def test_kept_clips_of_rare_concepts_weigh_more():
-    rows = [{"id": str(number), "short_px": 64 if number else 8, "concept": int(number > 6)} for number in range(9)]
-    types: dict[str, Column] = {"id": "text", "short_px": "int", "concept": "int"}
-    table, decisions = decided(Table.of_rows(rows, types), parse_thresholds("[clip.short_px]\nat_least = 32"))
-    weights = balanced(table, decisions).values("sampling_weight")
-    assert weights[0] is None and weights[1] == weights[6] < weights[7] == weights[8]

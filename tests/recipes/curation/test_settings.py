@@ -1,0 +1,25 @@
+"""What a curation is told, and what it refuses."""
+
+from pathlib import Path
+
+import pytest
+
+from muybridge.core.errors import InvalidInput
+from muybridge.curation.threshold_files import parse_thresholds
+from muybridge.recipes.curation.settings import CurationSettings
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"stages": ("borderz",)}, "stage 'borderz': there is no such stage"),
+        ({"extras": ("gold",)}, "--with gold"),
+        ({"tiers": ("4k",)}, "tier '4k'"),
+        ({"captioner": "poet"}, "captioner='poet'"),
+        ({"max_clip_s": 0}, "max_clip_s=0"),
+        ({"thresholds": parse_thresholds("[blurr.sharpness]\nat_least = 1")}, "blurr.sharpness: there is no such"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_any_work(tmp_path: Path, changes: dict[str, object], match: str):
+    with pytest.raises(InvalidInput, match=match):
+        CurationSettings(out=tmp_path, **changes)  # type: ignore[arg-type]
