@@ -63,6 +63,11 @@ class Clip:
         """Whether nothing can move."""
         return len(self.frames) == 1
 
+    @property
+    def length_s(self) -> float:
+        """Of its frames; 0 for a picture, which has no rate."""
+        return len(self.frames) / self.fps if self.fps else 0.0
+
     def noted(self, values: Mapping[str, Value]) -> "Clip":
         """The same clip with more columns. Each has one author: a name that is there already is our own bug."""
         assert not self.values.keys() & values.keys(), f"written twice: {sorted(self.values.keys() & values.keys())}"

@@ -17,6 +17,7 @@ def test_looks_take_the_first_and_the_last_frame_and_never_skip_more_than_a_quar
         looks = look_frames(num_frames, 24.0)
         assert looks[0] == 0 and looks[-1] == num_frames - 1
         assert max(np.diff(looks), default=0) <= 6
+    assert look_frames(1, 0.0) == [0]  # a picture
 
 
 def test_a_face_that_moves_is_one_track_in_all_frames():

@@ -86,7 +86,7 @@ class People(Measurement):
 
 def body_looks(clip: Clip) -> list[int]:
     """Frames in which bodies are looked for, evenly, away from the ends."""
-    count = max(MIN_BODY_LOOKS, round(len(clip.frames) / clip.fps * BODY_LOOKS_PER_S))
+    count = max(MIN_BODY_LOOKS, round(clip.length_s * BODY_LOOKS_PER_S))
     return spread(len(clip.frames), count)
 
 

@@ -38,8 +38,8 @@ class Track:
 
 
 def look_frames(num_frames: int, fps: float) -> list[int]:
-    """Frames that are looked at: evenly, the first and the last among them."""
-    count = max(2, round(num_frames / fps * LOOKS_PER_S) + 1)
+    """Frames that are looked at: evenly, the first and the last among them. A picture's fps is 0."""
+    count = max(2, round(num_frames / fps * LOOKS_PER_S) + 1) if fps else 1
     return np.unique(np.linspace(0, num_frames - 1, count).round().astype(int)).tolist()
 
 

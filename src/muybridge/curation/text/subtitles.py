@@ -109,7 +109,7 @@ class Subtitles:
     def _moments(self, clip: Clip) -> tuple[list[int], list[int]]:
         """Frames to look at: the middles of equal parts of the clip, and those half-way between them."""
         num_frames = len(clip.frames)
-        wanted = round(self.looks_per_s * num_frames / clip.fps)
+        wanted = round(self.looks_per_s * clip.length_s)
         count = min(num_frames, max(MIN_LOOKS, min(self.max_looks, wanted)))
         middles = [int((part + 0.5) * num_frames / count) for part in range(count)]
         between = [int(part * num_frames / count) for part in range(count)] + [num_frames - 1]
