@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from muybridge.core.errors import MediaError
 from muybridge.curation.clip import Clip, Value
 from muybridge.curation.engine.journal import SUMMARY, TIMINGS, WORK
 from muybridge.curation.engine.local import LocalExecutor
@@ -20,6 +21,8 @@ from muybridge.curation.sources.find import find_sources
 from muybridge.curation.stage import Column
 from muybridge.media.image import write_image
 from muybridge.media.writer import write_video
+
+LOST_S = 1.0  # where the clip begins that is lost
 
 
 def footage(folder: Path, *names: str) -> Path:
@@ -35,9 +38,9 @@ def footage(folder: Path, *names: str) -> Path:
     return folder
 
 
-def plan(folder: Path, *stages: Measurement, **chosen: object) -> Plan:
-    """Clips of a second at 32 px, their brightness, and what is tested."""
-    splitter = EvenSplitter(seconds=1.0, side_px=32)
+def plan(folder: Path, *stages: Measurement, seconds: float = 1.0, **chosen: object) -> Plan:
+    """Clips of some seconds at 32 px, their brightness, and what is tested."""
+    splitter = EvenSplitter(seconds=seconds, side_px=32)
     return Plan(splitter=splitter, stages=(Brightness(), *stages), folder=folder, **chosen)  # type: ignore[arg-type]
 
 
@@ -54,7 +57,7 @@ def digest(folder: Path) -> dict[str, str]:
 
 
 class Poisoned(Measurement):
-    """Hangs, crashes, grows or fails on sources that are named so."""
+    """Hangs, crashes, grows or fails on sources that are named so; of one named `lose`, a clip cannot be measured."""
 
     name = "poisoned"
     outputs: Mapping[str, Column] = {"fine": "bool"}
@@ -66,6 +69,8 @@ class Poisoned(Measurement):
             os.kill(os.getpid(), signal.SIGSEGV)
         if "fail" in clip.origin.uri:
             raise ZeroDivisionError("0 / 0")
+        if "lose" in clip.origin.uri and clip.start_s == LOST_S:
+            raise MediaError("not this one")
         held = []
         while "grow" in clip.origin.uri:
             held.append(np.ones(2**21))  # 16 MiB

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from muybridge.core.errors import InvalidInput
+from muybridge.curation.engine.journal import Journal
 from muybridge.curation.engine.ray_data import RayDataExecutor, check_room
 from tests.curation.engine.poison import Poisoned, digest, footage, plan, run
 
@@ -40,7 +41,7 @@ def test_a_graph_that_holds_every_cpu_is_refused_with_a_remedy_that_works(tmp_pa
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_ray_makes_the_same_bytes_and_survives_poison(tmp_path: Path):
-    films = footage(tmp_path / "films", "a.mp4", "b.mp4", "crash.mp4", "d.png", "fail.mp4")
+    films = footage(tmp_path / "films", "a.mp4", "b.mp4", "crash.mp4", "d.png", "fail.mp4", "lose.mp4")
     (films / "empty.mp4").write_bytes(b"")
     run(films, plan(tmp_path / "local", Poisoned(), num_samples=2))
     folders = [str(films), str(tmp_path / "ray"), "60"]
@@ -49,3 +50,5 @@ def test_ray_makes_the_same_bytes_and_survives_poison(tmp_path: Path):
     found = subprocess.run(words, capture_output=True, text=True, check=False, env=path)
     assert found.returncode == 0, found.stderr[-3000:]
     assert digest(tmp_path / "ray") == digest(tmp_path / "local")
+    (record,) = [each for each in Journal(tmp_path / "ray").records() if each.uri == "lose.mp4"]
+    assert [row["start_s"] for row in record.rows] == [0.0, 2.0] and len(record.lost) == 1
