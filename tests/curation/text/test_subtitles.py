@@ -19,11 +19,12 @@ WORDS = ["I never said that to anyone", "You were right about him", "Where are y
 
 
 class TruthReader:
-    """Finds the pixels in which a film differs from itself without text; reads a telephone number."""
+    """Finds the pixels in which a film differs from itself without text; reads the same everywhere."""
 
     version = 1
 
-    def __init__(self, frames: Frames, plain: Frames) -> None:
+    def __init__(self, frames: Frames, plain: Frames, *, says: str = "Call 555-123-4567") -> None:
+        self.says = says
         self.boxes = {frame.tobytes(): _rows(mask) for frame, mask in zip(frames, changed(frames, plain), strict=True)}
 
     def prepare(self) -> None:
@@ -38,7 +39,7 @@ class TruthReader:
 
     def read(self, picture: Picture, boxes: Sequence[Box]) -> tuple[str, ...]:
         """The same for each."""
-        return tuple("Call 555-123-4567" for _ in boxes)
+        return tuple(self.says for _ in boxes)
 
 
 def _rows(mask: np.ndarray) -> list[Box]:
@@ -109,6 +110,14 @@ def test_captions_in_the_middle_stay_and_are_counted() -> None:
 def test_what_is_read_is_redacted() -> None:
     plain = moving_ground()
     assert processed(with_sign(plain, "BAKERY"), plain).values["text"] == ("Call [phone]",)
+
+
+@pytest.mark.parametrize("says", ["", "m"])
+def test_texture_in_which_nothing_can_be_read_is_no_text(says: str) -> None:
+    plain = moving_ground()
+    frames = with_sign(plain, "BAKERY 24 HOURS")
+    done = Subtitles(reader=TruthReader(frames, plain, says=says)).process(clip_of(frames))
+    assert (done.values["text_share"], done.values["num_text_boxes"], done.values["text"]) == (0, 0, ())
 
 
 def test_films_without_text_pass_unchanged() -> None:

@@ -13,11 +13,12 @@ from muybridge.curation.text.cuts import best_cut
 from muybridge.curation.text.overlay import Film, is_overlaid
 from muybridge.curation.text.reader import TextBox, TextReader
 from muybridge.curation.text.redaction import redact
-from muybridge.curation.text.rows import Line, area, inside, lines_of, rows_of
+from muybridge.curation.text.rows import Line, Row, area, inside, lines_of, rows_of
 
 MARGINS = (0.12, 0.0, -0.12)  # of a line's height, cut away with it for outlines and shadows: the first that takes most
 MAX_READ = 8  # lines of a clip, the largest ones
 MIN_LOOKS = 3  # frames of a clip in which text is looked for, however short it is
+MIN_LETTERS = 2  # that are read: texture is taken for one letter more often than letters stand alone
 
 Looks = Mapping[int, tuple[TextBox, ...]]  # what was found, by frame
 
@@ -29,7 +30,8 @@ class Subtitles:
     Text laid over the film is cut off with the side of the picture that it lies on, as long as no more than `max_loss`
     of the area goes; text of the scene is counted, never cropped for. Where something was cut, the other frames are
     looked at once more: captions that came between, and second lines. `text` is what stands in the clip as it is kept,
-    private data redacted. A ticker and rolling credits move, so they count as text of the scene.
+    private data redacted; large lines in which nothing can be read are texture, and not counted. A ticker and rolling
+    credits move, so they count as text of the scene.
 
     looks_per_s, max_looks: in how many frames text is looked for, at least 3. is_read: whether it is read as well.
     """
@@ -55,7 +57,7 @@ class Subtitles:
     @property
     def version(self) -> int:
         """Of the stage and its reader."""
-        return 1000 + self.reader.version
+        return 2000 + self.reader.version
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -96,13 +98,16 @@ class Subtitles:
             kept = _without_captions(clip, looks, frame=kept, budget=budget)
         left = {index: _inside(boxes, kept) for index, boxes in looks.items()}
         cropped = clip if kept == frame else clip.cropped(kept)
+        text: tuple[str, ...] = ()
+        if self.is_read:
+            text, left = self._read(cropped, left)
         shares = [_share(boxes, cropped.frames.shape[1:3]) for boxes in left.values()]
         return cropped.noted(
             {
                 "subtitle_share": 1 - area(kept) / area(frame),
                 "text_share": float(np.mean(shares)),
                 "num_text_boxes": float(np.mean([len(boxes) for boxes in left.values()])),
-                "text": self._read(cropped, left) if self.is_read else (),
+                "text": text,
             }
         )
 
@@ -118,15 +123,21 @@ class Subtitles:
     def _look(self, clip: Clip, moments: Sequence[int]) -> Looks:
         return {index: self.reader.detect(clip.frames[index]) for index in moments}
 
-    def _read(self, clip: Clip, left: Looks) -> tuple[str, ...]:
-        """The largest lines, each as it stands in the middle one of its frames, in the order of their first frames."""
+    def _read(self, clip: Clip, left: Looks) -> tuple[tuple[str, ...], Looks]:
+        """What the largest lines say, in the order of their first frames; the looks without those that say nothing."""
         lines = _lines(left)
         largest = sorted(lines, key=lambda line: area(line.rows[0].box), reverse=True)[:MAX_READ]
-        found: list[str] = []
-        for line in (each for each in lines if each in largest):
-            row = line.rows[len(line.rows) // 2]
-            found += self.reader.read(clip.frames[row.frame], [row.box])
-        return tuple(dict.fromkeys(redact(text)[0] for text in found if text))
+        said = {line: self._words(clip, line) for line in lines if line in largest}
+        texture = [row for line, words in said.items() if not words for row in line.rows]
+        return tuple(dict.fromkeys(redact(words)[0] for words in said.values() if words)), _beside(left, texture)
+
+    def _words(self, clip: Clip, line: Line) -> str:
+        """A line as the middle one of its frames has it, else the first or last; empty where none says anything."""
+        for row in dict.fromkeys((line.rows[len(line.rows) // 2], line.rows[0], line.rows[-1])):
+            (words,) = self.reader.read(clip.frames[row.frame], [row.box])
+            if len(words) >= MIN_LETTERS:
+                return words
+        return ""
 
 
 def _without_captions(clip: Clip, looks: Looks, *, frame: Box, budget: int) -> Box:
@@ -164,6 +175,20 @@ def _inside(boxes: Sequence[TextBox], frame: Box) -> tuple[TextBox, ...]:
         for each, box in cut
         if 2 * area(box) > area(each.box)
     )
+
+
+def _beside(looks: Looks, rows: Sequence[Row]) -> Looks:
+    """The boxes that are part of none of the rows."""
+    return {
+        index: tuple(
+            each for each in boxes if not any(row.frame == index and _holds(row.box, each.box) for row in rows)
+        )
+        for index, boxes in looks.items()
+    }
+
+
+def _holds(outer: Box, box: Box) -> bool:
+    return area(inside(box, outer)) == area(box)
 
 
 def _share(boxes: Sequence[TextBox], size: tuple[int, int]) -> float:
