@@ -3,7 +3,9 @@
 import json
 import os
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -17,7 +19,7 @@ from muybridge.core.errors import InvalidInput, MediaError, MissingExtra
 from muybridge.curation.sources.fetch import on_this_machine
 from muybridge.curation.sources.find import find_sources
 from muybridge.curation.sources.item import SourceItem
-from muybridge.curation.sources.remote import fetch
+from muybridge.curation.sources.remote import fetch, lasting
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -140,33 +142,73 @@ def test_a_bucket_is_listed_and_read_when_its_turn_comes(tmp_path: Path):
 
 
 class Server(BaseHTTPRequestHandler):
-    """Answers the second time, or never."""
+    """Answers the second time, or never, or only in part, or slowly."""
 
     asked: dict[str, int] = {}
 
     def do_GET(self) -> None:
         self.asked[self.path] = self.asked.get(self.path, 0) + 1
+        if self.path.startswith(("/part", "/slow")):
+            self._answer_long()
+            return
         status = 404 if "gone" in self.path else 503 if "busy" in self.path or self.asked[self.path] == 1 else 200
         self.send_response(status)
         self.end_headers()
         self.wfile.write(b"film")
 
+    def _answer_long(self) -> None:
+        """Half of the film, then the rest or, where it was renewed meanwhile, all of another; or byte for byte."""
+        is_again, is_renewed = self.asked[self.path] > 1, "renewed" in self.path and self.asked[self.path] > 1
+        edition, content = ('"2"', b"FILM" * 8) if is_renewed else ('"1"', b"film" * 8)
+        is_rest = is_again and self.headers["If-Range"] == edition
+        content = content[int(self.headers["Range"][6:-1]) :] if is_rest else content
+        self.send_response(206 if is_rest else 200)
+        self.send_header("ETag", edition)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        pieces = [bytes([each]) for each in content] if "slow" in self.path else [content if is_again else content[:16]]
+        with suppress(ConnectionError):
+            for piece in pieces:
+                self.wfile.write(piece)
+                time.sleep(0.01 if "slow" in self.path else 0)
+
     def log_message(self, format: str, *values: object) -> None:
         """Keep quiet."""
 
 
-def test_http_is_tried_again_but_not_for_ever(tmp_path: Path):
+@pytest.fixture
+def address() -> Iterator[str]:
     server = HTTPServer(("127.0.0.1", 0), Server)
-    Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    try:
-        fetch(f"{address}/a.mp4", tmp_path / "a.mp4", first_pause_s=0.001)
-        assert (tmp_path / "a.mp4").read_bytes() == b"film"
-        for name in ("gone.mp4", "busy.mp4"):
-            with pytest.raises(MediaError, match="cannot be fetched") as caught:
-                fetch(f"{address}/{name}?key=secret", tmp_path / name, first_pause_s=0.001)
-            assert "secret" not in str(caught.value)
-        assert [Server.asked[f"/{name}?key=secret"] for name in ("gone.mp4", "busy.mp4")] == [1, 3]
-    finally:
-        server.shutdown()
-        server.server_close()
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_http_is_tried_again_but_not_for_ever(address: str, tmp_path: Path):
+    fetch(f"{address}/a.mp4", tmp_path / "a.mp4", first_pause_s=0.001)
+    assert (tmp_path / "a.mp4").read_bytes() == b"film"
+    for name in ("gone.mp4", "busy.mp4"):
+        with pytest.raises(MediaError, match="cannot be fetched") as caught:
+            fetch(f"{address}/{name}?key=secret", tmp_path / name, first_pause_s=0.001)
+        assert "secret" not in str(caught.value)
+    assert [Server.asked[f"/{name}?key=secret"] for name in ("gone.mp4", "busy.mp4")] == [1, 3]
+
+
+@pytest.mark.parametrize(("name", "wanted"), [("part.mp4", b"film"), ("part-renewed.mp4", b"FILM")])
+def test_what_broke_off_is_gone_on_with_unless_it_has_changed(address: str, name: str, wanted: bytes, tmp_path: Path):
+    fetch(f"{address}/{name}", tmp_path / name, first_pause_s=0.001)
+    assert (tmp_path / name).read_bytes() == wanted * 8
+
+
+def test_what_comes_too_slowly_is_given_up(address: str, tmp_path: Path):
+    with pytest.raises(MediaError, match="bytes a second came"):
+        fetch(f"{address}/slow.mp4", tmp_path / "slow.mp4", slow_after_s=0.02)
+    assert Server.asked["/slow.mp4"] == 1
+
+
+def test_what_lets_one_in_is_not_written_down():
+    signed = "https://ann:pass@x.example/a.mp4?v=2&X-Amz-Date=1&X-Amz-Signature=abc"
+    assert lasting(signed) == "https://x.example/a.mp4"
+    assert lasting("https://x.example/watch?v=a%20b&access_token=abc&t=1") == "https://x.example/watch?v=a%20b&t=1"
+    assert lasting("s3://bucket/a?b.mp4") == "s3://bucket/a?b.mp4"

@@ -26,6 +26,7 @@ FETCHING = "fetching"
 FETCHED = "fetched"  # a folder within that of the work
 SLOWEST_BYTES_PER_S = 1_000  # of film: what a header says to be longer than its bytes allow is not believed
 USUAL_BYTES_PER_S = 100_000  # where a header says nothing
+UNTOLD_BYTES = 100_000_000  # of a film elsewhere: an hour; what stands still is given up long before
 
 Found = tuple[Row, list[str]]  # a clip's row, and what was not a number in it
 Tell = Callable[[str, float], None]  # (what is begun, seconds that it may take)
@@ -83,7 +84,8 @@ def record_of(
 
 def split(item: SourceItem, plan: Plan, *, work: Path, watch: Watch) -> Iterator[Clip | MediaError]:
     """The item's clips, and where it is damaged behind them that error. Raises it where there is no clip before."""
-    with watch.doing(FETCHING, limit_s=plan.limits.of((item.num_bytes or 0) / USUAL_BYTES_PER_S)):
+    num_bytes = UNTOLD_BYTES if item.num_bytes is None and item.is_remote else item.num_bytes or 0
+    with watch.doing(FETCHING, limit_s=plan.limits.of(num_bytes / USUAL_BYTES_PER_S)):
         source = on_this_machine(item, work / FETCHED)
     limit_s = plan.limits.of(length_s(source.path))
     clips = plan.splitter.clips(source)

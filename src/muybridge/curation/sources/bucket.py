@@ -7,7 +7,7 @@ from typing import Any
 from muybridge.core.errors import RunFailed, invalid
 from muybridge.curation.sources.folder import NO_MEDIA
 from muybridge.curation.sources.item import SourceItem, as_uri, is_media
-from muybridge.curation.sources.remote import file_system, is_http
+from muybridge.curation.sources.remote import file_system, is_http, lasting
 
 
 def address_sources(address: str) -> list[SourceItem]:
@@ -17,7 +17,7 @@ def address_sources(address: str) -> list[SourceItem]:
     cannot be listed.
     """
     if is_http(address):
-        return [SourceItem(uri=as_uri(address), place=address, is_remote=True)]
+        return [SourceItem(uri=as_uri(lasting(address)), place=address, is_remote=True)]
     system, root = file_system(address)
     try:
         found: Mapping[str, Mapping[str, Any]]

@@ -10,7 +10,7 @@ from typing import Any
 from muybridge.core.errors import MissingExtra, invalid
 from muybridge.curation.sources.folder import NO_MEDIA, terms
 from muybridge.curation.sources.item import SourceItem, as_uri, is_media
-from muybridge.curation.sources.remote import is_address
+from muybridge.curation.sources.remote import is_address, lasting
 
 try:
     import pyarrow.parquet as parquet
@@ -56,14 +56,14 @@ def _listed(path: Path, rows: Iterable[Numbered]) -> list[SourceItem]:
 
 def _item(place: str, row: Mapping[str, Any], *, folder: Path) -> SourceItem:
     licence, has_consent = terms(row)
+    said = {"licence": licence, "has_consent": has_consent}
     if is_address(place):
-        return SourceItem(uri=as_uri(place), place=place, is_remote=True, licence=licence, has_consent=has_consent)
+        return SourceItem(uri=as_uri(lasting(place)), place=place, is_remote=True, **said)
     file = folder / Path(place).expanduser()
     num_bytes = file.stat().st_size if file.is_file() else None
     problem = None if is_media(place) else NO_MEDIA
     uri = as_uri(Path(place).as_posix())
-    terms_said = {"licence": licence, "has_consent": has_consent}
-    return SourceItem(uri=uri, place=str(file), num_bytes=num_bytes, problem=problem, **terms_said)
+    return SourceItem(uri=uri, place=str(file), num_bytes=num_bytes, problem=problem, **said)
 
 
 def _place(row: Mapping[str, Any]) -> str:
