@@ -3,13 +3,13 @@
 SOURCES are folders, films, pictures, globs, tables (.csv .jsonl .parquet with `path` or `url`, `licence`, `consent`),
 lists of addresses (.txt) or addresses (https:// s3:// gs://). OUT/report/index.html shows what was left out and why,
 OUT/shards/TIER is what `muybridge encode` and `train` read. An interrupted run continues by the same command; nothing
-is fetched but what --with names: `--with ocr,faces` blurs the faces of people who have not consented.
+is fetched but what --with names: `--with faces` blurs the faces of people who have not consented.
 
 Examples:
 
   muybridge curate footage/ --dry-run
   muybridge curate footage/ --out curated --workers 4
-  muybridge curate footage/ --out curated --size 720p --with ocr,faces,transnet
+  muybridge curate footage/ --out curated --size 720p --with faces,transnet
   muybridge curate footage/ --out curated --captioner http://localhost:8000/v1 --caption-model qwen2.5-vl-7b
   muybridge curate --show-thresholds > mine.toml
   muybridge curate curated --retier --thresholds mine.toml
@@ -47,7 +47,8 @@ def command(
     even: options.Even = None,
     stages: options.Stages = None,
     without: options.Without = "",
-    extras: options.Extras = "ocr",
+    extras: options.Extras = "",
+    dover: options.Dover = None,
     captioner: options.WhichCaptioner = None,
     caption_model: options.CaptionModel = None,
     thresholds: options.TableFile = None,
@@ -84,7 +85,8 @@ def command(
         even_s=even,
         stages=None if stages is None else _names(stages),
         without=_names(without),
-        extras=() if extras == "none" else _names(extras),
+        extras=_extras(extras),
+        dover=dover,
         captioner=captioner,
         caption_model=caption_model,
         thresholds=table,
@@ -145,7 +147,7 @@ def _done(places: list[str], settings: "CurationSettings", *, is_new: bool, eras
 def _say_what_stays(settings: "CurationSettings") -> None:
     stages = {stage.name for stage in settings.plan.stages}
     if "privacy" in stages and "faces" not in settings.extras:
-        print("faces stay as they are: --with ocr,faces blurs those of people who have not consented", file=sys.stderr)
+        print("faces stay as they are: --with faces blurs those of people who have not consented", file=sys.stderr)
 
 
 def _replay(stage: str, settings: "CurationSettings", *, is_json: bool) -> None:
@@ -162,6 +164,12 @@ def _replay(stage: str, settings: "CurationSettings", *, is_json: bool) -> None:
 
 def _names(given: str) -> tuple[str, ...]:
     return tuple(name for part in given.split(",") if (name := part.strip()))
+
+
+def _extras(given: str) -> tuple[str, ...]:
+    """Those named beside `ocr`, or with `none` those alone."""
+    named = _names(given)
+    return tuple(name for name in dict.fromkeys(named if "none" in named else ("ocr", *named)) if name != "none")
 
 
 def _side(given: str) -> int:

@@ -36,7 +36,11 @@ Stages = Annotated[
 Without = Annotated[str, typer.Option(metavar="NAMES", help="All but these.", rich_help_panel="Stages")]
 Extras = Annotated[
     str,
-    typer.Option("--with", metavar="NAMES", help=f"More: {_EXTRAS}. `none` is the quickest.", rich_help_panel="Stages"),
+    typer.Option("--with", metavar="NAMES", help=f"More: {_EXTRAS}. ocr is taken unless `none` is named.", rich_help_panel="Stages"),
+]
+Dover = Annotated[
+    Path | None,
+    typer.Option(metavar="ONNX", help="DOVER, or what else judges films, in a file.", rich_help_panel="Stages"),
 ]
 WhichCaptioner = Annotated[
     str | None,

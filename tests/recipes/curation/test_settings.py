@@ -13,6 +13,7 @@ from muybridge.recipes.curation.settings import CurationSettings
     ("changes", "match"),
     [
         ({"stages": ("borderz",)}, "stage 'borderz': there is no such stage"),
+        ({"stages": ("dover",)}, "stage 'dover': needs the network that judges"),
         ({"extras": ("gold",)}, "--with gold"),
         ({"tiers": ("4k",)}, "tier '4k'"),
         ({"captioner": "poet"}, "captioner='poet'"),
@@ -22,4 +23,4 @@ from muybridge.recipes.curation.settings import CurationSettings
 )
 def test_settings_that_cannot_be_are_refused_before_any_work(tmp_path: Path, changes: dict[str, object], match: str):
     with pytest.raises(InvalidInput, match=match):
-        CurationSettings(out=tmp_path, **changes)  # type: ignore[arg-type]
+        assert CurationSettings(out=tmp_path, **changes).plan  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ STAGE_SUMMARIES: Mapping[str, str] = MappingProxyType(
         "marks": "find watermarks and logos, crop what can be cropped",
         "blur": "measure sharpness and the size up to which there is detail",
         "quality": "judge damage and looks",
+        "dover": "judge as people do, by DOVER or another network of films in a file of yours",
         "motion": "measure how fast the picture, the camera and the subject move",
         "camera": "name the camera's movement",
         "people": "count faces and people, find nudity",

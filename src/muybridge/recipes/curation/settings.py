@@ -25,7 +25,8 @@ class CurationSettings:
 
     size_px: short side of the clips, never enlarged; max_clip_s: their length, or even_s: cut every so many seconds
     instead of at shots. stages: None for the default ones; extras: what is taken beyond. captioner: None for the one
-    that the folder has, else tags; "none" for no captions. tiers: those that shards are written of.
+    that the folder has, else tags; "none" for no captions. tiers: those that shards are written of. dover: an ONNX
+    file that judges films.
     """
 
     out: Path
@@ -35,6 +36,7 @@ class CurationSettings:
     stages: tuple[str, ...] | None = None
     without: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
+    dover: Path | None = None
     captioner: str | None = None
     caption_model: str | None = None  # of a captioner that is a server
     thresholds: Thresholds = DEFAULT_THRESHOLDS
@@ -61,7 +63,7 @@ class CurationSettings:
         """What is run on each source."""
         return Plan(
             splitter=self._splitter(),
-            stages=chosen_stages(self.stages, without=self.without, extras=self.extras),
+            stages=chosen_stages(self.stages, without=self.without, extras=self.extras, dover=self.dover),
             folder=self.out,
             limits=self.limits,
             num_samples=self.num_samples,

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 from muybridge.captioning.camera import Camera
-from muybridge.core.errors import InvalidInput
+from muybridge.core.errors import InvalidInput, invalid
 from muybridge.curation.engine.plan import FACTS
 from muybridge.curation.marks.stage import Marks
 from muybridge.curation.measures.blur import Blur
 from muybridge.curation.measures.borders import Borders
+from muybridge.curation.measures.dover import DoverQuality
 from muybridge.curation.measures.motion import Motion
 from muybridge.curation.measures.quality import Quality
 from muybridge.curation.output.manifest import DERIVED
@@ -32,10 +34,11 @@ from muybridge.recipes.curation.names import EXTRA_SUMMARIES, STAGE_SUMMARIES
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parts:
-    """What stages are made of: names of EXTRA_SUMMARIES that were asked for, and what several stages share."""
+    """What stages are made of: names of EXTRA_SUMMARIES that were asked for, what several share, DOVER's file."""
 
     extras: frozenset[str] = frozenset()
     faces: FaceFinder | None = None
+    dover: Path = Path("dover.onnx")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,10 +47,6 @@ class StageChoice:
 
     make: Callable[[Parts], Stage]
     is_default: bool = True
-
-
-def _parts(extras: Sequence[str]) -> Parts:
-    return Parts(extras=frozenset(extras), faces=FaceFinder(CenterFace()) if "faces" in extras else None)
 
 
 def _subtitles(parts: Parts) -> Stage:
@@ -72,6 +71,7 @@ STAGES: Mapping[str, StageChoice] = MappingProxyType(
         "marks": StageChoice(make=lambda parts: Marks()),
         "blur": StageChoice(make=lambda parts: Blur()),
         "quality": StageChoice(make=lambda parts: Quality(has_brisque="brisque" in parts.extras)),
+        "dover": StageChoice(make=lambda parts: DoverQuality(parts.dover), is_default=False),
         "motion": StageChoice(make=lambda parts: Motion()),
         "camera": StageChoice(make=lambda parts: Camera()),
         "people": StageChoice(make=_people),
@@ -105,14 +105,21 @@ def check_names(stages: Sequence[str], extras: Sequence[str]) -> None:
 
 
 def chosen_stages(
-    only: Sequence[str] | None = None, *, without: Sequence[str] = (), extras: Sequence[str] = ()
+    only: Sequence[str] | None = None,
+    *,
+    without: Sequence[str] = (),
+    extras: Sequence[str] = (),
+    dover: Path | None = None,
 ) -> tuple[Stage, ...]:
-    """The default stages or those of `only`, but those of `without`, in the order of the table.
+    """The default stages, and `dover` where its file is given, or those of `only`, but those of `without`, in order.
 
-    Raises InvalidInput for a name that is not known.
+    Raises InvalidInput for a name that is not known, and for `dover` without a file.
     """
     check_names([*(only or ()), *without], extras)
-    first = set(only) if only is not None else {name for name, choice in STAGES.items() if choice.is_default}
-    names = first - set(without)
-    parts = _parts(extras)
+    usual = {name for name, choice in STAGES.items() if choice.is_default or (name == "dover" and dover is not None)}
+    names = (usual if only is None else set(only)) - set(without)
+    if "dover" in names and dover is None:
+        raise invalid("stage 'dover'", "needs the network that judges", "give its ONNX file by --dover")
+    faces = FaceFinder(CenterFace()) if "faces" in extras else None
+    parts = Parts(extras=frozenset(extras), faces=faces, dover=dover or Parts().dover)
     return tuple(choice.make(parts) for name, choice in STAGES.items() if name in names)
