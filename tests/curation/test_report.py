@@ -97,6 +97,13 @@ def test_examples_are_those_nearest_to_the_limit_on_both_sides(table: Table):
     assert said == "motion 0.2, where at least 0.22 is asked"
 
 
+def test_a_copy_is_told_with_what_it_copies(table: Table):
+    decided_table, decisions = decided(table, parse_thresholds(TABLE))
+    rule = decisions.thresholds.rules[-1]
+    row = decided_table.values("id").index("09")
+    assert said_of(decided_table, row, rule) == "copy of 8.mp4, 0 to 2 s"
+
+
 def test_histograms_hold_every_value_and_limit(table: Table):
     charts = {chart.column: chart for chart in histograms(table, parse_thresholds(TABLE))}
     assert list(charts) == ["short_px", "motion"]

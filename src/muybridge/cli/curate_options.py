@@ -36,7 +36,12 @@ Stages = Annotated[
 Without = Annotated[str, typer.Option(metavar="NAMES", help="All but these.", rich_help_panel="Stages")]
 Extras = Annotated[
     str,
-    typer.Option("--with", metavar="NAMES", help=f"More: {_EXTRAS}. ocr is taken unless `none` is named.", rich_help_panel="Stages"),
+    typer.Option(
+        "--with",
+        metavar="NAMES",
+        help=f"More: {_EXTRAS}. ocr is taken unless `none` is named.",
+        rich_help_panel="Stages",
+    ),
 ]
 Dover = Annotated[
     Path | None,

@@ -64,8 +64,11 @@ def example(folder: Path, table: Table, row: int, *, said: str) -> Example:
 
 
 def said_of(table: Table, row: int, rule: Rule) -> str:
-    """ "motion 0.0004, where at least 0.002 is asked"."""
+    """ "motion 0.0004, where at least 0.002 is asked", "copy of a.mp4, 0 to 1.4 s"."""
     (values,) = table.rows([row], only=(rule.column, "is_picture"))
+    if rule.column == "duplicate_of" and values[rule.column] in (ids := table.values("id")):
+        (first,) = table.rows([ids.index(values[rule.column])], only=("uri", "start_s", "end_s"))
+        return f"copy of {first['uri']}, {shown(first['start_s'])} to {shown(first['end_s'])} s"
     tier = lowest_tier(bool(values.get("is_picture")))
     asked = rule.words(tier) if tier in rule.limits else "nothing"
     return f"{rule.column} {shown(values.get(rule.column))}, where {asked} is asked"

@@ -151,4 +151,5 @@ def _timings(summary: Mapping[str, Any] | None) -> dict[str, Any] | None:
         f"by {summary['num_workers']} workers: {summary['clips_per_s']:.2f} clips/s."
     )
     stages = [(name, figures["seconds"], figures["busy_percent"]) for name, figures in summary["stages"].items()]
+    stages.sort(key=lambda stage: -stage[1])
     return {"said": said, "stages": stages}
