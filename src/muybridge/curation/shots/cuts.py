@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from muybridge.curation.shots.changes import Window, differs
+from muybridge.curation.shots.changes import Window
 from muybridge.curation.shots.joins import Join
 
 # all thresholds: measured on the films of benchmarks/shots.py, part "tune"
@@ -38,7 +38,7 @@ def _sudden(window: Window) -> Iterator[tuple[int, float]]:
     for at in np.flatnonzero(change > MIN_NEWS).tolist():
         sides = change[max(0, at - AROUND) : at][::-1], change[at + 1 : at + 1 + AROUND]
         usual = max((max(float(np.median(side)), float(side[:NEXT].mean())) for side in sides if len(side)), default=0)
-        if change[at] > RATIO * usual and differs(window.frames[[at]], window.frames[[at + 1]]).mean() > MIN_SHARE:
+        if change[at] > RATIO * usual and window.differs(at, at + 1).mean() > MIN_SHARE:
             yield at, float(change[at])
 
 

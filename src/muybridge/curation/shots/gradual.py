@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from muybridge.curation.shots.changes import SWITCH_FRAMES, Window, differs
+from muybridge.curation.shots.changes import SWITCH_FRAMES, Window
 from muybridge.curation.shots.joins import Join
 
 # all thresholds: measured on the films of benchmarks/shots.py, part "tune"
@@ -110,11 +110,13 @@ def _loses_detail(window: Window, passage: _Passage) -> bool:
 
 def _is_wiped(window: Window, passage: _Passage) -> bool:
     """Whether pixels go over from one end to the other once, at once, and when an edge would pass them."""
-    is_changed = differs(*(window.frames[[end]] for end in (passage.first, passage.last)))[0]
+    is_changed = window.differs(passage.first, passage.last)
+    if is_changed.mean() < MIN_CHANGED:
+        return False
     switches = window.switches[passage.first : passage.last - SWITCH_FRAMES + 1]
     num_switches = switches[0] + (switches[1:] & ~switches[:-1]).sum(axis=0)
     is_wiped = is_changed & (num_switches == 1) & (switches.sum(axis=0) <= AT_ONCE)
-    if is_changed.mean() < MIN_CHANGED or is_wiped.sum() < MIN_WIPED * is_changed.sum():
+    if is_wiped.sum() < MIN_WIPED * is_changed.sum():
         return False
     first = switches.argmax(axis=0)
     is_smooth = _roughness(first, is_wiped) < MAX_ROUGH
