@@ -10,8 +10,8 @@ from muybridge.media.coded import coded_film
 from muybridge.media.formats import MAX_FPS, coding
 from muybridge.media.image import write_image
 
-# Three films at 256p and crf 17: two thirds of the time of veryfast, 0.2 to 0.7 dB nearer, 10 to 35 % larger.
-FAST = {"preset": "superfast", "x264-params": "threads=1"}
+# Six films at 256p: superfast at crf 17 takes 1.6 times as long for files 13 % smaller, 0.1 dB worse in the mean.
+FAST = {"preset": "superfast", "x264-params": "threads=1:bframes=0:cabac=0:8x8dct=0:scenecut=0"}
 
 
 def evened(clip: Clip) -> Clip:

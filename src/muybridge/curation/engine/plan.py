@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from muybridge.core.errors import invalid
+from muybridge.core.files import sha256
 from muybridge.curation.stage import Column, Splitter, Stage, check_chain
 
 FACTS: Mapping[str, Column] = {
@@ -48,21 +49,29 @@ class Plan:
     """The splitter, the stages in order, and the folder that is filled.
 
     crf: of the clips' H.264, 0 is best. num_samples: sources whose first clip is kept as each stage got it, for
-    `replay`. Raises InvalidInput where a stage reads what none before it writes.
+    `replay`. settings: what a folder belongs to, JSON-ready: the stages in order, how clips are coded. stage_version:
+    12 hex digits that change with any setting or version. Both are of the plan as it was made, not of what networks
+    were loaded since. Raises InvalidInput where a stage reads what none before it writes.
     """
 
     splitter: Splitter
     stages: tuple[Stage, ...]
     folder: Path
     limits: Limits = dataclasses.field(default_factory=Limits)
-    crf: int = 17
+    crf: int = 18
     num_samples: int = 0
+    settings: Mapping[str, Any] = dataclasses.field(init=False)
+    stage_version: str = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         check_chain(self.splitter, self.stages)
         authors = {name: each.name for each in (self.splitter, *self.stages) for name in each.outputs}
         if clash := sorted(FACTS.keys() & authors.keys()):
             raise invalid(f"stage {authors[clash[0]]}", f"{clash[0]} is a fact of every row", "rename its column")
+        chain = [{"name": each.name, "settings": _settings_of(each)} for each in (self.splitter, *self.stages)]
+        object.__setattr__(self, "settings", {"stages": chain, "crf": self.crf})
+        text = json.dumps([self.settings, self.versions], sort_keys=True)
+        object.__setattr__(self, "stage_version", hashlib.sha256(text.encode()).hexdigest()[:12])
 
     @property
     def columns(self) -> dict[str, Column]:
@@ -73,21 +82,9 @@ class Plan:
         return found
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """What a folder belongs to, JSON-ready: the stages in order with their settings, and how clips are coded."""
-        chain = [{"name": each.name, "settings": _settings_of(each)} for each in (self.splitter, *self.stages)]
-        return {"stages": chain, "crf": self.crf}
-
-    @property
     def versions(self) -> dict[str, int]:
         """Of the splitter and every stage."""
         return {each.name: each.version for each in (self.splitter, *self.stages)}
-
-    @property
-    def stage_version(self) -> str:
-        """12 hex digits that change with any version or setting."""
-        text = json.dumps([self.settings, self.versions], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def prepare(self) -> None:
         """Once a machine, before any worker. Raises AssetError, MissingExtra."""
@@ -115,8 +112,8 @@ def _plain(value: Any) -> Any:
     """As JSON holds it; NotImplemented where it is no setting, such as a network."""
     if isinstance(value, bool | int | float | str | None):
         return value
-    if isinstance(value, Path):
-        return str(value)
+    if isinstance(value, Path):  # what it says, wherever it lies
+        return sha256(value)[:12] if value.is_file() else str(value)
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     if isinstance(value, Mapping):
