@@ -16,6 +16,7 @@ from muybridge.curation.shots import footage as reading
 from muybridge.curation.shots.config import ShotsConfig
 from muybridge.curation.shots.cutting import Cutting, Lengths
 from muybridge.curation.shots.joins import Join
+from muybridge.curation.shots.reel import Reel
 from muybridge.curation.shots.splitter import OUTPUTS, ShotSplitter
 from tests.curation.shots.small_films import FPS, HEIGHT_PX, WIDTH_PX, scene, written
 from tests.data.films import levels, write_film
@@ -188,13 +189,27 @@ def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
         ShotsConfig(**wrong)
 
 
-@pytest.mark.slow
-def test_memory_does_not_grow_with_the_film(tmp_path: Path) -> None:
-    """Of a film of one shot, no more frames are held than a clip and the frames looked ahead."""
+@pytest.mark.parametrize("shot_frames", [3, 10_000])
+def test_memory_does_not_grow_with_the_film(shot_frames: int) -> None:
+    """No more frames are held than a clip and the frames looked ahead, be it one shot or many too short to be kept."""
     cutting = Cutting(Lengths(min=5, max=36, stride=36, trim=2))
     most = 0
-    for number in range(5000):
+    for number in range(1000):
         cutting.add(np.zeros((2, 2, 3), np.uint8))
-        list(cutting.settle(max(0, number - 190), []))
+        until = max(0, number - 190)
+        is_cut = until > 0 and until % shot_frames == 0
+        list(cutting.settle(until, [Join(first=until, end=until, kind="cut")] if is_cut else []))
         most = max(most, cutting.num_held)
     assert most <= 36 + 190 + 2
+
+
+def test_a_clip_keeps_its_frames_while_later_ones_come() -> None:
+    reel = Reel(room=8)
+    held: list[tuple[int, np.ndarray]] = []
+    for number in range(60):
+        reel.add(np.full((1, 1, 3), number, np.uint8))
+        if len(reel) == 7:
+            held.append((reel.first, reel.between(reel.first, reel.first + 5)))
+            reel.forget(reel.first + 5)
+    assert len(held) > 8
+    assert all(frames[:, 0, 0, 0].tolist() == list(range(first, first + 5)) for first, frames in held)

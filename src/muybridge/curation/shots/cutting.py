@@ -1,13 +1,10 @@
 """Frames and joins into stretches of one shot, of bounded length."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
-import numpy as np
-
-from muybridge.curation.shots.joins import Join, JoinKind
+from muybridge.curation.shots.joins import CONTEXT, CORE, Join, JoinKind
+from muybridge.curation.shots.reel import Reel
 from muybridge.media.frames import Frames, Picture
 
 
@@ -33,12 +30,11 @@ class Stretch:
 
 
 class Cutting:
-    """Takes frames, gives stretches as soon as nothing that is yet to come can change them. Memory: a stretch."""
+    """Takes frames, gives stretches as soon as nothing that is yet to come can change them. Memory: two stretches."""
 
     def __init__(self, lengths: Lengths) -> None:
         self._lengths = lengths
-        self._frames: deque[Picture] = deque()
-        self._base = 0  # number of the first frame that is kept
+        self._reel = Reel(room=2 * lengths.max + CORE + 2 * CONTEXT)
         self._start = 0  # where the next stretch begins
         self._shot = 0
         self._begins: JoinKind | None = None
@@ -47,13 +43,11 @@ class Cutting:
     @property
     def num_held(self) -> int:
         """Frames in memory."""
-        return len(self._frames)
+        return len(self._reel)
 
     def add(self, picture: Picture) -> None:
         """One more frame."""
-        if self._base + len(self._frames) < self._start:  # skipped before it came
-            self._frames.clear()
-        self._frames.append(picture)
+        self._reel.add(picture)
 
     def settle(self, until: int, joins: Sequence[Join]) -> Iterator[Stretch]:
         """What is certain once all joins that begin before frame `until` are known, `joins` being the new ones."""
@@ -62,10 +56,11 @@ class Cutting:
             self._shot, self._begins, self._trimmed = self._shot + 1, join.kind, self._lengths.trim
             self._start = join.end + self._lengths.trim
         yield from self._whole(until - self._lengths.trim)
+        self._reel.forget(min(self._start, until))
 
     def finish(self) -> Iterator[Stretch]:
         """What is left at the end of the source."""
-        yield from self._close(self._base + len(self._frames), trimmed=0)
+        yield from self._close(self._reel.end, trimmed=0)
 
     def _close(self, end: int, *, trimmed: int) -> Iterator[Stretch]:
         yield from self._whole(end)
@@ -80,14 +75,7 @@ class Cutting:
             self._trimmed = 0
 
     def _taken(self, end: int, *, trimmed: int) -> Stretch:
-        self._forget(self._start)
-        frames = np.stack(list(islice(self._frames, end - self._start)))
+        frames = self._reel.between(self._start, end)
         stretch = Stretch(first=self._start, frames=frames, shot=self._shot, begins=self._begins, num_trimmed=trimmed)
         self._start = end
-        self._forget(end)
         return stretch
-
-    def _forget(self, before: int) -> None:
-        while self._base < before and self._frames:
-            self._frames.popleft()
-            self._base += 1
