@@ -25,10 +25,13 @@ def bars(frames: Frames) -> Box:
     """The picture without its bars. Left, top, right, bottom in pixels; the whole where there are none."""
     left, top, right, bottom = 0, 0, frames.shape[2], frames.shape[1]
     for _ in range(2):  # bars above a picture that has bars beside it as well show only when those are gone
+        before = left, top, right, bottom
         for side in SIDES:
             depth = _depth(_from_outside(frames[:, top:bottom, left:right], side))
             left, right = left + depth * (side == "left"), right - depth * (side == "right")
             top, bottom = top + depth * (side == "top"), bottom - depth * (side == "bottom")
+        if before == (left, top, right, bottom):
+            break
     return left, top, right, bottom
 
 

@@ -131,13 +131,14 @@ def _lines(
     for region in regions(mask, min_pixels=12):
         values = probability[region.top : region.bottom, region.left : region.right]
         score = float(values[region.mask].mean())
-        if score < MIN_SCORE or not 3 <= region.short_px <= MAX_LINE * min(probability.shape):
+        long_px, short_px, slant_degrees = region.rectangle()
+        if score < MIN_SCORE or not 3 <= short_px <= MAX_LINE * min(probability.shape):
             continue
-        grown = region.long_px * region.short_px * UNCLIP / (2 * (region.long_px + region.short_px))
+        grown = long_px * short_px * UNCLIP / (2 * (long_px + short_px))
         box = (
             max(0, int(np.floor((region.left - grown) * across))),
             max(0, int(np.floor((region.top - grown) * down))),
             min(size[0], int(np.ceil((region.right + grown) * across))),
             min(size[1], int(np.ceil((region.bottom + grown) * down))),
         )
-        yield TextBox(box=box, score=score, slant_degrees=region.slant_degrees)
+        yield TextBox(box=box, score=score, slant_degrees=slant_degrees)

@@ -14,16 +14,21 @@ Grey = UInt8[np.ndarray, "_h _w"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Region:
-    """A connected part of a mask and the smallest rectangle round it: sides in pixels, degrees from level."""
+    """A connected part of a mask."""
 
     left: int
     top: int
     right: int
     bottom: int
     mask: Bool[np.ndarray, "_h _w"]
-    long_px: float
-    short_px: float
-    slant_degrees: float
+
+    def rectangle(self) -> tuple[float, float, float]:
+        """The smallest rectangle round it: its long and its short side in pixels, its slant in degrees from level."""
+        ys, xs = np.nonzero(self.mask)
+        _, (across, down), angle = opencv().minAreaRect(np.stack([xs, ys], axis=1).astype(np.float32))
+        if across < down:
+            across, down, angle = down, across, angle - 90
+        return float(across) + 1, float(down) + 1, float((angle + 90) % 180 - 90)
 
 
 def grey(picture: Picture) -> Grey:
@@ -62,23 +67,8 @@ def shifted_match(patch: Grey, window: Grey) -> Float32[np.ndarray, "_y _x"]:
 def regions(mask: UInt8[np.ndarray, "_h _w"], *, min_pixels: int) -> Iterator[Region]:
     """The connected parts of a mask (0 or 1) of at least `min_pixels`."""
     cv2 = opencv()
-    count, labels, rows, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    for label in range(1, count):
-        left, top, width, height, size = (int(value) for value in rows[label])
-        if size < min_pixels:
-            continue
-        inside = labels[top : top + height, left : left + width] == label
-        ys, xs = np.nonzero(inside)
-        _, (across, down), angle = cv2.minAreaRect(np.stack([xs, ys], axis=1).astype(np.float32))
-        if across < down:
-            across, down, angle = down, across, angle - 90
-        yield Region(
-            left=left,
-            top=top,
-            right=left + width,
-            bottom=top + height,
-            mask=inside,
-            long_px=float(across) + 1,
-            short_px=float(down) + 1,
-            slant_degrees=float((angle + 90) % 180 - 90),
-        )
+    _, labels, rows, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    for label in (np.flatnonzero(rows[1:, cv2.CC_STAT_AREA] >= min_pixels) + 1).tolist():  # the first is no part
+        left, top, width, height, _ = rows[label].tolist()
+        right, bottom = left + width, top + height
+        yield Region(left=left, top=top, right=right, bottom=bottom, mask=labels[top:bottom, left:right] == label)
