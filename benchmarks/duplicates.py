@@ -41,6 +41,7 @@ from muybridge.curation.similarity.duplicates import SAME, find_duplicates, pair
 from muybridge.curation.similarity.embedding import WEIGHTS  # noqa: E402
 from muybridge.curation.similarity.signature import signature_of  # noqa: E402
 from muybridge.curation.similarity.videoclip import VideoClip, VideoClipConfig, prepared  # noqa: E402
+from muybridge.evaluation.accuracy import Share  # noqa: E402
 from muybridge.media.frames import Frames  # noqa: E402
 from muybridge.weights.assets import ensure  # noqa: E402
 from muybridge.weights.small import load_small  # noqa: E402
@@ -172,11 +173,12 @@ def report(rows: Rows, group: np.ndarray, vectors: np.ndarray, signatures: list[
     hits: dict[str, list[bool]] = defaultdict(list)
     for place in np.flatnonzero(kind != ""):
         hits[kind[place]].append(bool(merged[place, original[film[place]]]))
-    recall = float(np.mean([hit for each in hits.values() for hit in each]))
+    found = Share(num_right=sum(map(sum, hits.values())), num=sum(map(len, hits.values())))
     missed = [at for at in np.flatnonzero(kind != "") if not merged[at, original[film[at]]]]
     wrong = [tuple(pair) for pair in np.argwhere(upper & merged & ~same_film)]
     right = int((upper & merged & same_film).sum())
-    precision = right / max(1, right + len(wrong))
+    merged_right = Share(num_right=right, num=right + len(wrong))
+    recall, precision = found.value, merged_right.value
     is_natural = np.char.startswith(film, "natural")
     natural_hits = [merged[at, original[film[at]]] for at in np.flatnonzero((kind != "") & is_natural)]
     in_family = np.char.startswith(scene, "family")
@@ -185,6 +187,8 @@ def report(rows: Rows, group: np.ndarray, vectors: np.ndarray, signatures: list[
         f"{int((kind != '').sum())} copies of {len(set(film[kind != '']))} of {int((kind == '').sum())} films.",
         f"**Recall {recall:.4f}, precision {precision:.4f}** of merged pairs ({right} right, {len(wrong)} wrong), "
         f"at an agreement of {SAME}. Each is to be at least {TARGET}.",
+        f"Wilson intervals of 95 %: recall {between(found)}, precision {between(merged_right)}, as if copies of one "
+        "film were independent, which they are not.",
         f"Of natural films alone: recall {float(np.mean(natural_hits)) if natural_hits else 1.0:.4f}, "
         f"{sum(bool(is_natural[a] or is_natural[b]) for a, b in wrong)} wrong pairs.",
         "",
@@ -201,6 +205,12 @@ def report(rows: Rows, group: np.ndarray, vectors: np.ndarray, signatures: list[
         *agreements(vectors, signatures, upper, same_film),
     ]
     return lines, recall >= TARGET and precision >= TARGET
+
+
+def between(share: Share) -> str:
+    """Its interval."""
+    low, high = share.interval
+    return f"{low:.3f} to {high:.3f}"
 
 
 def by_vectors_alone(vectors: np.ndarray, upper: np.ndarray, same_film: np.ndarray) -> list[str]:

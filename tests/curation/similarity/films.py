@@ -1,4 +1,4 @@
-"""Small films that differ as films do: soft shapes that drift over a still, uneven ground."""
+"""Small films that differ as films do: soft shapes that drift over a still, uneven ground, and leaves in the wind."""
 
 import numpy as np
 import torch
@@ -22,6 +22,18 @@ def film(
         frames.append(torch.lerp(ground, over, where)[0])
     levels = 128 + 55 * torch.stack(frames)
     return levels.clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def leaves(seed: int, *, num_frames: int = 24) -> np.ndarray:
+    """uint8 (t, h, w, 3): fine texture of little contrast, of which each row of leaves is blown about by itself."""
+    draw = np.random.default_rng(seed)
+    grain = draw.normal(0, 3, (8, 12, 128))
+    texture = 128 + sum(np.roll(grain, (down, across), (1, 2)) for down in (0, 1) for across in (0, 1))
+    frames = [
+        [np.roll(row, by, 1) for row, by in zip(texture, draw.integers(-2, 3, 8), strict=True)]
+        for _ in range(num_frames)
+    ]
+    return np.repeat(np.reshape(frames, (num_frames, 96, 128, 1)), 3, 3).clip(0, 255).astype(np.uint8)
 
 
 def _soft(noise: torch.Tensor, height: int, width: int) -> torch.Tensor:

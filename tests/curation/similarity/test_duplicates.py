@@ -7,7 +7,7 @@ from muybridge.core.errors import InvalidInput
 from muybridge.curation.similarity.duplicates import Search, find_duplicates
 from muybridge.curation.similarity.signature import signature_of
 
-from .films import film
+from .films import film, leaves
 
 ORIGINAL = film(0)
 COPIES = {
@@ -52,6 +52,13 @@ def test_a_copy_is_found_however_it_was_made(kind):
 
 def test_lettering_does_not_hide_a_copy():
     assert _found([ORIGINAL, _lettered()]).duplicate_of == [None, "clip-00"]
+
+
+def test_fine_leaves_in_the_wind_are_known_again_where_they_are_cropped_and_encoded_anew():
+    first = leaves(0)
+    copy = first[:, 7:87, 10:118] + np.random.default_rng(3).normal(0, 5, (24, 80, 108, 1))
+    found = _found([first, copy.clip(0, 255).astype(np.uint8), leaves(1)])
+    assert found.duplicate_of == [None, "clip-00", None]
 
 
 def test_another_subject_in_the_same_place_is_no_copy():

@@ -2,7 +2,8 @@
 
 A cell agrees as far as the contrasts around it go together over all frames, whatever their size: another brightness or
 colour changes little, and lettering spoils a few cells. Clips of the same place with another subject agree in what
-stands and disagree in what changes.
+stands and disagree in what changes. Fine leaves in the wind never lie on each other exactly, nor does what little
+moves in a still picture outlast encoding: so the measure is how well each film agrees with itself, slightly beside.
 """
 
 from collections.abc import Sequence
@@ -21,8 +22,9 @@ LIKELY, PROMISING = 0.3, 0.45  # agreement of frames from which a placing is shi
 # the least is 0.60 (part 0 of benchmarks/duplicates.py)
 NOISE = 0.35  # levels: contrast of that size means little
 UNCHANGED = 0.03  # share of the picture that changes in which what stands counts as much
-WEIGHTS = (2.0, 2.0, 1.0, -1.2)  # of what stands, both, what changes, and how busy the picture is: a busy one has more
-# to agree in, a bare one less that lettering leaves. Of a logistic regression over the pairs of part 0, rounded
+WEIGHTS = (0.4, 0.4, 0.2)  # of what stands, all there is, and what changes; convention
+BESIDE = 0.25  # of a cell, beside which a film is compared with itself: what laying films on each other leaves of error
+LEAST = 0.2  # agreement with itself below which a film is noise to us
 PAIRS = 32  # at a time; 40 MB
 
 
@@ -48,23 +50,37 @@ def _agreement(films: Float[Tensor, "n t y x"], pairs: Int[Tensor, "p 2"]) -> Fl
 
 
 def compared(part: Float[Tensor, "p t y x"], whole: Float[Tensor, "p t y x"]) -> Float[Tensor, " p"]:
-    """How well films agree that lie on each other, from 0 to 1."""
-    first, second = contrast(part), contrast(whole)
-    stands, standing, _ = _cells(first.mean(1, keepdim=True), second.mean(1, keepdim=True))
-    _, both, busy = _cells(first, second)
-    changes, _, stir = _cells(part - part.mean(1, keepdim=True), whole - whole.mean(1, keepdim=True))
-    changing = (stir * changes + UNCHANGED * stands) / (stir + UNCHANGED)
-    parts = torch.stack([standing, both, changing, busy], 1)
-    return (parts @ torch.tensor(WEIGHTS) / sum(WEIGHTS)).clamp(0, 1)
-
-
-def _cells(first: Float[Tensor, "p t y x"], second: Float[Tensor, "p t y x"]) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean correlation of cells: of those where either shows something, and where both do; and how many of the first
-    kind there are, as a share.
+    """How well films agree that lie on each other, from 0 to 1, where 1 is as well as they agree with themselves a
+    quarter of a cell beside.
     """
+    agreed, stir = _alike(part, whole)
+    most = torch.minimum(*(_alike(film, _beside(film))[0] for film in (part, whole)))
+    standing, all_there_is, changes = (agreed / most.clamp(min=LEAST)).unbind(1)
+    changing = (stir * changes + UNCHANGED * standing) / (stir + UNCHANGED)
+    parts = torch.stack([standing, all_there_is, changing], 1)
+    return (parts @ torch.tensor(WEIGHTS)).clamp(0, 1)
+
+
+def _beside(film: Float[Tensor, "p t y x"]) -> Float[Tensor, "p t y x"]:
+    """The film shifted down and right by `BESIDE`."""
+    for axis in (2, 3):
+        film = film.lerp(torch.cat([film.narrow(axis, 0, 1), film.narrow(axis, 0, film.shape[axis] - 1)], axis), BESIDE)
+    return film
+
+
+def _alike(first: Float[Tensor, "p t y x"], second: Float[Tensor, "p t y x"]) -> tuple[Tensor, Tensor]:
+    """Of each pair how far what stands, all there is and what changes go together (p, 3), and how much changes."""
+    one, other = contrast(first), contrast(second)
+    standing, _ = _cells(one.mean(1, keepdim=True), other.mean(1, keepdim=True))
+    all_there_is, _ = _cells(one, other)
+    changes, stir = _cells(first - first.mean(1, keepdim=True), second - second.mean(1, keepdim=True))
+    return torch.stack([standing, all_there_is, changes], 1), stir
+
+
+def _cells(first: Float[Tensor, "p t y x"], second: Float[Tensor, "p t y x"]) -> tuple[Tensor, Tensor]:
+    """Mean correlation of cells, of those where both show something; and the share of those where either does."""
     both, one, other = (around(each.sum(1)) for each in (first * second, first.square(), second.square()))
     least = first.shape[1] * NOISE**2
     alike = both / ((one + least) * (other + least)).sqrt()
     either, each = (size / (size + 4 * least) for size in (torch.maximum(one, other), torch.minimum(one, other)))
-    means = [(weight * alike).sum((1, 2)) / (weight.sum((1, 2)) + 1e-3) for weight in (either, each)]
-    return means[0], means[1], either.mean((1, 2))
+    return (each * alike).sum((1, 2)) / (each.sum((1, 2)) + 1e-3), either.mean((1, 2))
