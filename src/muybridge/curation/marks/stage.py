@@ -39,17 +39,17 @@ class Marks(Measurement):
     def __init__(self, weights: Path = SHIPPED) -> None:
         """weights: a file of `muybridge train curation-marks`. Raises WeightsError at `setup` where it is none."""
         self.weights = weights
-        self.network: MarkDetector | None = None
+        self._network: MarkDetector | None = None
 
     def setup(self) -> None:
         """Load the network."""
-        self.network = load_small(self.weights, MarkConfig, MarkDetector)
+        self._network = load_small(self.weights, MarkConfig, MarkDetector)
 
     def process(self, clip: Clip) -> Clip:
         """The clip, cropped where that takes a likely mark away."""
-        assert self.network is not None, "setup comes first"
+        assert self._network is not None, "setup comes first"
         height, width = clip.frames.shape[1:3]
-        marks = [_rounded(mark) for mark in marks_in(self.network, clip.frames, min_score=MIN_SCORE)]
+        marks = [_rounded(mark) for mark in marks_in(self._network, clip.frames, min_score=MIN_SCORE)]
         likely = [mark for mark in marks if mark.score >= LIKELY]
         box = crop_without(likely, width_px=width, height_px=height)
         left = [mark for mark in marks if not is_outside(mark, box)]

@@ -55,6 +55,8 @@ class CurationSettings:
             open_captioner(self.captioner, model=self.caption_model)
         if self.executor not in ("local", "ray"):
             raise invalid(f"executor {self.executor!r}", "is none that is known", "use local or ray")
+        if self.num_samples < 0:
+            raise invalid(f"num_samples={self.num_samples}", "sources are counted from 0", "use 8")
         if not self.max_clip_s > 0:
             raise invalid(f"max_clip_s={self.max_clip_s}", "clips last longer than nothing", "use 10")
 
