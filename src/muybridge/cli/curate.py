@@ -91,7 +91,7 @@ def command(
         caption_model=caption_model,
         thresholds=table,
         tiers=rooms.check_tiers(_names(tiers)) if tiers is not None else rooms.TIERS,
-        num_workers=workers if workers is not None else os.cpu_count() or 1,
+        num_workers=workers if workers is not None else _num_workers(executor),
         executor=executor.value,
         num_samples=sample,
     )
@@ -170,6 +170,11 @@ def _extras(given: str) -> tuple[str, ...]:
     """Those named beside `ocr`, or with `none` those alone."""
     named = _names(given)
     return tuple(name for name in dict.fromkeys(named if "none" in named else ("ocr", *named)) if name != "none")
+
+
+def _num_workers(executor: options.ExecutorName) -> int:
+    """Of Ray one of each stage, which are a dozen processes."""
+    return 1 if executor is options.ExecutorName.ray else os.cpu_count() or 1
 
 
 def _side(given: str) -> int:

@@ -91,7 +91,9 @@ Replay = Annotated[
 Sample = Annotated[
     int, typer.Option(metavar="N", help="Keep samples of N sources for --replay.", rich_help_panel="Stages")
 ]
-Workers = Annotated[int | None, typer.Option(help="Processes. Default: one for each core.")]
+Workers = Annotated[
+    int | None, typer.Option(help="Processes. Default: one for each core; with ray one for each stage.")
+]
 Executor = Annotated[ExecutorName, typer.Option(help="What runs the stages.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="List the sources and what would run.")]
 IsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]

@@ -9,7 +9,7 @@ import pytest
 
 from muybridge.core.errors import InvalidInput
 from muybridge.curation.engine.journal import Journal
-from muybridge.curation.engine.ray_data import RayDataExecutor, check_room
+from muybridge.curation.engine.ray_data import RayDataExecutor, share_of
 from tests.curation.engine.poison import Poisoned, digest, footage, plan, run
 
 SCRIPT = """
@@ -33,9 +33,15 @@ if __name__ == "__main__":
 def test_a_graph_that_holds_every_cpu_is_refused_with_a_remedy_that_works(tmp_path: Path):
     chosen = plan(tmp_path, Poisoned())
     with pytest.raises(InvalidInput, match="4 kinds of actors holding 1 CPUs.* 1 CPUs; use cpu_share=0.9"):
-        check_room(chosen, RayDataExecutor(), cluster_cpus=1.0)
-    check_room(chosen, RayDataExecutor(cpu_share=0.9), cluster_cpus=1.0)
-    check_room(chosen, RayDataExecutor(), cluster_cpus=2.0)
+        share_of(chosen, RayDataExecutor(cpu_share=1.0), cluster_cpus=1.0)
+    assert share_of(chosen, RayDataExecutor(cpu_share=0.9), cluster_cpus=1.0) == 0.9
+    with pytest.raises(InvalidInput, match="use fewer workers"):
+        share_of(chosen, RayDataExecutor(num_workers=1000), cluster_cpus=1.0)
+
+
+def test_a_share_that_is_not_given_leaves_a_tenth_of_the_cluster(tmp_path: Path):
+    chosen = plan(tmp_path, Poisoned())
+    assert [share_of(chosen, RayDataExecutor(), cluster_cpus=cpus) for cpus in (0.5, 1.0, 2.0)] == [0.45, 0.9, 1.0]
 
 
 @pytest.mark.slow

@@ -40,15 +40,16 @@ _log = logging.getLogger(__name__)
 class RayDataExecutor:
     """Actors of a Ray cluster, or of this machine where none is joined: `num_workers` of each stage.
 
-    cpu_share: of what each stage says that it takes; below 1 more of them fit. Actors hold their share for the whole
-    run, and where they hold every CPU of the cluster Ray Data waits for ever (ray-project/ray#44687): this is refused.
+    cpu_share: of what each stage says that it takes; None for as much as leaves a tenth of the cluster. Actors hold
+    their share for the whole run, and where they hold every CPU Ray Data waits for ever (ray-project/ray#44687): this
+    is refused.
     """
 
     num_workers: int = 1
-    cpu_share: float = 1.0
+    cpu_share: float | None = None
 
     def __post_init__(self) -> None:
-        if self.num_workers < 1 or not 0 < self.cpu_share <= 1:
+        if self.num_workers < 1 or not 0 < (self.cpu_share or 1) <= 1:
             given = f"num_workers={self.num_workers}, cpu_share={self.cpu_share}"
             raise invalid(given, "are at least 1, and above 0 up to 1", "use 1 and 0.25")
 
@@ -62,13 +63,14 @@ class RayDataExecutor:
             quiet_ray()
             ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         try:
-            check_room(plan, self, cluster_cpus=ray.cluster_resources().get("CPU", 0.0))
-            yield from self._until_done(plan, [Task(item=item, is_sampled=item.id in sampled) for item in items])
+            share = share_of(plan, self, cluster_cpus=ray.cluster_resources().get("CPU", 0.0))
+            tasks = [Task(item=item, is_sampled=item.id in sampled) for item in items]
+            yield from self._until_done(plan, tasks, cpu_share=share)
         finally:
             if not was_there:
                 ray.shutdown()
 
-    def _until_done(self, plan: Plan, tasks: Sequence[Task]) -> Iterator[Event]:
+    def _until_done(self, plan: Plan, tasks: Sequence[Task], *, cpu_share: float) -> Iterator[Event]:
         """Graph after graph: where an actor dies, what was on its way is tried alone, the rest in a new graph."""
         assert ray is not None
         waiting, journal = list(tasks), Journal(plan.folder)
@@ -77,7 +79,7 @@ class RayDataExecutor:
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", DeprecationWarning)  # of max_restarts, which has no other name yet
-                    data = self._graph(plan, waiting)
+                    data = self._graph(plan, waiting, cpu_share=cpu_share)
                 yield from collector.events(row["parcel"] for row in data.iter_rows())
             except ray.exceptions.RayError as error:
                 _log.warning("ray=%s: sources on their way are tried alone", type(error).__name__)
@@ -88,7 +90,7 @@ class RayDataExecutor:
             yield from run_alone(plan, [*collector.failed, *begun])
             waiting = [task for task in left if task not in begun]
 
-    def _graph(self, plan: Plan, tasks: Sequence[Task]) -> Any:
+    def _graph(self, plan: Plan, tasks: Sequence[Task], *, cpu_share: float) -> Any:
         """The lazily run data set of parcels that have passed everything."""
         assert ray is not None
         context = ray.data.DataContext.get_current()
@@ -100,23 +102,23 @@ class RayDataExecutor:
         held: dict[str, Any] = {"compute": pool, "max_restarts": 0}  # else Ray would run poison for ever
         given: dict[str, Any] = {"fn_constructor_args": (plan, tuple(tasks))}
         data: Any = ray.data.from_items(numbers, override_num_blocks=min(len(tasks), MAX_BLOCKS))
-        data = data.flat_map(_Split, num_cpus=plan.splitter.resources.cpus * self.cpu_share, **given, **held)
+        data = data.flat_map(_Split, num_cpus=plan.splitter.resources.cpus * cpu_share, **given, **held)
         for place, stage in enumerate(plan.stages):
-            cpus, gpus = stage.resources.cpus * self.cpu_share, stage.resources.gpus or None
+            cpus, gpus = stage.resources.cpus * cpu_share, stage.resources.gpus or None
             data = data.map(_Apply, num_cpus=cpus, num_gpus=gpus, fn_constructor_args=(plan, place), **held)
-        return data.map(_Write, num_cpus=WRITER_CPUS * self.cpu_share, fn_constructor_args=(plan,), **held)
+        return data.map(_Write, num_cpus=WRITER_CPUS * cpu_share, fn_constructor_args=(plan,), **held)
 
 
-def check_room(plan: Plan, executor: RayDataExecutor, *, cluster_cpus: float) -> None:
-    """Raises InvalidInput where the actors would hold all CPUs of the cluster."""
+def share_of(plan: Plan, executor: RayDataExecutor, *, cluster_cpus: float) -> float:
+    """The executor's `cpu_share`, or the one that fits. Raises InvalidInput where actors would hold all CPUs."""
     whole = executor.num_workers * (sum(each.resources.cpus for each in (plan.splitter, *plan.stages)) + WRITER_CPUS)
-    held = whole * executor.cpu_share
-    if held < cluster_cpus:
-        return
-    share = int(90 * cluster_cpus / whole) / 100  # a tenth is left to those who read
-    remedy = f"use cpu_share={share:g}" if share > 0 else "use fewer workers"
+    most = int(90 * cluster_cpus / whole) / 100  # a tenth is left to those who read
+    share = min(1.0, most) if executor.cpu_share is None else executor.cpu_share
+    if 0 < share * whole < cluster_cpus:
+        return share
+    remedy = f"use cpu_share={most:g}" if most > 0 else "use fewer workers"
     rule = f"Ray Data waits for ever where actors hold all of the cluster's {cluster_cpus:g} CPUs"
-    raise invalid(f"{len(plan.stages) + 2} kinds of actors holding {held:g} CPUs", rule, remedy)
+    raise invalid(f"{len(plan.stages) + 2} kinds of actors holding {share * whole:g} CPUs", rule, remedy)
 
 
 class _Actor:
