@@ -35,6 +35,7 @@ def as_dict(done: "Curated") -> dict[str, Any]:
         "rejected": {line.name: line.num_dropped for line in rooms.funnel(done.table, done.decisions)},
         "tiers": done.decisions.counts(),
         "sources": {state: sum(each.state == state for each in done.sources) for state in _states(done)},
+        "captions": _captions(done),
         "clips_per_s": summary.get("clips_per_s"),
         "manifest": str(done.manifest),
         "report": str(done.report),
@@ -61,7 +62,7 @@ def as_table(done: "Curated") -> RenderableType:
         funnel,
         Text(),
         tiers,
-        Text(f"\nmanifest  {done.manifest}\nreport    {done.report}"),
+        Text(f"\n{_about_captions(done)}manifest  {done.manifest}\nreport    {done.report}"),
     )
 
 
@@ -77,6 +78,21 @@ def planned_table(summary: Mapping[str, Any]) -> RenderableType:
     num_more = len(summary["sources"]) - MAX_SOURCES
     more = [Text(f"and {num_more:,} more")] if num_more > 0 else []
     return Group(sources, *more, Text(), stages)
+
+
+def _about_captions(done: "Curated") -> str:
+    """A line where some failed: the same command tries them again."""
+    captions = _captions(done)
+    if not captions["failed"]:
+        return ""
+    return f"captions  {captions['written']:,} written, {captions['failed']:,} failed ({captions['problem']})\n"
+
+
+def _captions(done: "Curated") -> dict[str, Any]:
+    """How many there are, and what the first one failed of."""
+    found = {name: int(done.table.present(name).sum()) for name in ("caption", "caption_problem")}
+    problem = next(filter(None, done.table.values("caption_problem"))) if found["caption_problem"] else None
+    return {"written": found["caption"], "failed": found["caption_problem"], "problem": problem}
 
 
 def _states(done: "Curated") -> list[str]:

@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from muybridge.core.errors import RunFailed
-from muybridge.curation.output.manifest import MANIFEST, read_manifest
+from muybridge.captioning.store import CaptionRecord, CaptionStore
+from muybridge.captioning.tags import TagCaptioner
+from muybridge.core.errors import InvalidInput, RunFailed
+from muybridge.curation.engine.journal import CLAIM
+from muybridge.curation.output.manifest import MANIFEST, read_manifest, write_manifest
 from muybridge.curation.output.table import read_about
 from muybridge.curation.threshold_files import parse_thresholds
 from muybridge.data.buckets import BucketsConfig
@@ -18,7 +21,8 @@ from muybridge.data.probes import ProbeCache
 from muybridge.data.sources import open_source
 from muybridge.media.image import write_image
 from muybridge.media.writer import write_video
-from muybridge.recipes.curation.run import curate, planned, retier
+from muybridge.recipes.curation.captions import with_captions
+from muybridge.recipes.curation.run import curate, planned, replay_stage, retier
 from muybridge.recipes.curation.settings import CurationSettings
 
 LENIENT = parse_thresholds("[clip.short_px]\nat_least = 32\n[borders.black_share]\nat_most = 0.5\n")
@@ -96,6 +100,29 @@ def test_retiering_decides_anew_without_looking_at_footage(curated: Path, tmp_pa
     assert (tmp_path / "summary.json").read_bytes() == summary and not (tmp_path / "shards" / "images").exists()
     retier(settings(tmp_path, thresholds=LENIENT))
     assert read_about(tmp_path / MANIFEST)["thresholds"] == LENIENT.digest
+
+
+def test_a_clip_whose_caption_failed_is_captioned_by_the_next_call(curated: Path, tmp_path: Path):
+    shutil.copytree(curated, tmp_path, dirs_exist_ok=True)
+    before = digests(tmp_path)
+    (row,) = [each for each in read_manifest(tmp_path).rows() if each["is_picture"]]
+    store = CaptionStore(tmp_path / "captions", TagCaptioner())
+    failed = CaptionRecord(id=row["id"], by="tags", caption=None, problem="busy", repairs=(), num_tokens=0)
+    store.write(failed)
+    everything = [number for number, each in enumerate(read_manifest(tmp_path).rows()) if each["tiers"]]
+    table = with_captions(tmp_path, read_manifest(tmp_path), TagCaptioner(), rows=everything)
+    write_manifest(tmp_path, table, LENIENT, about=read_about(tmp_path / MANIFEST))
+    assert digests(tmp_path) != before
+    retier(settings(tmp_path))
+    assert digests(tmp_path) == before
+
+
+def test_a_stage_is_not_replayed_with_other_settings_than_it_was_run_with(curated: Path, tmp_path: Path):
+    claim = json.loads((curated / CLAIM).read_text())
+    claim["settings"]["stages"][1]["settings"] = {"max_share": 0.5}
+    (tmp_path / CLAIM).write_text(json.dumps(claim))
+    with pytest.raises(InvalidInput, match=r"stage borders with \{\}: it was run with \{'max_share': 0.5\}"):
+        replay_stage("borders", settings(tmp_path))
 
 
 def test_only_a_folder_that_was_curated_can_be_decided_anew(tmp_path: Path):

@@ -100,6 +100,10 @@ class Journal:
         """Every column of a row and its type. Raises InvalidInput where the folder is of no run."""
         return self._claim()["columns"]
 
+    def stage_settings(self) -> dict[str, dict[str, Any]]:
+        """What each stage was run with, by name. Raises InvalidInput where the folder is of no run."""
+        return {each["name"]: each["settings"] for each in self._claim()["settings"]["stages"]}
+
     def commit(self, record: SourceRecord, work: Path) -> None:
         """Make what lies in `work` of the record's clips and itself the source's result; `work` and any before go."""
         before = self.read(record.id)

@@ -62,7 +62,7 @@ class Table:
             names = [name for name in file.schema_arrow.names if only is None or name in only]
             return cls(file.read(columns=names))
         except FileNotFoundError:
-            raise RunFailed(f"{path}: is not there; curate first, without --retier or --report-only.") from None
+            raise RunFailed(f"{path}: is not there; muybridge curate FOOTAGE --out {path.parent} makes it.") from None
         except (OSError, ValueError) as error:  # pyarrow's errors derive from these
             raise RunFailed(f"{path}: cannot be read ({error}); curate anew.") from None
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 
-from muybridge.core.errors import InvalidInput, MediaError, MissingExtra
+from muybridge.core.errors import InvalidInput, MediaError, MissingExtra, RunFailed
 from muybridge.core.files import CHUNK_BYTES
 
 try:
@@ -72,7 +72,7 @@ def fetch(
 
 
 def file_system(address: str) -> tuple[Any, str]:
-    """(the file system, the path in it) of an address. Raises MissingExtra, InvalidInput."""
+    """(the file system, the path in it) of an address. Raises MissingExtra, InvalidInput, RunFailed."""
     if fsspec is None:
         raise MissingExtra(f"{_shown(address)}: needs fsspec; run pip install 'muybridge[curate]'.")
     scheme = address.partition("://")[0].lower()
@@ -83,6 +83,8 @@ def file_system(address: str) -> tuple[Any, str]:
         raise MissingExtra(f"{_shown(address)}: fsspec needs {driver}; run pip install {driver}.") from None
     except ValueError as error:
         raise InvalidInput(f"{_shown(address)}: {error}; use s3://, gs://, https:// or a path.") from None
+    except OSError as error:
+        raise RunFailed(f"{_shown(address)}: cannot be reached ({error}); check the address and your rights.") from None
 
 
 class _Lasting(ValueError):

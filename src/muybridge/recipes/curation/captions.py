@@ -33,10 +33,13 @@ CAPTION_COLUMNS: Mapping[str, Column] = MappingProxyType(
 def write_captions(
     folder: Path, table: Table, captioner: Captioner, *, rows: Sequence[int], on_caption: OnCaption | None = None
 ) -> CaptionRun:
-    """Caption the clips of those rows that this captioner has not captioned yet. Raises as `caption_clips` does."""
+    """Caption the clips of those rows that have no caption by this captioner; where it failed before, it tries again.
+
+    Raises as `caption_clips` does.
+    """
     store = CaptionStore(folder / "captions", captioner)
     jobs = [CaptionJob(id=row["id"], view=partial(view_of, folder, row)) for row in table.rows(rows)]
-    return caption_clips(jobs, captioner, store, batch_size=BATCH, on_progress=on_caption)
+    return caption_clips(jobs, captioner, store, batch_size=BATCH, is_retrying=True, on_progress=on_caption)
 
 
 def with_captions(folder: Path, table: Table, captioner: Captioner, *, rows: Sequence[int]) -> Table:

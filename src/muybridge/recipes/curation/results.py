@@ -125,7 +125,7 @@ def _captioned(
     is_new = any(name not in table.names for name in CAPTION_COLUMNS)
     if captioner is None:
         return without_captions(table) if is_new or not is_same else table
-    waiting = decisions.is_kept & ~table.present("caption_by") if is_same and not is_new else decisions.is_kept
+    waiting = decisions.is_kept & ~table.present("caption") if is_same and not is_new else decisions.is_kept
     if not (waiting.any() or is_new):
         return table
     write_captions(

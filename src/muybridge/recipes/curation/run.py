@@ -20,6 +20,7 @@ from muybridge.core.errors import invalid
 from muybridge.core.processes import alone_in
 from muybridge.curation.engine.erase import erase
 from muybridge.curation.engine.figures import Figures
+from muybridge.curation.engine.journal import Journal
 from muybridge.curation.engine.replay import Replay, replay
 from muybridge.curation.engine.run import run_stages
 from muybridge.curation.output.manifest import read_manifest
@@ -77,11 +78,19 @@ def erase_source(uri: str, settings: CurationSettings, *, on_step: OnStep | None
 
 
 def replay_stage(name: str, settings: CurationSettings) -> Replay:
-    """Run one stage again on what it got in an earlier run that kept samples, and compare."""
+    """Run one stage again on what it got in an earlier run that kept samples, and compare.
+
+    Raises InvalidInput where the stage is not of these settings, or was run with others.
+    """
     check_names([name], [])
-    found = next((stage for stage in settings.plan.stages if stage.name == name), None)
+    plan = settings.plan
+    found = next((stage for stage in plan.stages if stage.name == name), None)
     if found is None:
         raise invalid(f"stage {name}", "is none of this run's", "ask for it by --stages")
+    (now,) = (each["settings"] for each in plan.settings["stages"] if each["name"] == name)
+    before = Journal(settings.out).stage_settings().get(name, now)
+    if before != now:
+        raise invalid(f"stage {name} with {now}", f"it was run with {before}", "give the options of that run")
     return replay(settings.out, found)
 
 
