@@ -39,10 +39,13 @@ class CaptionField:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CaptionForm:
-    """Captions as reviewers edit them. check: raises InvalidInput that names each field that is wrong."""
+    """Captions as reviewers edit them.
+
+    completed: the whole caption of what was filled in. Raises InvalidInput that names each field that is wrong.
+    """
 
     fields: tuple[CaptionField, ...]
-    check: Callable[[Mapping[str, Any]], object]
+    completed: Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,7 +137,7 @@ class Desk:
         caption, clip_id = said.get("caption"), str(said.get("clip"))
         self._row(clip_id)
         if caption is not None:
-            self.form.check(caption)
+            caption = self.form.completed(caption)
         verdict: Any = said.get("verdict")
         vote = Vote(
             clip=clip_id,

@@ -156,7 +156,7 @@ function drawScores() {
   $("scores").tBodies[0].replaceChildren(...detail.scores.map((score) => {
     const why = make("td", { className: "why soft" }, score.asked);
     if (score.failed.length) why.append(make("span", { className: "tiers" }, `fails ${score.failed.join(", ")}`));
-    const row = make("tr", { title: score.stage }, make("td", {}, score.column.replaceAll("_", " ")), make("td", { className: "num" }, score.value), why);
+    const row = make("tr", { title: score.stage }, make("td", {}, score.column.replaceAll("_", " ")), make("td", { className: "num", title: score.value }, score.value), why);
     if (score.is_out) row.className = "failed";
     return row;
   }));

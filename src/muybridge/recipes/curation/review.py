@@ -1,7 +1,7 @@
 """Reviewing a curation: a desk in the browser, how far reviewers agree, and their verdicts written back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,18 @@ from muybridge.curation.review.votes import read_votes
 from muybridge.recipes.curation.results import Curated, OnStep
 from muybridge.recipes.curation.run import retier, thresholds_of
 from muybridge.recipes.curation.settings import CurationSettings
+from muybridge.worlds.structured import UNKNOWN
+
+
+def completed(said: Mapping[str, Any]) -> dict[str, Any]:
+    """The caption that a reviewer filled in: without a dense text that is the short one, and classes are unknown.
+
+    Raises InvalidInput where it fits the schema not even then.
+    """
+    classes = {name: UNKNOWN for name in CHOICES if said.get(name) == ""}
+    dense = {"dense": said.get("short")} if said.get("dense") == "" else {}
+    return asdict(validated({**said, **classes, **dense}))
+
 
 FORM = CaptionForm(
     fields=tuple(
@@ -29,7 +41,7 @@ FORM = CaptionForm(
         )
         for name in FIELDS
     ),
-    check=validated,
+    completed=completed,
 )
 
 
