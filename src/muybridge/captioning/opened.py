@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import torch
+
 from muybridge import captioning
 from muybridge.captioning.answers import ANSWERS
 from muybridge.captioning.captioner import Captioner
@@ -14,12 +16,14 @@ from muybridge.core.errors import invalid
 SMALL = "small"
 
 
-def open_captioner(which: str, *, model: str | None = None, device: str = "cpu", batch_size: int = 4) -> Captioner:
+def open_captioner(
+    which: str, *, model: str | None = None, device: str | None = None, batch_size: int = 4
+) -> Captioner:
     """The captioner, not yet loaded.
 
     which: "tags" (needs no model), "small" (ours, for clips such as the worlds'), the address of a chat endpoint with
     the `model` that it serves, a folder that `worlds` wrote (its scenes' truth), or a folder with an image-text model
-    of transformers, which runs on `device`. Raises InvalidInput on anything else.
+    of transformers, which runs on `device`, None for cuda where there is one. Raises InvalidInput on anything else.
     """
     if which == TagCaptioner.name:
         return TagCaptioner()
@@ -32,6 +36,7 @@ def open_captioner(which: str, *, model: str | None = None, device: str = "cpu",
     if (folder / "world.json").is_file():
         return TruthCaptioner(folder=folder)
     if (folder / "config.json").is_file():
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         dtype = "float32" if device == "cpu" else "bfloat16"
         config = captioning.VlmConfig(folder=folder, device=device, dtype=dtype, batch_size=batch_size)
         return captioning.VlmCaptioner(config)
