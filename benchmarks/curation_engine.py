@@ -71,7 +71,7 @@ def main() -> int:
         f"`python {' '.join(['benchmarks/curation_engine.py', *sys.argv[1:]])}` at commit {commit()}, "
         f"{datetime.date.today()}.",
         f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}. {options.films} films of "
-        f"{SECONDS} s, 456x256, {FPS} frames/s, cut into {num_clips} clips of a second; brightness; H.264 at CRF 17.",
+        f"{SECONDS} s, 456x256, {FPS} frames/s, cut into {num_clips} clips of a second; brightness; H.264.",
         "",
         "| way | seconds | clips/s |",
         "|---|---|---|",
@@ -121,7 +121,7 @@ def plain_loop(films: Path, folder: Path) -> None:
     for path in sorted(films.iterdir()):
         for clip in job.splitter.clips(SourceFile(path=path, uri=path.name)):
             done = job.stages[0].process(clip)
-            write_clip(done, folder / place_of(done), crf=job.crf)
+            write_clip(done, folder / place_of(done), qp=job.qp)
 
 
 def curate(films: Path, folder: Path, executor: Executor) -> None:

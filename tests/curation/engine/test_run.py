@@ -200,7 +200,7 @@ def test_values_are_rounded_and_what_is_no_number_is_noted(films: Path, tmp_path
 def test_other_settings_are_refused_by_name(films: Path, tmp_path: Path):
     items = find_sources([str(films / "d.png")])
     run_stages(plan(tmp_path), items, executor=LocalExecutor())
-    for changed, said in ((plan(tmp_path, crf=30), "crf=30 for 18"), (plan(tmp_path, Poisoned()), "with poisoned")):
+    for changed, said in ((plan(tmp_path, qp=30), "qp=30 for 19"), (plan(tmp_path, Poisoned()), "with poisoned")):
         with pytest.raises(InvalidInput, match=said):
             run_stages(changed, items, executor=LocalExecutor())
 

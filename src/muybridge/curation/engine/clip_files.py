@@ -10,8 +10,9 @@ from muybridge.media.coded import coded_film
 from muybridge.media.formats import MAX_FPS, coding
 from muybridge.media.image import write_image
 
-# Six films at 256p: superfast at crf 17 takes 1.6 times as long for files 13 % smaller, 0.1 dB worse in the mean.
-FAST = {"preset": "superfast", "x264-params": "threads=1:bframes=0:cabac=0:8x8dct=0:scenecut=0"}
+# One quantiser all over, so that nothing is coded worse than the rest, and nothing is looked ahead for; benchmarks/
+# clip_files.py has what each of these costs and saves.
+PLAIN = "threads=1:bframes=0:cabac=0:8x8dct=0:scenecut=0:weightp=0:mbtree=0"
 
 
 def evened(clip: Clip) -> Clip:
@@ -32,18 +33,23 @@ def place_of(clip: Clip) -> str:
     return f"clips/{clip.id[:2]}/{clip.id}{'.png' if clip.is_picture else '.mp4'}"
 
 
-def write_clip(clip: Clip, path: Path, *, crf: int) -> None:
-    """Write its frames and sound. Raises MediaError."""
+def write_clip(clip: Clip, path: Path, *, qp: int) -> None:
+    """Write its frames and sound, film with the quantiser `qp`. Raises MediaError."""
     if clip.is_picture:
         write_image(path, clip.frames[0])
         return
-    how = coding(path, codec=None, crf=crf, bitrate=None, bits=None)
-    how = replace(how, options={**how.options, **FAST})
+    how = coding(path, codec=None, crf=None, bitrate=None, bits=None)
+    how = replace(how, options=fast_options(qp))
     height, width = clip.frames.shape[1:3]
     with coded_film(path, how, fps=min(clip.fps, MAX_FPS), metadata=None, sound=_heard(clip)) as film:
         film.start(width, height)
         for picture in clip.frames:
             film.add_coded(as_yuv420(picture))
+
+
+def fast_options(qp: int) -> dict[str, str]:
+    """x264's, of which equal frames give equal bytes on every machine."""
+    return {"preset": "superfast", "x264-params": f"{PLAIN}:qp={qp}"}
 
 
 def _heard(clip: Clip) -> Sound | None:

@@ -189,7 +189,7 @@ def _check_same(before: Mapping[str, Any], now: Mapping[str, Any], *, folder: Pa
     for name in old.keys() & new.keys():
         keys = sorted(key for key in old[name].keys() | new[name].keys() if old[name].get(key) != new[name].get(key))
         found += [f"{name} {key}={new[name].get(key)} for {old[name].get(key)}" for key in keys]
-    if before["crf"] != now["crf"]:
-        found.append(f"crf={now['crf']} for {before['crf']}")
+    if before.get("qp") != now["qp"]:
+        found.append(f"qp={now['qp']} for {before.get('qp')}")
     said = ", ".join(found) or "another order of stages"
     raise invalid(str(folder), f"was made with other settings ({said})", "use those again, or another folder")

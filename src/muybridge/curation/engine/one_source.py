@@ -132,7 +132,7 @@ def written(clip: Clip, plan: Plan, *, work: Path, watch: Watch) -> Found:
     with _losing(clip, work=work), watch.doing(WRITING, limit_s=plan.limits.of(clip.end_s - clip.start_s)):
         clip = evened(clip)
         place = place_of(clip)
-        write_clip(clip, work / place, crf=plan.crf)
+        write_clip(clip, work / place, qp=plan.qp)
         return row_of(clip, plan, place=place, sha256=sha256(work / place))
 
 

@@ -48,28 +48,30 @@ class Limits:
 class Plan:
     """The splitter, the stages in order, and the folder that is filled.
 
-    crf: of the clips' H.264, 0 is best. num_samples: sources whose first clip is kept as each stage got it, for
-    `replay`. settings: what a folder belongs to, JSON-ready: the stages in order, how clips are coded. stage_version:
-    12 hex digits that change with any setting or version. Both are of the plan as it was made, not of what networks
-    were loaded since. Raises InvalidInput where a stage reads what none before it writes.
+    qp: the quantiser of the clips' H.264, 1 to 51, 1 is best. num_samples: sources whose first clip is kept as each
+    stage got it, for `replay`. settings: what a folder belongs to, JSON-ready: the stages in order, how clips are
+    coded. stage_version: 12 hex digits that change with any setting or version. Both are of the plan as it was made,
+    not of what networks were loaded since. Raises InvalidInput where a stage reads what none before it writes.
     """
 
     splitter: Splitter
     stages: tuple[Stage, ...]
     folder: Path
     limits: Limits = dataclasses.field(default_factory=Limits)
-    crf: int = 18
+    qp: int = 19
     num_samples: int = 0
     settings: Mapping[str, Any] = dataclasses.field(init=False)
     stage_version: str = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         check_chain(self.splitter, self.stages)
+        if not 1 <= self.qp <= 51:
+            raise invalid(f"qp={self.qp}", "H.264's quantisers are 1 to 51, and 0 few can play", "use 19")
         authors = {name: each.name for each in (self.splitter, *self.stages) for name in each.outputs}
         if clash := sorted(FACTS.keys() & authors.keys()):
             raise invalid(f"stage {authors[clash[0]]}", f"{clash[0]} is a fact of every row", "rename its column")
         chain = [{"name": each.name, "settings": _settings_of(each)} for each in (self.splitter, *self.stages)]
-        object.__setattr__(self, "settings", {"stages": chain, "crf": self.crf})
+        object.__setattr__(self, "settings", {"stages": chain, "qp": self.qp})
         text = json.dumps([self.settings, self.versions], sort_keys=True)
         object.__setattr__(self, "stage_version", hashlib.sha256(text.encode()).hexdigest()[:12])
 
