@@ -29,6 +29,8 @@ WIDTH_PX, HEIGHT_PX, FPS = 128, 72, 24
 JOINS_PER_FILM = 20
 KINDS = ("cut", "fade", "dissolve", "wipe")
 TRAPS = ("flash", "pan", "shake", "object")
+HELD = "held twice"  # as film of 12 pictures/s is stored
+MOTIONS = ("approach", "sweep", f"approach, {HELD}", f"sweep, {HELD}")
 PHOTOGRAPHS = {
     "tune": ("astronaut", "brick", "grass"),
     "test": ("coffee", "rocket", "chelsea", "camera", "gravel"),
@@ -158,20 +160,54 @@ def panned(part: Part, number: int, index: int, rng: random.Random, *, trap: str
             event = replace(event, end=min(event.first + 20, num_frames - 24))
             shake = np.random.default_rng([number, index]).normal(0, 0.04 * width, (event.end - event.first, 2))
             at[event.first : event.end] += shake
-    at = np.clip(at, 0, room)
-    frames = [exposed(source, at[max(k - 1, 0)], at[k], (width, height)) for k in range(num_frames)]
-    return np.stack(frames), event
+    boxes = np.concatenate([np.clip(at, 0, room), np.full_like(at, (width, height))], axis=1)
+    return filmed(source, boxes), event
 
 
-def exposed(source: Image.Image, before: np.ndarray, now: np.ndarray, size: tuple[float, float]) -> np.ndarray:
+def filmed(source: Image.Image, boxes: np.ndarray) -> Shot:
+    """A camera that sees one box of a picture after the other: left, top, width, height."""
+    return np.stack([exposed(source, boxes[max(k - 1, 0)], boxes[k]) for k in range(len(boxes))])
+
+
+def exposed(source: Image.Image, before: np.ndarray, now: np.ndarray) -> np.ndarray:
     """What a shutter that is open for half a frame sees of a moving window."""
-    steps = 4 if np.abs(now - before).max() > 0.02 * size[0] else 1
+    steps = 4 if np.abs(now - before).max() > 0.02 * now[2] else 1
     total = np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.float32)
     for step in range(steps):
-        x, y = now + (before - now) * 0.5 * step / steps
-        box = (float(x), float(y), float(x + size[0]), float(y + size[1]))
+        x, y, width, height = now + (before - now) * 0.5 * step / steps
+        box = (float(x), float(y), float(x + width), float(y + height))
         total += np.asarray(source.resize((WIDTH_PX, HEIGHT_PX), Image.Resampling.BILINEAR, box))
     return (total / steps).round().astype(np.uint8)
+
+
+def hurried(part: Part, number: int, folder: Path) -> tuple[Path, str]:
+    """A film of one shot in which the camera hurries, and how: nothing in it is a join. Every other pair is held twice.
+
+    An approach makes what is seen 2 to 4 times as large, a sweep goes along an arc over the whole picture.
+    """
+    name = MOTIONS[number % len(MOTIONS)]
+    path = folder / f"{part}-hurried-{number:03d}.mp4"
+    if not path.exists():
+        rng = random.Random(f"hurried {part} {number}")
+        source = picture(part, number, 0, rng)
+        num_frames = 72 // (held := 2 if name.endswith(HELD) else 1)
+        first, length = num_frames // 2 - rng.randint(4, 8), rng.randint(8, 20) // held
+        u = np.clip((np.arange(num_frames) - first) / length, 0, 1)
+        u = (u * u * (3 - 2 * u))[:, None]
+        share = np.array([0.9, 0.9 * HEIGHT_PX / WIDTH_PX]) * source.width
+        share = share * min(1.0, 0.9 * source.height / share[1])
+        if name.startswith("approach"):
+            size = share * rng.uniform(0.25, 0.5) ** u
+            middle = 0.5 + u * (rng.random() - 0.5) * 0.2
+        else:
+            size = share * 0.4 * np.ones_like(u)
+            middle = np.concatenate([u, np.sin(np.pi * u * rng.uniform(0.5, 1))], axis=1)
+        boxes = np.concatenate([(np.array([source.width, source.height]) - size) * middle, size], axis=1)
+        noisy = filmed(source, boxes).repeat(held, axis=0) + np.random.default_rng([number, 7]).normal(
+            0, NOISE, (num_frames * held, HEIGHT_PX, WIDTH_PX, 3)
+        )
+        write_video(path, noisy.round().clip(0, 255).astype(np.uint8), fps=FPS, options=SaveOptions(crf=CRF))
+    return path, name
 
 
 def flashed(shot: Shot, first: int, rng: random.Random) -> tuple[Shot, Event]:

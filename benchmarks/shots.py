@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np  # noqa: E402
 from machine import ROOT, commit, hardware, processor  # noqa: E402
-from shot_films import JOINS_PER_FILM, KINDS, TRAPS, Event, Part, film  # noqa: E402
+from shot_films import JOINS_PER_FILM, KINDS, MOTIONS, TRAPS, Event, Part, film, hurried  # noqa: E402
 
 from muybridge.core.env import cache_folder  # noqa: E402
 from muybridge.curation.clip import SourceFile  # noqa: E402
@@ -40,6 +40,7 @@ from muybridge.curation.shots.transnet import load, probabilities  # noqa: E402
 from muybridge.weights.assets import ensure  # noqa: E402
 
 NUM_FILMS: dict[Part, int] = {"tune": 14, "test": 50}
+NUM_HURRIED = 40
 NEAR = 2  # frames
 TARGET = 0.95
 MAKING_S = 200.0  # of one call
@@ -235,8 +236,27 @@ def report(scores: dict[str, Counter[str]], options: argparse.Namespace) -> list
         )
         + " that it finds.",
         "",
+        "## Hurried cameras",
+        "",
+        f"False joins in {NUM_HURRIED} films of one shot each, part {options.part!r}:",
+        "",
+        *hurries(options.part, options.folder or cache_folder() / "benchmark-shots"),
+        "",
         *cutting(options.source),
     ]
+
+
+def hurries(part: Part, folder: Path) -> list[str]:
+    """What detectors find where a camera hurries and nothing is joined."""
+    films = [hurried(part, number, folder) for number in range(NUM_HURRIED)]
+    lines = [f"| detector | {' | '.join(MOTIONS)} |", "|---" * (1 + len(MOTIONS)) + "|"]
+    for name in ("ours", "PySceneDetect content", "PySceneDetect adaptive"):
+        false: Counter[str] = Counter()
+        for path, motion in films:
+            false[motion] += len(DETECTORS[name](path) or ())
+        if any(false.values()) or name == "ours":
+            lines.append(f"| {name} | {' | '.join(str(false[motion]) for motion in MOTIONS)} |")
+    return lines
 
 
 def table(scores: dict[str, Counter[str]]) -> list[str]:

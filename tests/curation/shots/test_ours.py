@@ -52,11 +52,22 @@ def test_a_flash_is_no_join() -> None:
     assert found(frames) == []
 
 
+def panned(shares: np.ndarray) -> Frames:
+    """A camera that turns along a wall three pictures wide, from 0 at its left end to 1 at its right."""
+    wall = np.concatenate([scene(1, 1)[0], scene(2, 1)[0], scene(3, 1)[0]], axis=1)
+    lefts = (np.pad(shares, 30, mode="edge") * 2 * WIDTH_PX).astype(int)
+    return np.stack([wall[:, left : left + WIDTH_PX] for left in lefts])
+
+
 def test_a_fast_pan_is_no_join() -> None:
-    wall = scene(1, 1)[0]
-    wall = np.concatenate([wall, scene(2, 1)[0], scene(3, 1)[0]], axis=1)
-    lefts = np.r_[np.zeros(30, int), np.linspace(0, 2 * WIDTH_PX, 12).astype(int), np.full(30, 2 * WIDTH_PX)]
-    assert found(np.stack([wall[:, left : left + WIDTH_PX] for left in lefts])) == []
+    assert found(panned(np.linspace(0, 1, 12))) == []
+
+
+def test_pictures_that_are_held_for_two_frames_hide_no_motion() -> None:
+    """Film of 12 pictures/s as 24 frames/s: every other frame is as the one before, whatever moves."""
+    assert found(panned(ramp(9) ** 2).repeat(2, axis=0)) == []
+    cut = np.concatenate([scene(1, 20), scene(2, 20)]).repeat(2, axis=0)
+    assert found(cut) == [Join(first=40, end=40, kind="cut")]
 
 
 def test_something_large_that_passes_is_no_join() -> None:
@@ -76,6 +87,13 @@ def test_something_that_comes_close_is_no_join() -> None:
         near = ((x - 60) / 1.4) ** 2 + ((y - 40) / 0.8) ** 2 < reach**2
         frames[35 + step][near] = thing[near]
     assert found(frames) == []
+
+
+def test_a_passage_that_shows_what_neither_end_has_is_no_dissolve() -> None:
+    first, second = scene(1, 52, speed=0), scene(2, 52, speed=0)
+    between = mixed(first[40:], second[:12], ramp(12))
+    between[3:9, 30:60, 50:80] = (250, 10, 240)
+    assert found(np.concatenate([first[:40], between, second[12:]])) == []
 
 
 def test_joins_do_not_depend_on_where_windows_begin_and_are_found_once() -> None:

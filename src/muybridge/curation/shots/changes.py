@@ -47,6 +47,12 @@ class Window:
         """Which pixels of the one frame are nowhere within `SWITCH_PX` in the other, or the other way round."""
         return _differs(self.frames, self.nearer, slice(before, before + 1), slice(after, after + 1))[0]
 
+    def outside_both(self, frame: int, first: int, last: int) -> float:
+        """Mean levels by which pixels of a frame lie outside of all that two others show near them."""
+        low, high = self.near
+        spans = np.minimum(low[[first]], low[[last]]), np.maximum(high[[first]], high[[last]])
+        return float(_beyond(self.frames[[frame]], *spans).mean())
+
     def _outside(self, new: Int64[np.ndarray, "n"], known: Int64[np.ndarray, "n"]) -> Float32[np.ndarray, "n"]:
         low, high = self.near
         return _beyond(self.frames[new], low[known], high[known]).mean(axis=(1, 2, 3), dtype=np.float32)

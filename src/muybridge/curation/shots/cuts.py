@@ -11,7 +11,7 @@ from muybridge.curation.shots.joins import Join
 MIN_NEWS = 4.0  # levels
 MIN_SHARE = 0.2  # of the pixels; an edge that sweeps over the picture and leaps changes up to 0.16 at once
 RATIO = 2.5  # a cut is so many times the usual change before it, and behind it
-AROUND, NEXT = 6, 2  # frames on each side that say what is usual; the nearest of them, which a whip pan moves too
+AROUND = 6  # frames on each side that say what is usual
 BURST = 8  # frames after which a flash, or something that passed close by, is over
 RETURNED = 0.4  # of the news, at most, that are left when the first shot is back
 
@@ -35,9 +35,12 @@ def _sudden(window: Window) -> Iterator[tuple[int, float]]:
     """(frame before the change, levels of news in it)."""
     numbers = np.arange(len(window))
     change = window.news(numbers[:-1], numbers[1:])
+    # Of two changes in a row the larger: where film of 15 pictures/s is stored as 30 frames/s every other one is none.
+    before = np.maximum(change, np.append(change[:1], change[:-1]))
+    behind = np.maximum(change, np.append(change[1:], change[-1:]))
     for at in np.flatnonzero(change > MIN_NEWS).tolist():
-        sides = change[max(0, at - AROUND) : at][::-1], change[at + 1 : at + 1 + AROUND]
-        usual = max((max(float(np.median(side)), float(side[:NEXT].mean())) for side in sides if len(side)), default=0)
+        sides = before[max(0, at + 1 - AROUND) : at][::-1], behind[at + 1 : at + AROUND]
+        usual = max((max(np.median(side), side[0]) for side in sides if len(side)), default=0)  # the nearest: whip pans
         if change[at] > RATIO * usual and window.differs(at, at + 1).mean() > MIN_SHARE:
             yield at, float(change[at])
 

@@ -16,7 +16,8 @@ MIN_RMS = 10.0
 MAX_BEND = 0.1  # see `_Passage`; frames that have nothing to do with both ends have 0.5
 MAX_STEP = 0.45  # of the way from a frame to the next: more is a cut
 MIDDLE = (0.3, 0.7)  # of the way, half-way through
-MAX_DETAIL = 0.75  # what is left of the detail of both ends in a mixture of unlike frames: 0.5 if they are mixed evenly
+MAX_DETAIL = 0.78  # what is left of the detail of both ends in a mixture of unlike frames: 0.5 if they are mixed evenly
+NEW_DETAIL = 30.0  # what neither end shows, of the news between them, counts so much: mixtures show up to 0.003 of it
 MIXED_BEND = -0.1  # a mixture has -s (1 - s), up to -0.25; a patchwork 0
 MIN_CHANGED = 0.5  # share of pixels in which the ends of a wipe differ
 MIN_WIPED = 0.35  # share of those that switch from the one to the other at once; the rest is too much alike to tell
@@ -101,11 +102,15 @@ def _join(window: Window, passage: _Passage) -> Join | None:
 
 
 def _loses_detail(window: Window, passage: _Passage) -> bool:
-    """Whether a frame between has less detail than its share of both ends': mixtures have, moved frames have not."""
-    detail = window.detail[passage.first : passage.last + 1]
-    expected = detail[0] + (detail[-1] - detail[0]) * passage.shares
-    middle = np.abs(passage.shares - 0.5).argmin()
-    return bool(detail[1 + middle] < MAX_DETAIL * expected[middle])
+    """Whether a frame between has less detail than its share of both ends': mixtures have, moved frames have not.
+
+    Turbid water that drifts has little as well, but shows what neither end does.
+    """
+    nearest = int(np.abs(passage.shares - 0.5).argmin())
+    first, middle, last = passage.first, passage.first + 1 + nearest, passage.last
+    expected = window.detail[first] + (window.detail[last] - window.detail[first]) * passage.shares[nearest]
+    new = window.outside_both(middle, first, last) / window.news(np.array([first]), np.array([last]))[0]
+    return bool(window.detail[middle] < (MAX_DETAIL - NEW_DETAIL * new) * expected)
 
 
 def _is_wiped(window: Window, passage: _Passage) -> bool:
