@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 from muybridge.core.errors import InvalidInput
+from muybridge.curation.similarity.agreement import compared
 from muybridge.curation.similarity.duplicates import Search, find_duplicates
 from muybridge.curation.similarity.signature import signature_of
 
@@ -68,6 +70,14 @@ def test_another_subject_in_the_same_place_is_no_copy():
 
 def test_where_nothing_is_seen_nothing_is_a_copy():
     assert _found([np.zeros_like(ORIGINAL)] * 2).duplicate_of == [None, None]
+
+
+def test_a_bare_film_that_shows_the_same_in_a_corner_is_no_copy():
+    full = torch.randn(1, 8, 18, 18, generator=torch.Generator().manual_seed(0)) * 9
+    bare = torch.zeros_like(full)
+    bare[..., :4, :4] = full[..., :4, :4]
+    assert float(compared(full, full)) == 1
+    assert float(compared(bare, full)) < 0.5
 
 
 def test_different_films_of_one_concept_are_kept():

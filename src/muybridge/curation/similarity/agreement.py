@@ -1,9 +1,10 @@
 """How well two clips agree where the one lies on the other best: cell by cell, in what stands and what changes.
 
 A cell agrees as far as the contrasts around it go together over all frames, whatever their size: another brightness or
-colour changes little, and lettering spoils a few cells. Clips of the same place with another subject agree in what
-stands and disagree in what changes. Fine leaves in the wind never lie on each other exactly, nor does what little
-moves in a still picture outlast encoding: so the measure is how well each film agrees with itself, slightly beside.
+colour changes little, and lettering, which shows something in a few cells where the other film is bare, is forgiven.
+Clips of the same place with another subject agree in what stands and disagree in what changes. Fine leaves in the wind
+never lie on each other exactly, nor does what little moves in a still picture outlast encoding: so the measure is how
+well each film agrees with itself, slightly beside.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ UNCHANGED = 0.03  # share of the picture that changes in which what stands count
 WEIGHTS = (0.4, 0.4, 0.2)  # of what stands, all there is, and what changes; convention
 BESIDE = 0.25  # of a cell, beside which a film is compared with itself: what laying films on each other leaves of error
 LEAST = 0.2  # agreement with itself below which a film is noise to us
+LETTERED = 0.25  # of agreement that may be lost in cells where only one of the films shows something
 PAIRS = 32  # at a time; 40 MB
 
 
@@ -56,9 +58,10 @@ def compared(part: Float[Tensor, "p t y x"], whole: Float[Tensor, "p t y x"]) ->
     agreed, stir = _alike(part, whole)
     most = torch.minimum(*(_alike(film, _beside(film))[0] for film in (part, whole)))
     standing, all_there_is, changes = (agreed / most.clamp(min=LEAST)).unbind(1)
-    changing = (stir * changes + UNCHANGED * standing) / (stir + UNCHANGED)
-    parts = torch.stack([standing, all_there_is, changing], 1)
-    return (parts @ torch.tensor(WEIGHTS)).clamp(0, 1)
+    changing = (stir * changes[:, :1] + UNCHANGED * standing) / (stir + UNCHANGED)
+    parts = torch.stack([standing, all_there_is, changing], -1) @ torch.tensor(WEIGHTS)
+    where_either, where_both = parts.unbind(1)
+    return torch.minimum(where_both, where_either + LETTERED).clamp(0, 1)
 
 
 def _beside(film: Float[Tensor, "p t y x"]) -> Float[Tensor, "p t y x"]:
@@ -69,7 +72,9 @@ def _beside(film: Float[Tensor, "p t y x"]) -> Float[Tensor, "p t y x"]:
 
 
 def _alike(first: Float[Tensor, "p t y x"], second: Float[Tensor, "p t y x"]) -> tuple[Tensor, Tensor]:
-    """Of each pair how far what stands, all there is and what changes go together (p, 3), and how much changes."""
+    """Of each pair how far what stands, all there is and what changes go together (p, 3, 2), where either shows
+    something and where both do; and how much changes (p, 1).
+    """
     one, other = contrast(first), contrast(second)
     standing, _ = _cells(one.mean(1, keepdim=True), other.mean(1, keepdim=True))
     all_there_is, _ = _cells(one, other)
@@ -78,9 +83,11 @@ def _alike(first: Float[Tensor, "p t y x"], second: Float[Tensor, "p t y x"]) ->
 
 
 def _cells(first: Float[Tensor, "p t y x"], second: Float[Tensor, "p t y x"]) -> tuple[Tensor, Tensor]:
-    """Mean correlation of cells, of those where both show something; and the share of those where either does."""
+    """Mean correlation of cells where either shows something, and where both do (p, 2); the share of the former."""
     both, one, other = (around(each.sum(1)) for each in (first * second, first.square(), second.square()))
     least = first.shape[1] * NOISE**2
     alike = both / ((one + least) * (other + least)).sqrt()
-    either, each = (size / (size + 4 * least) for size in (torch.maximum(one, other), torch.minimum(one, other)))
-    return (each * alike).sum((1, 2)) / (each.sum((1, 2)) + 1e-3), either.mean((1, 2))
+    sizes = torch.stack([torch.maximum(one, other), torch.minimum(one, other)], 1)
+    shown = sizes / (sizes + 4 * least)
+    correlation = (shown * alike[:, None]).sum((2, 3)) / (shown.sum((2, 3)) + 1e-3)
+    return correlation, shown[:, :1].mean((2, 3))
