@@ -1,6 +1,7 @@
 """`curate` and `caption`: from footage to shards, decided anew, captioned, erased; every mistake is one line."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,9 @@ def test_the_shown_table_is_the_default_and_can_be_given_back(run: Any):
 
 
 def test_films_of_any_folder_get_captions_beside_them_once(run: Any, footage: Path):
+    write_picture(footage / os.fsdecode(b"caf\xe9.png"))
     outcome = run("caption", str(footage))
-    assert outcome.code == 0 and len(outcome.out.splitlines()) == 3
+    assert outcome.code == 0 and len(outcome.out.splitlines()) == 4 and "caf%E9.png: " in outcome.out
     note = json.loads((footage / "a.json").read_text())
     assert note["caption"] == (footage / "a.txt").read_text().strip() and note["caption_by"] == "tags"
     assert not (footage / "broken.json").exists()

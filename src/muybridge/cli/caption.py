@@ -5,7 +5,7 @@ folder, or of a single film, captions are written beside the films as CLIP.json 
 text to train on; films that have a .json or .txt already are left alone.
 
 `small` is our own captioner: SmolLM2 (fetched) shown what a network of ours sees. It was taught on our worlds alone,
-and describes clips such as they draw; of camera footage it says something that is wrong.
+and describes clips such as they draw; of others it says what was measured of them, as `tags` does.
 
 Examples:
 
@@ -70,4 +70,4 @@ def command(
         print(json.dumps([{"path": str(each.path), "caption": each.text, "problem": each.problem} for each in done]))
         return
     for each in done:
-        print(f"{each.path}: {each.text or each.problem}")
+        print(f"{each.name}: {each.text or each.problem}")

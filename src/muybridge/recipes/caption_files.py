@@ -15,6 +15,7 @@ from muybridge.captioning.store import CaptionRecord, CaptionStore, caption_colu
 from muybridge.core.files import atomic_path
 from muybridge.curation.shots.footage import footage
 from muybridge.curation.sources.find import find_sources
+from muybridge.curation.sources.item import as_uri
 from muybridge.recipes.curation.captions import BATCH, OnCaption
 
 SIDE_PX, LOOKS_PER_S, LONGEST_S = 512, 4.0, 60.0  # of what a captioner is shown: the first minute
@@ -23,9 +24,10 @@ SIDECARS = (".json", ".txt", ".caption")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CaptionedFile:
-    """A film or picture, its caption, or what kept it from having one."""
+    """A film or picture, its caption, or what kept it from having one. `name`: its path as text that can be printed."""
 
     path: Path
+    name: str
     text: str = ""
     problem: str = ""
 
@@ -43,9 +45,9 @@ def caption_files(place: Path, captioner: Captioner, *, on_caption: OnCaption | 
         store = CaptionStore(Path(name), captioner)
         for start in range(0, len(waiting), BATCH):
             some = waiting[start : start + BATCH]
-            jobs = [CaptionJob(id=str(path), view=partial(_view, path)) for path in some]
+            jobs = [CaptionJob(id=as_uri(str(path)), view=partial(_view, path)) for path in some]
             caption_clips(jobs, captioner, store, batch_size=BATCH)
-            done += [_written(path, store.read(str(path))) for path in some]
+            done += [_written(path, store.read(as_uri(str(path)))) for path in some]
             if on_caption is not None:
                 on_caption(len(done), len(waiting))
     return done
@@ -56,15 +58,16 @@ def _view(path: Path) -> ClipView:
     with footage(path, side_px=SIDE_PX, max_fps=LOOKS_PER_S) as film:
         frames = np.stack(list(islice(film.frames, max(1, round(LONGEST_S * film.fps)))))
         length_s = len(frames) / film.fps if film.fps else 0.0
-        return ClipView(id=str(path), frames=spread(frames), fps=film.fps, duration_s=length_s)
+        return ClipView(id=as_uri(str(path)), frames=spread(frames), fps=film.fps, duration_s=length_s)
 
 
 def _written(path: Path, record: CaptionRecord | None) -> CaptionedFile:
+    name = as_uri(str(path))
     if record is None or record.caption is None:
-        return CaptionedFile(path=path, problem=(record.problem if record else None) or "no caption")
+        return CaptionedFile(path=path, name=name, problem=(record.problem if record else None) or "no caption")
     columns = caption_columns(record)
     note = {**asdict(record.caption), **{name: columns[name] for name in ("caption", "captions", "caption_by")}}
     for suffix, content in ((".json", json.dumps(note, ensure_ascii=False, indent=1)), (".txt", columns["caption"])):
         with atomic_path(path.with_suffix(suffix)) as temporary:
             temporary.write_text(f"{content}\n", encoding="utf-8")
-    return CaptionedFile(path=path, text=columns["caption"])
+    return CaptionedFile(path=path, name=name, text=columns["caption"])

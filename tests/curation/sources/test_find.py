@@ -80,7 +80,10 @@ def test_sidecars_give_licence_and_consent(tmp_path: Path):
 
 def test_globs_files_and_what_is_not_there(tmp_path: Path):
     touch(tmp_path, "a.mp4", "deep/b.mp4", "deep/c.png", "d.zip")
+    (tmp_path / "deep" / "again").symlink_to(tmp_path)
+    touch(tmp_path, ".hidden.mp4")
     assert found(tmp_path / "**" / "*.mp4").keys() == {"a.mp4", "deep/b.mp4"}
+    assert found(tmp_path / "d*" / "**").keys() == {"deep/b.mp4", "deep/c.png"}
     assert found(tmp_path / "a.mp4").keys() == {"a.mp4"}
     for place in (tmp_path / "x", tmp_path / "*.mkv", tmp_path / "d.zip"):
         with pytest.raises(InvalidInput):

@@ -3,6 +3,7 @@
 import glob
 import os
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from muybridge.core.errors import invalid
@@ -62,9 +63,22 @@ def _matching(pattern: str) -> list[SourceItem]:
     """What a glob finds; uris start behind the folders that it names without wildcards."""
     parts = Path(pattern).parts
     plain = next(place for place, part in enumerate(parts) if glob.has_magic(part))
-    root = Path(*parts[:plain]) if plain else Path()
-    paths = [Path(found) for found in sorted(glob.glob(pattern, recursive=True))]
-    items = [file_source(path, root=root) for path in paths if not path.is_dir()]
+    root, wanted = Path(*parts[:plain]), parts[plain:]
+    if "**" in wanted:  # which glob itself would follow round and round through links
+        items = [item for item in folder_sources(root) if _fits(Path(item.place).relative_to(root).parts, wanted)]
+    else:
+        paths = [Path(found) for found in sorted(glob.glob(pattern))]
+        items = [file_source(path, root=root) for path in paths if not path.is_dir()]
     if not items:
         raise invalid(pattern, "no file has such a name", "check the pattern, with ** for all folders below")
     return items
+
+
+def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether a path has such names, of which ** stands for any number."""
+    if not wanted or not parts:
+        return not wanted and not parts
+    if wanted[0] == "**":
+        return _fits(parts, wanted[1:]) or _fits(parts[1:], wanted)
+    is_shown = not parts[0].startswith(".") or wanted[0].startswith(".")
+    return is_shown and fnmatchcase(parts[0], wanted[0]) and _fits(parts[1:], wanted[1:])
