@@ -1,4 +1,4 @@
-"""Captions of held-out world clips beside the truth: F1 of each field, schema, subjects that are made up.
+"""Captions of held-out world clips beside the truth: F1 of each field, schema, subjects named and made up; and films.
 
     python benchmarks/captions.py                              # tags, which need no model
     python benchmarks/captions.py --captioner small            # ours
@@ -9,6 +9,8 @@ Clips are of both worlds, of combinations that are never trained on. Every capti
 curation measures it, by the shipped classifier over all 17 frames. Scores are `captioning.scores`, against the nearest
 of eight wordings of the truth. Beside the captioner stand the truth in another wording, which is how much wording alone
 costs, and for each field the most frequent value of 200 training scenes, which is what one scores without looking.
+Of natural films (the asset natural-films, and what lies in folders given by --footage) it is counted how many excerpts
+the captioner holds for clips of our worlds.
 Writes benchmarks/reports/captions_NAME_HARDWARE_DATE.md.
 """
 
@@ -29,14 +31,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch  # noqa: E402
 from machine import ROOT, commit, hardware, processor  # noqa: E402
+from planted import natural  # noqa: E402
 
 from muybridge.captioning.camera import camera_movement  # noqa: E402
 from muybridge.captioning.camera_network import load_camera  # noqa: E402
-from muybridge.captioning.captioner import ClipView, spread  # noqa: E402
+from muybridge.captioning.captioner import Captioner, CaptionResult, ClipView, spread  # noqa: E402
 from muybridge.captioning.opened import open_captioner  # noqa: E402
+from muybridge.captioning.own.captioner import FOREIGN, OwnCaptioner  # noqa: E402
 from muybridge.captioning.schema import CHOICES, FIELDS, problems, to_json  # noqa: E402
-from muybridge.captioning.scores import Aliases, field_scores, made_up, mean_scores  # noqa: E402
+from muybridge.captioning.scores import Aliases, field_scores, made_up, mean_scores, subjects_named  # noqa: E402
 from muybridge.recipes.sources import fetched_library  # noqa: E402
+from muybridge.weights.assets import ensure  # noqa: E402
 from muybridge.worlds.physics.captions import structured_caption  # noqa: E402
 from muybridge.worlds.physics.config import PhysicsConfig  # noqa: E402
 from muybridge.worlds.physics.shapes import SHAPES  # noqa: E402
@@ -52,23 +57,25 @@ TEXTS = tuple(name for name in FIELDS if name not in CHOICES)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Described:
-    """A world, its scenes' captions in a wording, and the names of its subjects."""
+    """A world, its scenes' captions in a wording, the names of its subjects, and those of a scene's main one."""
 
     name: str
     world: DescribedWorld
     wording: Callable[[Any, int], StructuredCaption]
     subjects: tuple[Aliases, ...]
+    main: Callable[[Any], Aliases]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeldOut:
-    """A clip with its truth in several wordings, and one more that is not among them."""
+    """A clip with its truth in several wordings, and one more that is not among them; who is to be named."""
 
     world: str
     view: ClipView
     truth: tuple[StructuredCaption, ...]
     other: StructuredCaption
     subjects: tuple[Aliases, ...]
+    main: Aliases
 
 
 def main() -> int:
@@ -102,7 +109,9 @@ def main() -> int:
         "",
         *(line for world in (*usual, "") for line in table(world, clips, rows)),
         "`texts`: the mean without camera, source and quality, which may be measured or taken for granted. "
+        "`named`: share of captions that name the main subject. "
         "`made up`: share of captions that name a subject which the truth does not.",
+        *(films(captioner, results, options.footage) if isinstance(captioner, OwnCaptioner) else ()),
     ]
     print("\n".join(lines))
     for clip, one in list(zip(clips, said, strict=True))[: options.show]:
@@ -122,6 +131,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--clips", type=int, default=64)
     parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--footage", type=Path, action="append", default=[], help="a folder with films, for FOREIGN")
     parser.add_argument("--show", type=int, default=0, help="also print so many captions with their truth")
     parser.add_argument("--report", action=argparse.BooleanOptionalAction, default=True, help="write the report")
     return parser.parse_args()
@@ -136,12 +146,14 @@ def worlds() -> Iterator[Described]:
         world=sprites,
         wording=lambda scene, variant: structured_staged(scene, cast, variant=variant),
         subjects=tuple((subject.name, *subject.also) for subject in sprites.subjects),
+        main=lambda scene: (cast[scene.actors[0].subject].name, *cast[scene.actors[0].subject].also),
     )
     yield Described(
         name="physics",
         world=PhysicsWorld(PhysicsConfig()),
         wording=lambda scene, variant: structured_caption(scene, variant=variant),
         subjects=tuple(shape.names for shape in SHAPES.values()),
+        main=lambda scene: SHAPES[scene.subject.shape].names,
     )
 
 
@@ -164,6 +176,7 @@ def held_out(described: Described, num_clips: int, *, size_px: int) -> Iterator[
             truth=tuple(described.wording(scene, variant) for variant in range(NUM_WORDINGS)),
             other=described.wording(scene, NUM_WORDINGS),
             subjects=described.subjects,
+            main=described.main(scene),
         )
 
 
@@ -181,8 +194,8 @@ def table(world: str, clips: Sequence[HeldOut], rows: dict[str, list[StructuredC
     yield from (
         f"## {world or 'both'}",
         "",
-        f"| | {' | '.join(FIELDS)} | mean | texts | made up |",
-        "|---" * (len(FIELDS) + 4) + "|",
+        f"| | {' | '.join(FIELDS)} | mean | texts | named | made up |",
+        "|---" * (len(FIELDS) + 5) + "|",
     )
     for name, said in rows.items():
         pairs = [(one, clip) for one, clip in zip(said, clips, strict=True) if one and world in ("", clip.world)]
@@ -190,9 +203,31 @@ def table(world: str, clips: Sequence[HeldOut], rows: dict[str, list[StructuredC
             means = mean_scores([field_scores(one, clip.truth) for one, clip in pairs])
             share = sum(made_up(one, clip.truth, subjects=clip.subjects) > 0 for one, clip in pairs) / len(pairs)
             means["texts"] = sum(means[field] for field in TEXTS) / len(TEXTS)
+            named = sum(bool(subjects_named(f"{one.short} . {one.dense}", [clip.main])) for one, clip in pairs)
             values = " | ".join(f"{means[field]:.3f}" for field in (*FIELDS, "mean", "texts"))
-            yield f"| {name} | {values} | {share:.3f} |"
+            yield f"| {name} | {values} | {named / len(pairs):.3f} | {share:.3f} |"
     yield ""
+
+
+def films(captioner: Captioner, results: Sequence[CaptionResult], folders: Sequence[Path]) -> Iterator[str]:
+    """How many excerpts of natural films are told from the worlds' clips, and how many of these are held for others."""
+    kept = [FOREIGN in result.repairs for result in results]
+    found = collections.defaultdict[str, list[bool]](list)
+    for part in (0, 1):
+        for film, excerpt, frames in natural([ensure("natural-films"), *folders], part=part):
+            view = ClipView(id=excerpt, frames=spread(frames), fps=25.0, duration_s=len(frames) / 25)
+            found[film].append(FOREIGN in captioner.caption([view])[0].repairs)
+    told = [one for each in found.values() for one in each]
+    missed = [f"{film} ({each.count(False)} of {len(each)})" for film, each in found.items() if not all(each)]
+    yield ""
+    yield "## Natural footage"
+    yield ""
+    yield (
+        f"{len(told)} excerpts of three seconds of {len(found)} films: {sum(told)} ({sum(told) / len(told):.1%}) are "
+        "recognised as no clips of our worlds, and told by what was measured; the threshold is of the worlds alone. "
+        f"Not recognised: {', '.join(missed) or 'none'}. "
+        f"Of the {len(kept)} clips of the worlds {sum(kept)} are held for foreign."
+    )
 
 
 if __name__ == "__main__":

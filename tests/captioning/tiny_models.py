@@ -1,5 +1,6 @@
 """Tiny random models with real tokenizers and processors, saved as people get them from a hub."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -30,15 +31,15 @@ TEMPLATE = (
 )
 
 
-def byte_tokenizer(*specials: str) -> PreTrainedTokenizerFast:
-    """Byte-level BPE, as GPT-2, Llama 3 and Qwen have it."""
+def byte_tokenizer(*specials: str, texts: Sequence[str] = TEXTS) -> PreTrainedTokenizerFast:
+    """Byte-level BPE, as GPT-2, Llama 3 and Qwen have it, with tokens for the words of some texts."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     letters = pre_tokenizers.ByteLevel.alphabet()
     names = ["<eos>", "<pad>", *specials]
     core.train_from_iterator(
-        TEXTS * 20, trainers.BpeTrainer(vocab_size=700, initial_alphabet=letters, special_tokens=names)
+        [*texts] * 20, trainers.BpeTrainer(vocab_size=700, initial_alphabet=letters, special_tokens=names)
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=core, eos_token="<eos>", pad_token="<pad>", additional_special_tokens=list(specials)

@@ -1,27 +1,27 @@
 """What our captioner sees with learns from looks of clips, and what it writes with from scenes that are told."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
+from muybridge.captioning.own.scene_answers import physics_answers, staged_answers
 from muybridge.captioning.own.sight import Looks, Sight, SightConfig
 from muybridge.captioning.own.slots import SLOTS, phrases_of, seen
+from muybridge.captioning.own.wordings import usual
 from muybridge.captioning.own.writer import Writer
 from muybridge.core.errors import InvalidInput
 from muybridge.core.seeding import seeded
-from muybridge.training.curating.scene_answers import physics_answers, staged_answers
+from muybridge.training.curating.familiar import set_familiar
+from muybridge.training.curating.mirrored_answers import UNSURE, mirrored
 from muybridge.training.curating.sight import Labelled, SightStage, SightTask
-from muybridge.training.curating.told_scenes import ToldScene, usual
+from muybridge.training.curating.told_scenes import ToldScene
 from muybridge.training.curating.writer import WriterStage, WriterTask
-from muybridge.worlds.physics.scene import PhysicsScene, Thing, Viewpoint
-from muybridge.worlds.staging import Actor, Relation, StagedScene
-from muybridge.worlds.subjects import SUBJECTS
-from tests.captioning.examples import HORSE
+from muybridge.worlds.staging import Relation
+from tests.captioning.examples import CAST, HORSE, rolling, staged
 from tests.captioning.test_own import TINY, language
 
 SCENES = [seen({"who": "horse", "camera": "static"}), seen({"who": "cow", "camera": "zoom in"})]
-CAST = {subject.name: subject for subject in SUBJECTS}
 CONFIG = SightConfig(phrases=phrases_of(SCENES), width=16, still_px=32, film_px=32, dropout=0.0)
 
 
@@ -38,11 +38,16 @@ def fallen(network, task, *, batch_size: int, rate: float) -> float:
     return first - task.loss(network, 0, batch_size=batch_size)[0].item()
 
 
+def looks_of(level: torch.Tensor) -> Looks:
+    """Of clips all of whose features are at a level."""
+    shapes = {"stills": (3, 112, 2, 2), "edges": (3, 40, 4, 4), "film": (8, 40, 4, 4)}
+    return Looks(**{name: level.expand(len(level), *shape).clone() for name, shape in shapes.items()})
+
+
 def test_sight_learns_and_repeats():
     answers = SCENES * 4
     level = torch.tensor([0.0, 1.0] * 4)[:, None, None, None, None]
-    looks = Looks(stills=level.expand(8, 2, 112, 2, 2).clone(), film=level.expand(8, 8, 40, 4, 4).clone())
-    clips = Labelled(looks, answers, CONFIG)
+    clips = Labelled(looks_of(level), answers, CONFIG)
     task = SightTask(clips, [clips], stage=SightStage(network=CONFIG))
     with seeded(0):
         network = Sight(CONFIG)
@@ -62,16 +67,6 @@ def test_writer_learns_and_repeats():
     assert 0 <= task.validate(network)["right"] <= 1
 
 
-def staged(*names: str, relation: Relation) -> StagedScene:
-    actors = tuple(
-        Actor(subject=name, motion="still", facing="left", x=0.0, z=1.0, size=0.4, phase=0.0) for name in names
-    )
-    return StagedScene(
-        actors=actors, relations=(relation,), background="meadow", light="noon", style="3D render", camera="static",
-        sway=0.0, detail_seed=0,
-    )  # fmt: skip
-
-
 def test_of_two_that_rest_the_left_or_the_nearer_one_comes_first():
     inverses: tuple[tuple[Relation, Relation], ...] = (("left of", "right of"), ("in front of", "behind"))
     for relation, inverse in inverses:
@@ -82,12 +77,8 @@ def test_of_two_that_rest_the_left_or_the_nearer_one_comes_first():
 
 
 def test_answers_of_a_physics_scene_name_both_things():
-    ball = Thing(name="subject", shape="ball", colour="red", material="shiny", scale=1.0, position=(0, 0, 1))
-    scene = PhysicsScene(
-        event="collide", things=(ball, replace(ball, colour="blue")), direction=-1, place="meadow", light="noon",
-        sun_deg=60.0, viewpoint=Viewpoint(camera="static", azimuth_deg=0, elevation_deg=10, fov_deg=40),
-        shot_type="wide shot", detail_seed=0,
-    )  # fmt: skip
+    ball = rolling().subject
+    scene = rolling("collide", replace(ball, colour="blue"))
     found = dict(zip(SLOTS, physics_answers(scene).answers, strict=True))
     assert (found["colour"], found["colour2"], found["way"]) == ("red", "blue", "from right to left")
     assert found["side"] == "from the right"
@@ -95,7 +86,31 @@ def test_answers_of_a_physics_scene_name_both_things():
 
 def test_the_usual_wording_is_the_one_that_shares_most_words():
     said = [replace(HORSE, short=text) for text in ("a horse", "a brown horse runs", "a brown horse", "rain")]
-    assert usual(said).short == "a brown horse"
+    assert usual([asdict(each) for each in said], count=2)["short"] == ("a brown horse", "a brown horse runs")
+
+
+def test_a_mirror_exchanges_the_sides_and_who_is_told_first():
+    scene = staged("cow", "horse", relation="right of")
+    shown = staged("horse", "cow", relation="right of")
+    for told, other in ((scene, shown), (shown, scene)):
+        found, right = (
+            dict(zip(SLOTS, each.answers, strict=True))
+            for each in (mirrored(staged_answers(told, CAST)), staged_answers(other, CAST))
+        )
+        assert found == right | {"motion": UNSURE}
+    one, other = rolling(), replace(rolling(), direction=1, sun_deg=-60.0)
+    assert mirrored(physics_answers(one)) == physics_answers(other)
+
+
+def test_clips_like_those_of_training_are_familiar_and_others_strange():
+    draw = torch.Generator().manual_seed(0)
+    network = Sight(CONFIG)
+    level = torch.randn(400, 1, 112, 1, 1, generator=draw)
+    looks = replace(looks_of(torch.zeros(400, 1, 1, 1, 1)), stills=level.expand(-1, 3, -1, 2, 2))
+    set_familiar(network, looks, torch.zeros(400, dtype=torch.long))
+    inside = network.strangeness(looks)
+    assert (inside <= 1).float().mean() > 0.99
+    assert (network.strangeness(replace(looks, stills=looks.stills * 3)) > 1).all()
 
 
 def test_settings_outside_their_range_are_refused():

@@ -1,8 +1,8 @@
 """Our own small captioner, for clips such as our worlds draw."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -11,20 +11,24 @@ from jaxtyping import Float
 from torch import Tensor
 
 from muybridge.captioning.captioner import CaptionResult, ClipView
-from muybridge.captioning.constrained import Constraint, caption_fields
+from muybridge.captioning.constrained import Constraint, OneOf
 from muybridge.captioning.facts import Facts, measured
+from muybridge.captioning.own.reading import Reading, likeliest
 from muybridge.captioning.own.sight import TRUNK, Sight, SightConfig, Trunk, open_trunk, prepared
-from muybridge.captioning.own.slots import SLOTS
+from muybridge.captioning.own.slots import SLOTS, Phrases, numbers
+from muybridge.captioning.own.wordings import wordings
 from muybridge.captioning.own.writer import LANGUAGE, Language, Writer, WriterConfig, mixture, open_language
+from muybridge.captioning.schema import FIELDS
+from muybridge.captioning.tags import TagCaptioner
 from muybridge.captioning.written import written
 from muybridge.core.errors import invalid
 from muybridge.weights.assets import ensure
 from muybridge.weights.small import load_small
-from muybridge.worlds.structured import CLEAN, RENDERED
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "embedded"
 SIGHT_FILE, WRITER_FILE = EMBEDDED / "sight.safetensors", EMBEDDED / "writer.safetensors"
-MAX_TOKENS: Mapping[str, int] = {"short": 64, "dense": 128}  # the longest of the worlds' have 56 and 100
+NUM_CHOICES = 4  # wordings of a field from which the writer chooses
+FOREIGN = "not a clip of our worlds: measurements alone; use a model's folder or a server for what is to be seen"
 _CAMERA = SLOTS.index("camera")
 
 
@@ -41,25 +45,24 @@ class OwnParts:
 class OwnCaptioner:
     """A `Captioner` that sees with `Sight` and writes with SmolLM2.
 
-    It was taught on the sprites and the physics world alone, and knows no other answers than theirs: of camera footage
-    it says something that is wrong. Source and quality are those of the worlds unless they were measured.
+    It was taught on the sprites and the physics world alone, and knows no other answers than theirs. Clips that look
+    like none of them get the caption of `TagCaptioner`, and the result says so. Source and quality are those of the
+    worlds unless they were measured.
     """
 
     name = "small"
 
-    def __init__(
-        self, *, batch_size: int = 32, parts: OwnParts | None = None, max_tokens: Mapping[str, int] = MAX_TOKENS
-    ) -> None:
-        """parts: other networks than the shipped ones. max_tokens: of the texts, by field."""
+    def __init__(self, *, batch_size: int = 32, parts: OwnParts | None = None) -> None:
+        """parts: other networks than the shipped ones."""
         if batch_size < 1:
             raise invalid(f"batch_size={batch_size}", "is at least 1", "leave it out")
-        self.batch_size, self._parts, self.max_tokens = batch_size, parts, max_tokens
+        self.batch_size, self._parts = batch_size, parts
 
     @property
     def identity(self) -> str:
         """The shipped weights."""
         digest = hashlib.sha256(SIGHT_FILE.read_bytes() + WRITER_FILE.read_bytes())
-        return f"small-1-{digest.hexdigest()[:16]}"
+        return f"small-2-{digest.hexdigest()[:16]}"
 
     def prepare(self) -> None:
         """Load the networks, fetching what is missing. Raises AssetError, WeightsError."""
@@ -79,34 +82,50 @@ class OwnCaptioner:
     def _captioned(self, views: Sequence[ClipView]) -> list[CaptionResult]:
         parts = self._parts
         assert parts is not None
-        facts = [measured(view) for view in views]
-        shares = self._shares(parts, views)
-        movements = parts.sight.config.phrases[_CAMERA]
-        cameras = [_camera(fact, movements, row) for fact, row in zip(facts, shares[_CAMERA], strict=True)]
-        known = [movements.index(camera if camera in movements else "static") for camera in cameras]
-        shares[_CAMERA] = F.one_hot(torch.tensor(known), len(movements)).float()
-        vectors = parts.language.phrase_vectors(parts.sight.config.phrases)
-        rows = [
-            caption_fields(
-                {"camera": camera, "source": fact.source or RENDERED, "quality": fact.quality or CLEAN},
-                max_tokens=self.max_tokens,
-            )
-            for fact, camera in zip(facts, cameras, strict=True)
-        ]
-        language = parts.language
+        stills, films = zip(*(prepared(view.frames, parts.sight.config) for view in views), strict=True)
+        looks = parts.trunk(torch.stack(stills), torch.stack(films))
+        is_ours = (parts.sight.strangeness(looks) <= 1).tolist()
+        shares = [each.softmax(1) for each in parts.sight(looks)]
+        readings = [
+            _read(view, [each[row] for each in shares], parts.sight.config.phrases)
+            for row, view in enumerate(views) if is_ours[row]
+        ]  # fmt: skip
+        ours = iter(self._written(parts, [view for view, near in zip(views, is_ours, strict=True) if near], readings))
+        return [next(ours) if near else _measured(view) for view, near in zip(views, is_ours, strict=True)]
+
+    def _written(self, parts: OwnParts, views: Sequence[ClipView], readings: Sequence[Reading]) -> list[CaptionResult]:
+        """What the language model writes of what was read in clips of our worlds."""
+        if not views:
+            return []
+        language, phrases = parts.language, parts.sight.config.phrases
+        rows = [_fields(measured(view), reading) for view, reading in zip(views, readings, strict=True)]
         constraint = Constraint(language.vocabulary, rows, eos_ids=(language.eos_id,))
+        known = torch.tensor([numbers(reading.seen, phrases) for reading in readings])
+        shares = [F.one_hot(each, len(some)).float() for each, some in zip(known.unbind(1), phrases, strict=True)]
         with parts.writer.changing(language.model):
-            shown = parts.writer.shown(mixture(shares, vectors))
+            shown = parts.writer.shown(mixture(shares, language.phrase_vectors(phrases)))
             inputs = {"inputs_embeds": shown, "attention_mask": torch.ones(shown.shape[:2], dtype=torch.long)}
             return written(language.model, inputs, constraint, eos_ids=(language.eos_id,))
 
-    def _shares(self, parts: OwnParts, views: Sequence[ClipView]) -> list[Float[Tensor, "b p"]]:
-        """For each slot how likely each answer is."""
-        stills, films = zip(*(prepared(view.frames, parts.sight.config) for view in views), strict=True)
-        logits = parts.sight(parts.trunk(torch.stack(stills), torch.stack(films)))
-        return [each.softmax(1) for each in logits]
+
+def _read(view: ClipView, shares: Sequence[Float[Tensor, " p"]], phrases: Phrases) -> Reading:
+    """What is seen of a clip, with the measured movement where it is sure; of pictures none."""
+    camera, movements = measured(view).camera, phrases[_CAMERA]
+    if camera is None:
+        return likeliest(shares, phrases)
+    known = movements.index(camera if camera in movements else "static")
+    return likeliest(
+        [*shares[:_CAMERA], F.one_hot(torch.tensor(known), len(movements)).float(), *shares[_CAMERA + 1 :]], phrases
+    )
 
 
-def _camera(facts: Facts, movements: Sequence[str], shares: Float[Tensor, " p"]) -> str:
-    """The measured movement where it is sure, else the one that is seen; of pictures none."""
-    return facts.camera or movements[int(shares.argmax())]
+def _fields(facts: Facts, reading: Reading) -> list[OneOf]:
+    """What may be written: of prose and phrases some usual wordings, of the classes what is known."""
+    given = {"camera": facts.camera, "source": facts.source, "quality": facts.quality}
+    options = wordings(reading, count=NUM_CHOICES)
+    return [OneOf(name=name, options=(known,) if (known := given.get(name)) else options[name]) for name in FIELDS]
+
+
+def _measured(view: ClipView) -> CaptionResult:
+    """Of a clip that is not of our worlds only what was measured, which is true of any."""
+    return replace(TagCaptioner().caption([view])[0], repairs=(FOREIGN,))

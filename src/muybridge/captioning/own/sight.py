@@ -1,9 +1,11 @@
 """The network that sees: a slot's answer is read off a clip by a query of its own.
 
-It looks at what EfficientNet-Lite0, trained on photographs by others and fetched, makes of the frames: two of them
-large, for who is there and where, and eight small, for what happens.
+It looks at what EfficientNet-Lite0, trained on photographs by others and fetched, makes of the frames: three of them
+large, for who is there and where, and eight small, for what happens. How far the large ones lie from everything that
+the worlds draw says whether a clip is one of theirs.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +24,8 @@ from muybridge.vae.efficientnet import EfficientNetFeatures
 TRUNK, TRUNK_FILE = "efficientnet-lite0", "efficientnet-lite0.pth"
 FINE, COARSE = 4, 10  # blocks of the trunk that are read: 40 channels at 1/8 of the size, 112 at 1/16
 CHANNELS = {FINE: 40, COARSE: 112}
-STILLS = (2, 5)  # of the eight frames, those that are looked at large: who crosses the picture is whole in them
+DEPTHS = ((FINE, COARSE), (FINE,))  # of the large frames, and of the small ones
+STILLS = (1, 3, 5)  # of the eight frames, those that are looked at large: who crosses the picture is whole in one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,10 +66,15 @@ class SightConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Looks:
-    """What the trunk makes of clips: of the large frames, and of the small ones."""
+    """What the trunk makes of clips: of the large frames, also twice as finely for shapes, and of the small ones."""
 
     stills: Float[Tensor, "b k c y x"]
+    edges: Float[Tensor, "b k d 2*y 2*x"]
     film: Float[Tensor, "b t d v u"]
+
+    def changed(self, change: Callable[[Tensor], Tensor]) -> "Looks":
+        """The same change of each."""
+        return Looks(stills=change(self.stills), edges=change(self.edges), film=change(self.film))
 
 
 class Sight(nn.Module):
@@ -75,20 +83,27 @@ class Sight(nn.Module):
     Equal phrases of different slots share what they are recognised by.
     """
 
+    whitening: Float[Tensor, "c c"]
+    centres: Float[Tensor, "p c"]
+    reach: Float[Tensor, "1"]
+
     def __init__(self, config: SightConfig) -> None:
         super().__init__()
         self.config, width = config, config.width
+        self.coarse = nn.Conv2d(CHANNELS[COARSE], width, 1)
+        self.fine = nn.Conv2d(CHANNELS[FINE], width, 2, stride=2)
         self.still = nn.Sequential(
-            nn.Conv2d(CHANNELS[COARSE], width, 1), nn.GroupNorm(4, width), nn.SiLU(),
-            nn.Conv2d(width, width, 3, padding=1, groups=width),
-        )  # fmt: skip
+            nn.GroupNorm(4, width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1, groups=width)
+        )
         self.film = nn.Sequential(
             nn.Conv3d(2 * CHANNELS[FINE], 32, (1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1)), nn.GroupNorm(4, 32),
             nn.SiLU(), nn.Conv3d(32, 48, (3, 1, 1), padding=(1, 0, 0)), nn.GroupNorm(4, 48), nn.SiLU(),
             nn.Conv3d(48, width, (1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1)), nn.GroupNorm(4, width), nn.SiLU(),
             nn.Conv3d(width, width, (3, 1, 1), stride=(2, 1, 1), padding=(1, 0, 0)),
         )  # fmt: skip
-        self.places = nn.Parameter(0.1 * torch.randn(len(STILLS) * config.still_cells + config.film_cells, width))
+        self.places = nn.Parameter(0.1 * torch.randn(config.still_cells, width))
+        self.times = nn.Parameter(0.1 * torch.randn(len(STILLS), width))
+        self.moments = nn.Parameter(0.1 * torch.randn(config.film_cells, width))
         self.queries = nn.Parameter(0.1 * torch.randn(len(SLOTS), width))
         layer = nn.TransformerDecoderLayer(
             width, config.num_heads, config.hidden_size, config.dropout, batch_first=True, norm_first=True
@@ -97,20 +112,34 @@ class Sight(nn.Module):
         known = sorted({phrase for phrases in config.phrases for phrase in phrases})
         self.answers = nn.Parameter(torch.randn(len(known), width) / width**0.5)
         self.biases = nn.ParameterList([nn.Parameter(torch.zeros(len(phrases))) for phrases in config.phrases])
+        num_places = len(config.phrases[SLOTS.index("place")])
+        self.register_buffer("whitening", torch.zeros(CHANNELS[COARSE], CHANNELS[COARSE]))
+        self.register_buffer("centres", torch.zeros(num_places, CHANNELS[COARSE]))
+        self.register_buffer("reach", torch.ones(1))
         self._rows = [[known.index(phrase) for phrase in phrases] for phrases in config.phrases]
 
     def forward(self, looks: Looks) -> list[Float[Tensor, "b p"]]:
         """For each slot the logits of its phrases."""
-        stills = self.still(rearrange(looks.stills, "b k c y x -> (b k) c y x"))
-        stills = rearrange(stills, "(b k) d y x -> b (k y x) d", k=len(STILLS))
+        shapes = self.coarse(looks.stills.flatten(0, 1)) + self.fine(looks.edges.flatten(0, 1))
+        stills = rearrange(self.still(shapes), "(b k) d y x -> b k (y x) d", k=len(STILLS))
+        stills = (stills + self.places + self.times[:, None]).flatten(1, 2)
         changes = torch.diff(looks.film, dim=1, prepend=looks.film[:, :1])
         film = self.film(rearrange(torch.cat([looks.film, changes], 2), "b t d v u -> b d t v u"))
-        seen = torch.cat([stills, rearrange(film, "b d t v u -> b (t v u) d")], 1) + self.places
+        seen = torch.cat([stills, rearrange(film, "b d t v u -> b (t v u) d") + self.moments], 1)
         found = self.decoder(self.queries.expand(len(seen), -1, -1), seen)
         return [
             (found[:, slot] @ self.answers[rows].T + bias).float()
             for slot, (rows, bias) in enumerate(zip(self._rows, self.biases, strict=True))
         ]
+
+    def strangeness(self, looks: Looks) -> Float[Tensor, " b"]:
+        """How far clips lie from those of the worlds: at most 1 as near as nearly all of theirs.
+
+        The Mahalanobis distance of the large frames' mean features to the nearest place's (Lee et al.,
+        arXiv 1807.03888), over that of the farthest two hundredth of the worlds' own clips.
+        """
+        found = torch.cdist(looks.stills.mean((1, 3, 4)) @ self.whitening, self.centres)
+        return found.min(1).values / self.reach
 
 
 def prepared(frames: Frames, config: SightConfig) -> tuple[Float[Tensor, "k 3 y x"], Float[Tensor, "t 3 v u"]]:
@@ -123,26 +152,28 @@ def prepared(frames: Frames, config: SightConfig) -> tuple[Float[Tensor, "k 3 y 
 class Trunk(nn.Module):
     """The first blocks of EfficientNet-Lite0: more of them for the large frames than for the small ones."""
 
-    def __init__(self, coarse: EfficientNetFeatures, fine: EfficientNetFeatures) -> None:
+    def __init__(self, large: EfficientNetFeatures, small: EfficientNetFeatures) -> None:
         super().__init__()
-        self.coarse, self.fine = coarse, fine
+        self.large, self.small = large, small
 
     @torch.no_grad()
     def forward(self, stills: Float[Tensor, "b k 3 y x"], film: Float[Tensor, "b t 3 v u"]) -> Looks:
         """What it makes of prepared frames."""
-        return Looks(stills=_each(self.coarse, stills), film=_each(self.fine, film))
+        edges, shapes = _each(self.large, stills)
+        return Looks(stills=shapes, edges=edges, film=_each(self.small, film)[0])
 
 
 def open_trunk(folder: Path) -> Trunk:
     """The trunk from its folder of `weights.assets`. Raises WeightsError."""
     path = folder / TRUNK_FILE
-    loaded = (EfficientNetFeatures.load(path, depths=(depth,)).eval() for depth in (COARSE, FINE))
-    return Trunk(*loaded)
+    loaded = (EfficientNetFeatures.load(path, depths=depths).eval() for depths in DEPTHS)
+    trunk = Trunk(*loaded)
+    nn.Module.to(trunk, memory_format=torch.channels_last)  # pyright: ignore  # half the time on a CPU (measured)
+    return trunk
 
 
-def _each(network: EfficientNetFeatures, frames: Float[Tensor, "b t 3 y x"]) -> Float[Tensor, "b t c h w"]:
-    maps = network(rearrange(frames, "b t c y x -> (b t) c y x"))[0]
-    return rearrange(maps, "(b t) c h w -> b t c h w", t=frames.shape[1])
+def _each(network: EfficientNetFeatures, frames: Float[Tensor, "b t 3 y x"]) -> list[Float[Tensor, "b t c h w"]]:
+    return [rearrange(maps, "(b t) c h w -> b t c h w", b=len(frames)) for maps in network(frames.flatten(0, 1))]
 
 
 def _sized(pixels: Float[Tensor, "t 3 h w"], side_px: int) -> Float[Tensor, "t 3 s s"]:

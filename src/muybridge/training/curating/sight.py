@@ -6,15 +6,17 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from muybridge.captioning.own.sight import Looks, Sight, SightConfig
-from muybridge.captioning.own.slots import SLOTS, Seen, numbers, phrases_of
+from muybridge.captioning.own.slots import SLOTS, Phrases, Seen, numbers, phrases_of
 from muybridge.core.errors import invalid
 from muybridge.core.seeding import generator, seeded
 from muybridge.training.config import RunConfig
-from muybridge.training.curating.told_looks import ToldLooks, rows_of, together
+from muybridge.training.curating.familiar import set_familiar
+from muybridge.training.curating.mirrored_answers import mirrored as mirrored_answers
+from muybridge.training.curating.told_looks import ToldLooks, mirrored, rows_of, together
 from muybridge.training.curating.told_scenes import HELD_OUT_FROM, WORLDS, ToldScene, ToldScenes
 from muybridge.training.self_trained import trained
 from muybridge.training.trainer import OnStep
@@ -22,6 +24,7 @@ from muybridge.weights.small import load_small, save_small
 
 SIGHT_FILE = "sight.safetensors"
 PARTS = {"sprites": 250, "physics": 100}  # clips of a file
+UNKNOWN = -1  # the number of an answer that nothing is learned from
 _PLACEHOLDER = SightConfig(phrases=(("",),) * len(SLOTS))  # of which only the sizes are used
 
 
@@ -29,8 +32,8 @@ _PLACEHOLDER = SightConfig(phrases=(("",),) * len(SLOTS))  # of which only the s
 class SightStage:
     """Training on so many clips of each world; `blur` is how far features are moved at random, in deviations."""
 
-    num_sprites: int = 3000
-    num_physics: int = 1400
+    num_sprites: int = 4000
+    num_physics: int = 2700
     num_held_out: int = 60  # of each world
     blur: float = 0.2
     network: SightConfig = _PLACEHOLDER
@@ -63,6 +66,7 @@ class SightStage:
         with seeded(self.run.seed):
             network = Sight(config)
         averaged = trained(network, task, self, folder, on_step=on_step)
+        set_familiar(averaged, task.clips.looks, task.clips.answers[:, SLOTS.index("place")])
         path = folder / SIGHT_FILE
         save_small(averaged, path, config=config)
         shipped = load_small(path, SightConfig, Sight)  # judged as it will be read, rounded to int8
@@ -76,6 +80,9 @@ class Labelled:
     def __init__(self, looks: Looks, answers: Sequence[Seen], config: SightConfig) -> None:
         self.looks = looks
         self.answers: Int[Tensor, "n s"] = torch.tensor([numbers(each, config.phrases) for each in answers])
+        self.in_mirror: Int[Tensor, "n s"] = torch.tensor(
+            [_known(mirrored_answers(each), config.phrases) for each in answers]
+        )
 
 
 class SightTask:
@@ -90,12 +97,12 @@ class SightTask:
         """On clips drawn at random, their features moved a little."""
         draw = generator(self.stage.run.seed, step, micro, "sight")
         rows = torch.randint(len(self.clips.answers), (batch_size,), generator=draw)
-        looks = rows_of(self.clips.looks, rows)
-        looks = Looks(stills=self._moved(looks.stills, draw), film=self._moved(looks.film, draw))
+        is_mirrored = torch.rand(batch_size, generator=draw) < 0.5
+        looks = mirrored(rows_of(self.clips.looks, rows), is_mirrored).changed(lambda each: self._moved(each, draw))
         with seeded(int(torch.randint(2**31, (1,), generator=draw))):  # dropout
             logits = model(looks)
-        wanted = self.clips.answers[rows].unbind(1)
-        terms = [F.cross_entropy(found, right) for found, right in zip(logits, wanted, strict=True)]
+        wanted = torch.where(is_mirrored[:, None], self.clips.in_mirror[rows], self.clips.answers[rows])
+        terms = [_loss(found, right) for found, right in zip(logits, wanted.unbind(1), strict=True)]
         return torch.stack(terms).sum(), {name: float(term.detach()) for name, term in zip(SLOTS, terms, strict=True)}
 
     @torch.no_grad()
@@ -116,3 +123,16 @@ class SightTask:
 
     def _moved(self, features: Tensor, draw: torch.Generator) -> Tensor:
         return features + self.stage.blur * features.std() * torch.randn(features.shape, generator=draw)
+
+
+def _known(seen: Seen, phrases: Phrases) -> list[int]:
+    """The place of each answer among the phrases, `UNKNOWN` where it is none of them."""
+    return [
+        known.index(answer) if answer in known else UNKNOWN for answer, known in zip(seen.answers, phrases, strict=True)
+    ]
+
+
+def _loss(logits: Float[Tensor, "b p"], wanted: Int[Tensor, " b"]) -> Tensor:
+    """Cross-entropy over the clips whose answer is known."""
+    summed = F.cross_entropy(logits, wanted, ignore_index=UNKNOWN, reduction="sum")
+    return summed / (wanted != UNKNOWN).sum().clamp_min(1)

@@ -1,18 +1,16 @@
 """Scenes of both worlds with what there is to see in them and a caption in the usual words, kept in a folder."""
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from muybridge.captioning.own.scene_answers import physics_answers, staged_answers
 from muybridge.captioning.own.slots import Seen
-from muybridge.captioning.schema import FIELDS
-from muybridge.captioning.scores import words
+from muybridge.captioning.own.wordings import usual
 from muybridge.core.files import atomic_path
-from muybridge.training.curating.scene_answers import physics_answers, staged_answers
 from muybridge.weights.assets import ensure
 from muybridge.worlds.physics import PhysicsConfig, PhysicsWorld
 from muybridge.worlds.physics.captions import structured_caption
@@ -20,7 +18,7 @@ from muybridge.worlds.prose import Cast, structured_staged
 from muybridge.worlds.sprites import SpritesWorld, complete_sprites
 from muybridge.worlds.staging import StagedScene
 from muybridge.worlds.structured import StructuredCaption
-from muybridge.worlds.world import DescribedWorld, Split
+from muybridge.worlds.world import Split
 
 WORLDS = ("sprites", "physics")
 HELD_OUT_FROM = 1000  # benchmarks score the first ones
@@ -56,18 +54,14 @@ class ToldScenes:
             scene = self.physics.scene(index, split=split)
             said = [structured_caption(scene, variant=number) for number in range(NUM_WORDINGS)]
             answers = physics_answers(scene)
-            return ToldScene(answers=answers, visible=answers, caption=usual(said))
+            return ToldScene(answers=answers, visible=answers, caption=_usual(said))
         scene = self.sprites.scene(index, split=split)
         assert isinstance(scene, StagedScene)
         said = [structured_staged(scene, self.cast, variant=number) for number in range(NUM_WORDINGS)]
         return ToldScene(
             answers=staged_answers(scene, self.cast), visible=staged_answers(scene, self.cast, is_ordered=True),
-            caption=usual(said),
+            caption=_usual(said),
         )  # fmt: skip
-
-    def world(self, name: str) -> DescribedWorld:
-        """One of `WORLDS`."""
-        return self.physics if name == "physics" else self.sprites
 
     @cached_property
     def sprites(self) -> SpritesWorld:
@@ -85,21 +79,10 @@ class ToldScenes:
         return PhysicsWorld(PhysicsConfig())
 
 
-def usual(said: Sequence[StructuredCaption]) -> StructuredCaption:
-    """Of several wordings of a scene, field by field, the one that shares most words with the others."""
-    return StructuredCaption(**{name: _usual([getattr(caption, name) for caption in said]) for name in FIELDS})
-
-
-def _usual(texts: Sequence[str]) -> str:
-    if len(set(texts)) == 1:
-        return texts[0]
-    bags = [Counter(words(text)) for text in texts]
-    shared = [sum(_f1(bag, other) for other in bags) for bag in bags]
-    return texts[shared.index(max(shared))]
-
-
-def _f1(first: Counter[str], second: Counter[str]) -> float:
-    return 2 * sum((first & second).values()) / max(1, first.total() + second.total())
+def _usual(said: Sequence[StructuredCaption]) -> StructuredCaption:
+    return StructuredCaption(
+        **{name: texts[0] for name, texts in usual([asdict(each) for each in said], count=1).items()}
+    )
 
 
 def _read(row: Mapping[str, Any]) -> ToldScene:
