@@ -79,6 +79,6 @@ def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
     if not wanted or not parts:
         return not wanted and not parts
     if wanted[0] == "**":
-        return _fits(parts, wanted[1:]) or _fits(parts[1:], wanted)
+        return len(wanted) == 1 or _fits(parts, wanted[1:]) or _fits(parts[1:], wanted)
     is_shown = not parts[0].startswith(".") or wanted[0].startswith(".")
     return is_shown and fnmatchcase(parts[0], wanted[0]) and _fits(parts[1:], wanted[1:])
