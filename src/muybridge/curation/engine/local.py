@@ -72,6 +72,8 @@ class _Pool:
                     yield from self._looked_after()
         finally:
             for worker in self._workers.values():
+                worker.kill()
+            for worker in self._workers.values():
                 worker.end()
 
     def _looked_after(self) -> Iterator[Event]:
