@@ -3,13 +3,15 @@
     python examples/fetch_footage.py footage/
     python benchmarks/curate.py footage/                             # on two cores, 256p: the claim
     python benchmarks/curate.py footage/ --groups cut free --no-report
+    python benchmarks/curate.py footage/ --steady more/              # and how fast many longer films go
 
 Into an empty folder come links to the films given, rendered clips, and damaged or strange files: a film cut short, one
 with bytes turned over, an empty one, text called .mp4, a name with a line break and markup, a loop of links. The same
 is curated once for each group of stages, each time from nothing, by two workers. Clips a second are of the stages, from
 the first source to the last clip written; the rest (gathering, decisions, captions from measurements, shards, report)
 is timed apart. Writes benchmarks/reports/curate_HARDWARE_DATE.md; exit code 1 below a target or where a source or a
-clip is not accounted for.
+clip is not accounted for. The films of `--steady` are curated as they are, weight-free, all of them; how many clips
+that makes depends on how long their shots are, so frames and seconds of footage are counted too.
 """
 
 import argparse
@@ -20,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -55,32 +58,43 @@ SAID = {
 }
 MIN_CLIPS_PER_S = 8.0  # of the weight-free stages on two cores
 NUM_WORKERS = 2
+STEADY = "free"
 RENDERED_PX, RENDERED_FRAMES, NUM_RENDERED = 256, 49, 6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timed:
+    """A group of stages over a folder. `lengths_s` and `num_frames` are of its clips."""
+
+    group: str
+    seconds: float
+    rest_s: float
+    busiest: str
+    lengths_s: tuple[float, ...]
+    num_frames: int
+    done: Curated
+    failures: tuple[str, ...]
+
+    @property
+    def clips_per_s(self) -> float:
+        """Of the stages."""
+        return len(self.lengths_s) / self.seconds
 
 
 def main() -> int:
     options = parse()
-    rows, failures = [], []
-    done: Curated | None = None
     with tempfile.TemporaryDirectory() as name:
         footage = Path(name) / "footage"
         num_films = gather_footage(options.footage, footage, limit=options.films)
-        for group in options.groups:
-            settings = CurationSettings(out=Path(name) / group, num_workers=NUM_WORKERS, **GROUPS[group])
-            items = find_sources([str(footage)])
-            summary = run_stages(settings.plan, items, executor=settings.opened_executor())
-            start = time.perf_counter()
-            done = finish(gathered(settings), settings)
-            rest_s = time.perf_counter() - start
-            busiest = ", ".join(
-                f"{stage} {figures['busy_percent']:.0f} %" for stage, figures in list(summary.stages.items())[:4]
-            )
-            rows.append((group, summary.num_clips, summary.seconds, summary.clips_per_s, rest_s, busiest))
-            failures += unaccounted(done, len(items))
-            if group == "free" and summary.clips_per_s < MIN_CLIPS_PER_S:
-                failures.append(f"weight-free: {summary.clips_per_s:.2f} clips/s")
-    assert done is not None
-    lines = report(rows, done, num_films=num_films, failures=failures)
+        timed = [curated(group, [footage], Path(name) / group) for group in options.groups]
+        steady = [curated(STEADY, options.steady, Path(name) / "steady")] if options.steady else []
+        failures = [failure for each in (*timed, *steady) for failure in each.failures]
+        failures += [
+            f"weight-free: {each.clips_per_s:.2f} clips/s"
+            for each in timed
+            if each.group == "free" and each.clips_per_s < MIN_CLIPS_PER_S
+        ]
+        lines = report(timed, steady, num_films=num_films, failures=failures)
     print("\n".join(lines))
     if options.report:
         place = ROOT / "benchmarks" / "reports" / f"curate_{hardware()}_{datetime.date.today()}.md"
@@ -88,12 +102,31 @@ def main() -> int:
     return int(bool(failures))
 
 
-def report(rows: Sequence[tuple], done: Curated, *, num_films: int, failures: Sequence[str]) -> list[str]:
+def curated(group: str, footage: Sequence[Path], out: Path) -> Timed:
+    """Run a group of stages over folders, into an empty one."""
+    settings = CurationSettings(out=out, num_workers=NUM_WORKERS, **GROUPS[group])
+    items = find_sources([str(place) for place in footage])
+    summary = run_stages(settings.plan, items, executor=settings.opened_executor())
+    start = time.perf_counter()
+    done = finish(gathered(settings), settings)
+    rest_s = time.perf_counter() - start
+    rows = read_manifest(done.folder).rows()
+    busiest = [f"{stage} {figures['busy_percent']:.0f} %" for stage, figures in list(summary.stages.items())[:4]]
+    return Timed(
+        group=group,
+        seconds=summary.seconds,
+        rest_s=rest_s,
+        busiest=", ".join(busiest),
+        lengths_s=tuple(row["end_s"] - row["start_s"] for row in rows),
+        num_frames=sum(row["num_frames"] for row in rows),
+        done=done,
+        failures=tuple(unaccounted(done, len(items))),
+    )
+
+
+def report(timed: Sequence[Timed], steady: Sequence[Timed], *, num_films: int, failures: Sequence[str]) -> list[str]:
+    done = timed[-1].done
     states = sorted({source.state for source in done.sources})
-    table = [
-        f"| {SAID[group]} | {clips} | {seconds:.1f} | {rate:.2f} | {rest_s:.1f} | {busiest} |"
-        for group, clips, seconds, rate, rest_s, busiest in rows
-    ]
     return [
         "# From raw footage to shards",
         "",
@@ -102,13 +135,15 @@ def report(rows: Sequence[tuple], done: Curated, *, num_films: int, failures: Se
         f"Python {platform.python_version()}. {num_films} real films, {NUM_RENDERED} rendered, and damaged and strange "
         "files; clips of at most 10 s, 256 px on the short side.",
         "",
-        "| stages | clips | seconds | clips/s | the rest, seconds | workers' time |",
-        "|---|---|---|---|---|---|",
-        *table,
-        "",
+        *table(timed),
         f"Target: {MIN_CLIPS_PER_S:g} clips/s with the weight-free stages.",
         "",
-        "Of the last run, sources: "
+        *(
+            [f"Whole folders of {len(steady[0].done.sources)} files, weight-free:", "", *table(steady)]
+            if steady
+            else []
+        ),
+        "Of the last run of the first table, sources: "
         + ", ".join(f"{sum(each.state == state for each in done.sources)} {state}" for state in states)
         + f". Tiers: {', '.join(f'{tier} {count}' for tier, count in done.decisions.counts().items())}.",
         "",
@@ -117,6 +152,21 @@ def report(rows: Sequence[tuple], done: Curated, *, num_films: int, failures: Se
         *(f"| {each.uri!r} | {each.state}: {each.remarks} |" for each in done.sources if each.remarks),
         "",
         f"Not accounted for or below a target: {'; '.join(failures) or 'nothing'}.",
+        "",
+    ]
+
+
+def table(timed: Sequence[Timed]) -> list[str]:
+    """Each group's speed and what its clips are like."""
+    return [
+        "| stages | clips | median s | seconds | clips/s | frames/s | footage s/s | the rest, s | workers' time |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *(
+            f"| {SAID[each.group]} | {len(each.lengths_s)} | {np.median(each.lengths_s):.1f} | {each.seconds:.1f} | "
+            f"{each.clips_per_s:.2f} | {each.num_frames / each.seconds:.0f} | "
+            f"{sum(each.lengths_s) / each.seconds:.1f} | {each.rest_s:.1f} | {each.busiest} |"
+            for each in timed
+        ),
         "",
     ]
 
@@ -171,6 +221,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("footage", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--films", type=int, default=24, help="real films, evenly chosen")
     parser.add_argument("--groups", nargs="+", choices=list(GROUPS), default=list(GROUPS))
+    parser.add_argument("--steady", type=Path, nargs="*", default=[], metavar="FOLDER", help="films that are all taken")
     parser.add_argument("--no-report", dest="report", action="store_false")
     return parser.parse_args()
 
