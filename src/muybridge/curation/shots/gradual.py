@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float64, Int64
 from muybridge.curation.shots.changes import SWITCH_FRAMES, Window
 from muybridge.curation.shots.joins import Join
 
-# all thresholds: measured on the films of benchmarks/shots.py, part "tune"
+# all thresholds: measured on the films of benchmarks/shots.py and natural_joins.py, parts "tune"
 HALVES = (20, 16, 12, 9, 7, 5)  # frames on both sides of the middle
 MIN_NEWS = 6.0  # levels between both ends
 MIN_RMS = 10.0

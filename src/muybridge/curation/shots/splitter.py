@@ -30,7 +30,7 @@ class ShotSplitter:
     """
 
     name = "shots"
-    version = 2
+    version = 3
     outputs = OUTPUTS
     resources = Resources(cpus=1.0, memory_bytes=2**30)
 
