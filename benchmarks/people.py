@@ -109,7 +109,7 @@ def counted(frame: tuple[str, int, Picture], faces: CenterFace, bodies: NanoDetB
     """What is found in a frame no larger than curation has it."""
     film, truth, whole = frame
     picture = np.ascontiguousarray(shrunk(whole, side_px))
-    sure = tuple(face.box for face in faces.detect(picture) if face.score >= SURE)
+    sure = tuple(face.box for face in faces.detect(picture) if face.score >= SURE[0])
     return Counted(film=film, truth=truth, picture=picture, faces=sure, bodies=bodies.bodies(picture))
 
 

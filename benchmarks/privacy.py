@@ -6,12 +6,14 @@
 Natural and animated footage is cut into shots as curation does it; the faces in some of its frames are marked in
 `privacy_truth.json`: boxes in pixels of `size`, proposed by the detector, then checked, moved and completed by eye.
 Portraits are pasted at known places and sizes over a film without people and slide over it. A face is blurred where
-nine tenths of the ellipse in its box are. Writes benchmarks/reports/privacy_HARDWARE_DATE.md; exit code 1 where the
-aim is missed.
+nine tenths of the ellipse in its box are. From which scores on a face is blurred was chosen on what is not reported:
+test.mp4 from its 67th second on, ten other films without faces, other portraits over another film.
+Writes benchmarks/reports/privacy_HARDWARE_DATE.md; exit code 1 where the aim is missed.
 """
 
 import argparse
 import datetime
+import itertools
 import json
 import sys
 import time
@@ -26,17 +28,21 @@ from machine import ROOT, commit, hardware, processor  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from muybridge.curation.clip import Box, Clip, SourceFile  # noqa: E402
-from muybridge.curation.people.blur import CORE, blurred  # noqa: E402
+from muybridge.curation.people.blur import blurred, hidden  # noqa: E402
 from muybridge.curation.people.centerface import CenterFace  # noqa: E402
 from muybridge.curation.people.faces import FloatBox, grown  # noqa: E402
-from muybridge.curation.people.tracks import Track, face_tracks  # noqa: E402
+from muybridge.curation.people.tracks import Track, face_tracks, where_present  # noqa: E402
 from muybridge.curation.shots.config import ShotsConfig  # noqa: E402
 from muybridge.curation.shots.splitter import ShotSplitter  # noqa: E402
+from muybridge.evaluation.accuracy import Share  # noqa: E402
 from muybridge.media.frames import Frames, Picture  # noqa: E402
 from muybridge.weights.assets import ensure  # noqa: E402
 
 TRUTH = Path(__file__).with_name("privacy_truth.json")
-EMPTY = ("cityCC0.mpg", "cockatoo.mp4", "realshort.mp4", "tree.avi", "diver.mov", "intro.mpg")  # without a human face
+EMPTY = (
+    "cityCC0.mpg", "cockatoo.mp4", "realshort.mp4", "tree.avi", "diver.mov", "intro.mpg", "history2.mkv", "play103.mkv",
+    "play107.mkv", "lebiniou-2021-06-10_12-19-53.mp4", "lebiniou-2021-06-10_12-28-28.mp4",
+)  # fmt: skip  # without a human face; history2, play103 and play107 are drawn, with robots
 MIN_RECALL, MIN_COVERED = 0.95, 0.9
 SIZES_PX = (10, 14, 20, 30, 60, 110)  # widths of pasted faces
 NUM_FRAMES, FPS, MAX_PORTRAITS = 9, 12.0, 4
@@ -51,7 +57,7 @@ def main() -> int:
     detector.setup()
     paths = {path.name: path for folder in [ensure("natural-films"), *options.films] for path in folder.rglob("*.*")}
     marked, missed, sheet = natural(detector, paths)
-    empty = [beginning(paths[name]) for name in EMPTY if name in paths]
+    empty = [clip for name in EMPTY if name in paths for clip in beginning(paths[name])]
     false = [face_tracks(detector, clip.frames, clip.fps) for clip in empty]
     pasted, shown = planted(detector, portraits(detector, options.portraits), empty[0].frames)
     lines = report(marked, missed, pasted, empty, false) + ["", timing(detector, empty[0].frames)]
@@ -79,10 +85,10 @@ def shots(path: Path) -> Iterator[Clip]:
     return ShotSplitter(ShotsConfig(side_px=256, max_s=5.0, stride_s=5.0)).clips(SourceFile(path=path, uri=path.name))
 
 
-def beginning(path: Path) -> Clip:
-    """The first two seconds of the film's first clip."""
-    clip = next(iter(shots(path)))
-    return replace(clip, frames=clip.frames[: round(MAX_EMPTY_S * clip.fps)])
+def beginning(path: Path) -> list[Clip]:
+    """The first two seconds of the film's first clip, where it has one."""
+    first = itertools.islice(shots(path), 1)
+    return [replace(clip, frames=clip.frames[: round(MAX_EMPTY_S * clip.fps)]) for clip in first]
 
 
 def natural(
@@ -127,7 +133,7 @@ def is_blurred(tracks: Sequence[Track], index: int, face: FloatBox) -> bool:
     covered = np.zeros_like(wanted)
     for track in tracks:
         if index in track.frames:
-            covered |= radius(x, y, tuple(track.boxes[index - track.first])) <= CORE
+            covered |= radius(x, y, hidden(tuple(track.boxes[index - track.first]))) <= 1
     return bool(covered[wanted].mean() >= MIN_COVERED)
 
 
@@ -216,18 +222,27 @@ def report(
         *(f"| {name} | {count[1]} | {count[0] / max(1, count[1]):.3f} |" for name, count in marked.items()),
         f"| all (aim: {MIN_RECALL}) | {total} | {found / total:.3f} |",
         "",
+        f"With its Wilson interval of 95 %: {Share(num_right=int(found), num=int(total))}.",
+        "",
         f"Missed: {'; '.join(missed) or 'none'}.",
         "",
         "| width of a pasted face | faces x frames | blurred |",
         "|---|---|---|",
         *(f"| {size} px | {count[1]} | {count[0] / max(1, count[1]):.3f} |" for size, count in pasted.items()),
         "",
-        "| clip without a face | seconds | faces blurred in vain |",
-        "|---|---|---|",
+        "| clip without a face | seconds | blurred in vain | counted in vain | frames |",
+        "|---|---|---|---|---|",
     ]
-    for clip, tracks in zip(empty, false, strict=True):
-        lines.append(f"| {clip.origin.uri} {clip.start_s:.1f} s | {len(clip.frames) / clip.fps:.1f} | {len(tracks)} |")
-    return lines
+    blurred_in_vain = [
+        where_present(tracks, len(clip.frames)).any(0) for clip, tracks in zip(empty, false, strict=True)
+    ]
+    for clip, tracks, frames in zip(empty, false, blurred_in_vain, strict=True):
+        lines.append(
+            f"| {clip.origin.uri} {clip.start_s:.1f} s | {len(clip.frames) / clip.fps:.1f} | {len(tracks)} | "
+            f"{sum(track.is_sure for track in tracks)} | {frames.mean():.2f} |"
+        )
+    in_vain = np.concatenate(blurred_in_vain)
+    return [*lines, "", f"Of {len(in_vain)} frames without a face {in_vain.mean():.1%} have a patch blurred in vain."]
 
 
 def timing(detector: CenterFace, frames: Frames) -> str:

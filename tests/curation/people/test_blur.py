@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from muybridge.curation.people.blur import CELLS, CORE, RIM, blurred
+from muybridge.curation.people.blur import CELLS, CORE, MARGIN_PX, RIM, blurred, hidden
 from muybridge.curation.people.tracks import Track
 
 
@@ -14,7 +14,8 @@ def noise(*shape):
 
 
 def radius(frames, box):
-    """Of each pixel, in half axes of the box."""
+    """Of each pixel, in half axes of the box and its margin."""
+    box = (box[0] - MARGIN_PX, box[1] - MARGIN_PX, box[2] + MARGIN_PX, box[3] + MARGIN_PX)
     rows, columns = np.mgrid[: frames.shape[1], : frames.shape[2]] + 0.5
     x = (columns - (box[0] + box[2]) / 2) / ((box[2] - box[0]) / 2)
     y = (rows - (box[1] + box[3]) / 2) / ((box[3] - box[1]) / 2)
@@ -38,6 +39,13 @@ def test_within_the_core_nothing_fine_is_left():
         return np.abs(np.diff(film[0].astype(float), axis=1))[inside].mean()
 
     assert steps(done) < 0.03 * steps(frames)
+
+
+def test_a_small_face_is_hidden_by_more_than_its_share():
+    assert hidden((10, 10, 14, 16)) == pytest.approx((8.25, 8, 15.75, 18))
+    frames = noise(1, 32, 32)
+    done = blurred(frames, [track((10, 10, 14, 16))])
+    assert (done[0, 9:17, 9:15] != frames[0, 9:17, 9:15]).any(-1).mean() > 0.9
 
 
 def test_what_was_within_a_cell_cannot_be_told_from_its_mean():

@@ -1,5 +1,6 @@
 import logging
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,6 +72,17 @@ def test_people_and_privacy_look_once():
     assert detector.looks == looks > 0
     blurring.process(clip(film(FACE)))
     assert detector.looks == 2 * looks
+
+
+def test_a_doubtful_face_is_blurred_and_not_counted():
+    class Doubtful(BrightDiscs):
+        def detect(self, picture):
+            return tuple(replace(face, score=0.2) for face in super().detect(picture))
+
+    finder = FaceFinder(Doubtful())
+    measured = People(finder=finder).process(clip(film(FACE)))
+    assert measured.values["num_faces"] == 0
+    assert Privacy(finder=finder).process(measured).values["faces_blurred"] == 1
 
 
 def test_stages_that_were_pickled_together_share_their_finder_still():

@@ -28,6 +28,12 @@ def test_a_face_that_moves_is_one_track_in_all_frames():
     assert np.allclose(middles, 12 + 3 * np.arange(13), atol=1)
 
 
+def test_a_small_face_that_moves_by_more_than_its_width_from_look_to_look_is_one_track():
+    face = Face(box=(40, 40, 45, 47), score=0.9)
+    moved = Face(box=(46, 41, 54, 51), score=0.9)
+    assert len(linked({0: [face], 6: [moved]}, max_gap_frames=24)) == 1
+
+
 def test_a_gap_in_what_is_seen_is_filled():
     seen = [0, 1, 2, 3, 4, 9, 10, 11, 12]
     (track,) = tracks_of(film({number: [(20 + number, 20, 6)] for number in seen}))
@@ -52,17 +58,22 @@ def test_a_clip_without_faces_has_no_tracks():
     assert tracks_of(film({})) == ()
 
 
-def test_one_doubtful_look_is_no_face_and_two_are():
-    face = Face(box=(10, 10, 20, 20), score=0.4)
+@pytest.mark.parametrize(("scores", "is_blurred", "is_counted"), [
+    ([0.5], True, True), ([0.4], True, False), ([0.35], False, False),
+    ([0.3, 0.3], True, True), ([0.25, 0.3], True, False), ([0.25, 0.2], False, False),
+    ([0.2, 0.2, 0.2], True, False), ([0.2, 0.2, 0.15], False, False),
+])  # fmt: skip
+def test_doubtful_looks_make_a_face_to_blur_sooner_than_one_to_count(scores, is_blurred, is_counted):
+    left = iter(scores)
 
     class Doubtful(BrightDiscs):
         def detect(self, picture):
-            return (face,) if picture.max() == 255 else ()
+            return (Face(box=(10, 10, 20, 20), score=next(left)),) if picture.max() == 255 else ()
 
-    once = film({0: [(15, 15, 3)]})
-    twice = film({0: [(15, 15, 3)], 3: [(15, 15, 3)]})
-    assert face_tracks(Doubtful(), once, FPS) == ()
-    assert len(face_tracks(Doubtful(), twice, FPS)) == 1
+    frames = film({3 * number: [(15, 15, 3)] for number in range(len(scores))})
+    tracks = face_tracks(Doubtful(), frames, FPS)
+    assert len(tracks) == is_blurred
+    assert any(track.is_sure for track in tracks) == is_counted
 
 
 def test_after_too_long_a_gap_it_is_another_track():

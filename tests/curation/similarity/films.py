@@ -28,7 +28,8 @@ def leaves(seed: int, *, num_frames: int = 24) -> np.ndarray:
     """uint8 (t, h, w, 3): fine texture of little contrast, of which each row of leaves is blown about by itself."""
     draw = np.random.default_rng(seed)
     grain = draw.normal(0, 3, (8, 12, 128))
-    texture = 128 + sum(np.roll(grain, (down, across), (1, 2)) for down in (0, 1) for across in (0, 1))
+    grain = grain + np.roll(grain, 1, 1)
+    texture = 128 + grain + np.roll(grain, 1, 2)
     frames = [
         [np.roll(row, by, 1) for row, by in zip(texture, draw.integers(-2, 3, 8), strict=True)]
         for _ in range(num_frames)

@@ -10,12 +10,13 @@ import numpy as np
 from jaxtyping import Float32
 
 from muybridge.curation.opencv import one_thread, opencv
-from muybridge.curation.people.faces import FloatBox, size_of
+from muybridge.curation.people.faces import FloatBox, grown, size_of
 from muybridge.curation.people.tracks import Track
 from muybridge.media.frames import Frames
 
 CELLS = 5  # over the shorter side of a face
 CORE, RIM = 1.25, 1.6  # half axes of the ellipses, in those of the box: wholly blurred within one, untouched beyond
+MARGIN_PX = 1.0  # at each side of a box before: as far off as small ones are
 
 
 def blurred(frames: Frames, tracks: Sequence[Track]) -> Frames:
@@ -24,8 +25,18 @@ def blurred(frames: Frames, tracks: Sequence[Track]) -> Frames:
     with one_thread():
         for track in tracks:
             for index, box in zip(track.frames, track.boxes, strict=True):
-                _blur(done[index], tuple(box.tolist()))
+                _blur(done[index], _with_margin(tuple(box.tolist())))
     return done
+
+
+def hidden(box: FloatBox) -> FloatBox:
+    """The box of the ellipse in which all is blurred, of the box of a face."""
+    return grown(_with_margin(box), CORE)
+
+
+def _with_margin(box: FloatBox) -> FloatBox:
+    left, top, right, bottom = box
+    return left - MARGIN_PX, top - MARGIN_PX, right + MARGIN_PX, bottom + MARGIN_PX
 
 
 def _blur(picture: np.ndarray, box: FloatBox) -> None:

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 class Privacy:
-    """Blurs every face in every frame, unless the people of the source consented; comes last, after all measuring.
+    """Blurs every face in every frame, doubtful ones too, unless the people of the source consented; comes last.
 
     faces_blurred: how many were followed and blurred, 0 with consent; None without a `finder`, and then faces stay.
     faces_safe: whether no face is shown without consent as far as is known: blurred, or consented to.
@@ -23,7 +23,7 @@ class Privacy:
     """
 
     name = "privacy"
-    version = 2
+    version = 3
     inputs: tuple[str, ...] = ()
     outputs: Mapping[str, Column] = MappingProxyType({
         "faces_blurred": "int", "faces_safe": "bool", "pii_found": "int",

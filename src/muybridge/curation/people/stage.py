@@ -73,7 +73,7 @@ class People(Measurement):
     def measure(self, clip: Clip) -> Mapping[str, Value]:
         """The values of `outputs`."""
         values: dict[str, Value] = dict.fromkeys(self.outputs)
-        tracks = () if self._finder is None else self._finder.tracks(clip)
+        tracks = () if self._finder is None else tuple(each for each in self._finder.tracks(clip) if each.is_sure)
         if self._finder is not None:
             values |= _about_faces(tracks, clip)
         if self._bodies is not None:
