@@ -60,3 +60,16 @@ def test_what_still_names_the_source_is_told_and_the_command_can_be_repeated(don
     assert erase(done, "a.mp4", rebuild=rebuild).num_clips == 3
     with pytest.raises(InvalidInput, match="is no source of"):
         erase(done, "never.mp4")
+
+
+def test_a_name_may_be_a_part_of_anothers(tmp_path: Path):
+    footage(tmp_path / "films", "film.mp4", "my film.mp4", "mein \u00fc & film.mp4", "sub dir/new\nfilm.mp4")
+    run(tmp_path / "films", plan(tmp_path / "out"))
+    rebuild(tmp_path / "out")
+    assert erase(tmp_path / "out", "film.mp4", rebuild=rebuild).num_clips == 3
+    assert erase(tmp_path / "out", "film.mp4", rebuild=rebuild).num_clips == 0
+    assert erase(tmp_path / "out", "sub dir/new%0Afilm.mp4", rebuild=rebuild).num_clips == 3
+    page = tmp_path / "out" / "page.html"
+    page.write_text("<td>mein \u00fc &amp; film.mp4</td>")
+    with pytest.raises(RunFailed, match="page.html"):
+        erase(tmp_path / "out", "mein \u00fc & film.mp4", rebuild=rebuild)

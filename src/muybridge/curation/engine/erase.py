@@ -1,5 +1,6 @@
 """Taking a source out of a run's folder with everything that was made from it, and keeping it out."""
 
+import html
 import json
 import mmap
 import re
@@ -52,19 +53,35 @@ def erase(folder: Path, uri: str, *, forget: Forget | None = None, rebuild: Rebu
         (journal.folder / SUMMARY).unlink(missing_ok=True)  # counted the source
         if rebuild is not None:
             rebuild(journal.folder)
-        if left := naming(journal.folder, [source, *clips], uri=uri):
+        others = [record.uri for record in journal.records()]
+        if left := naming(journal.folder, [source, *clips], uri=uri, others=others):
             raise RunFailed(f"{left[0]}: still names {uri} ({len(left)} files do); remove it, and repeat this.")
         _mark(journal, source, [])
     return Erasure(uri=uri, num_clips=len(clips), num_files=len(bearing) + 1)
 
 
-def naming(folder: Path, ids: Sequence[str], *, uri: str) -> list[Path]:
-    """The files below `folder` that name a source or clip, but for the list of those erased. Raises MissingExtra."""
+def naming(folder: Path, ids: Sequence[str], *, uri: str, others: Sequence[str] = ()) -> list[Path]:
+    """The files below `folder` that name a source or clip, but for the list of those erased. Raises MissingExtra.
+
+    `others` are uris that may stay, though this one may be a part of them.
+    """
     edge = rb"[\w./%-]"  # a uri may be the end of another
-    whole_uri = rb"(?<!%b)%b(?!%b)" % (edge, re.escape(uri.encode()), edge)
-    pattern = re.compile(b"|".join([whole_uri, *map(str.encode, ids)]))
+    whole_uri = rb"(?<!%b)(?:%b)(?!%b)" % (edge, _any_of([uri]), edge)
+    longer = [other for other in others if other != uri and re.search(whole_uri, other.encode())]
+    named = b"|".join([whole_uri, *map(str.encode, ids)])
+    pattern = re.compile(rb"%b|(%b)" % (_any_of(longer), named) if longer else rb"(%b)" % named)
     found = [path for path in _files(folder) if path.name != ERASED]
-    return [path for path in found if path.stem in ids or any(pattern.search(part) for part in _contents(path))]
+    return [path for path in found if path.stem in ids or any(_is_named(pattern, part) for part in _contents(path))]
+
+
+def _any_of(uris: Sequence[str]) -> bytes:
+    """A pattern of uris as text, JSON and HTML hold them."""
+    forms = {form.encode() for uri in uris for form in (uri, json.dumps(uri)[1:-1], html.escape(uri))}
+    return b"|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
+
+
+def _is_named(pattern: re.Pattern[bytes], content: bytes | mmap.mmap) -> bool:
+    return any(match[1] is not None for match in pattern.finditer(content))
 
 
 def _clips_of(journal: Journal, source: str, *, uri: str) -> list[str]:
