@@ -69,7 +69,7 @@ class Looks:
     """What the trunk makes of clips: of the large frames, also twice as finely for shapes, and of the small ones."""
 
     stills: Float[Tensor, "b k c y x"]
-    edges: Float[Tensor, "b k d 2*y 2*x"]
+    edges: Float[Tensor, "b k d r q"]
     film: Float[Tensor, "b t d v u"]
 
     def changed(self, change: Callable[[Tensor], Tensor]) -> "Looks":

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from muybridge.captioning.captioner import NUM_FRAMES as NUM_SHOWN
 from muybridge.captioning.captioner import spread
 from muybridge.captioning.own.sight import TRUNK, Looks, SightConfig, Trunk, open_trunk, prepared
 from muybridge.core.files import atomic_path
@@ -53,7 +54,7 @@ class ToldLooks:
             staged = self.scenes.sprites
             return spread(staged.render(staged.scene(number, split=split), size_px=SIZE_PX, num_frames=NUM_FRAMES))
         scene = self.scenes.physics.scene(number, split=split)  # drawing is slow here: the other frames are left out
-        shown = spread(np.arange(NUM_FRAMES))
+        shown = np.linspace(0, NUM_FRAMES - 1, NUM_SHOWN).round().astype(int)  # as `spread` has them
         path = self.scenes.physics.camera(scene, size_px=SIZE_PX, num_frames=NUM_FRAMES)
         path = replace(path, position=path.position[shown], axes=path.axes[shown], tan_half=path.tan_half[shown])
         poses = self.scenes.physics.motion(scene, num_frames=NUM_FRAMES).qpos[shown]
