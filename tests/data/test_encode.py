@@ -261,6 +261,11 @@ def test_pictures_may_be_described_in_other_words() -> None:
     assert film.shape == picture.shape and not torch.equal(film, picture)
 
 
+def test_a_folder_that_is_not_encoded_yet_names_the_command(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"run muybridge encode '.*my shards' --out encoded, and name that folder"):
+        EncodedLatents(tmp_path / "my shards")
+
+
 def test_a_store_knows_entries_by_what_they_were_made_from(tmp_path: Path) -> None:
     store = Store(tmp_path)
     tensors = {"a": torch.arange(3), "b": torch.ones(2, dtype=torch.float16)}

@@ -1,6 +1,7 @@
 """What `muybridge encode` wrote, as batches."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,9 +122,12 @@ def _found(folder: Path, name: str | None) -> Path:
             raise invalid(str(path), "no such encoded set", "run muybridge encode first")
         return path
     paths = sorted(path for path in (folder / SETS).glob("*.json") if not path.name.endswith(".report.json"))
-    if len(paths) != 1:
-        names = ", ".join(path.stem for path in paths) or "none"
-        raise invalid(str(folder), f"holds these encoded sets: {names}", "name one, or run muybridge encode first")
+    if not paths:
+        first = f"muybridge encode {shlex.quote(str(folder))} --out encoded"
+        raise invalid(str(folder), "holds no encoded set", f"run {first}, and name that folder")
+    if len(paths) > 1:
+        names = ", ".join(path.stem for path in paths)
+        raise invalid(str(folder), f"holds these encoded sets: {names}", "name one")
     return paths[0]
 
 

@@ -6,6 +6,7 @@ import math
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -220,6 +221,15 @@ def test_another_version_runs_sources_anew_and_leaves_no_old_clip(films: Path, t
     versions = {row["stage_version"] for row in Journal(tmp_path).rows()}
     assert versions == {plan(tmp_path, Renamed()).stage_version}
     assert run_stages(plan(tmp_path, Renamed()), items, executor=LocalExecutor()).num_sources_now == 0
+
+
+def test_another_film_of_the_same_name_and_length_is_run_anew(tmp_path: Path):
+    for level in (1, 2):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Image.new("RGB", (40, 34), (level, 0, 0)).save(tmp_path / "in" / "a.png", compress_level=0)
+        assert run(tmp_path / "in", plan(tmp_path / "out")).num_sources_now == 1
+    shutil.copytree(tmp_path / "in", tmp_path / "moved", copy_function=shutil.copyfile)  # with other clocks
+    assert run(tmp_path / "moved", plan(tmp_path / "out")).num_sources_now == 0
 
 
 def test_one_run_at_a_time_has_a_folder(films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

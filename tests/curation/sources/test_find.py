@@ -18,6 +18,7 @@ import pytest
 from muybridge.core.errors import InvalidInput, MediaError, MissingExtra
 from muybridge.curation.sources.fetch import on_this_machine
 from muybridge.curation.sources.find import find_sources
+from muybridge.curation.sources.folder import terms
 from muybridge.curation.sources.item import SourceItem
 from muybridge.curation.sources.remote import fetch, lasting
 
@@ -76,6 +77,13 @@ def test_sidecars_give_licence_and_consent(tmp_path: Path):
     (tmp_path / "c.json").write_text("{broken")
     said = {uri: (item.licence, item.has_consent) for uri, item in found(tmp_path).items()}
     assert said == {"a.mp4": ("CC0-1.0", True), "b.mp4": ("MIT", False), "c.mp4": (None, False)}
+
+
+@pytest.mark.parametrize("consent, is_given", [
+    (True, True), ("Yes ", True), (1, True), (1.0, True), (0.0, False), (None, False), ("maybe", False), ("", False),
+])  # fmt: skip
+def test_consent_is_what_says_yes_and_nothing_else(consent: object, is_given: bool):
+    assert terms({"Consent": consent}) == (None, is_given)
 
 
 def test_globs_files_and_what_is_not_there(tmp_path: Path):

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from muybridge.curation.sources.item import SourceItem, as_uri, is_media
+from muybridge.curation.sources.item import SourceItem, as_uri, content_of, is_media
 
 RUN = "curation.json"  # a folder with it is the result of a run, and no footage
 NO_MEDIA = "is neither film nor picture"
-_YES = ("true", "yes", "1", "y")
+_YES = ("true", "yes", "1", "1.0", "y")  # a column with gaps holds numbers with a point
 
 
 def folder_sources(root: Path) -> list[SourceItem]:
@@ -48,8 +48,14 @@ def file_source(path: Path, *, root: Path) -> SourceItem:
     if not is_media(path.name):
         return _problem(path, root, NO_MEDIA)
     licence, has_consent = _said_beside(path)
-    uri = _uri(path, root)
-    return SourceItem(uri=uri, place=str(path), num_bytes=facts.st_size, licence=licence, has_consent=has_consent)
+    return SourceItem(
+        uri=_uri(path, root),
+        place=str(path),
+        num_bytes=facts.st_size,
+        content=content_of(path),
+        licence=licence,
+        has_consent=has_consent,
+    )
 
 
 def terms(said: Mapping[str, Any]) -> tuple[str | None, bool]:

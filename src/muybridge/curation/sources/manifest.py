@@ -9,7 +9,7 @@ from typing import Any
 
 from muybridge.core.errors import MissingExtra, invalid
 from muybridge.curation.sources.folder import NO_MEDIA, terms
-from muybridge.curation.sources.item import SourceItem, as_uri, is_media
+from muybridge.curation.sources.item import SourceItem, as_uri, content_of, is_media
 from muybridge.curation.sources.remote import is_address, lasting
 
 try:
@@ -60,10 +60,10 @@ def _item(place: str, row: Mapping[str, Any], *, folder: Path) -> SourceItem:
     if is_address(place):
         return SourceItem(uri=as_uri(lasting(place)), place=place, is_remote=True, **said)
     file = folder / Path(place).expanduser()
-    num_bytes = file.stat().st_size if file.is_file() else None
+    known = {"num_bytes": file.stat().st_size, "content": content_of(file)} if file.is_file() else {}
     problem = None if is_media(place) else NO_MEDIA
     uri = as_uri(Path(place).as_posix())
-    return SourceItem(uri=uri, place=str(file), num_bytes=num_bytes, problem=problem, **said)
+    return SourceItem(uri=uri, place=str(file), problem=problem, **known, **said)
 
 
 def _place(row: Mapping[str, Any]) -> str:
