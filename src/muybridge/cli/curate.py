@@ -60,6 +60,7 @@ def command(
     erase: options.Erase = None,
     replay: options.Replay = None,
     sample: options.Sample = 0,
+    retry: options.Retry = False,
     workers: options.Workers = None,
     executor: options.Executor = options.ExecutorName.local,
     dry_run: options.DryRun = False,
@@ -93,6 +94,7 @@ def command(
         tiers=rooms.check_tiers(_names(tiers)) if tiers is not None else rooms.TIERS,
         num_workers=workers if workers is not None else _num_workers(executor),
         executor=executor.value,
+        retries_quarantine=retry,
         num_samples=sample,
     )
     if dry_run:

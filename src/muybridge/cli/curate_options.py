@@ -89,8 +89,14 @@ Replay = Annotated[
     typer.Option(metavar="STAGE", help="Run a stage on its samples, compare.", rich_help_panel="Work on results"),
 ]
 Sample = Annotated[
-    int, typer.Option(metavar="N", help="Keep samples of N sources for --replay.", rich_help_panel="Stages")
+    int,
+    typer.Option(
+        metavar="N",
+        help="Keep samples of N sources for --replay: frames as stages got them, faces too.",
+        rich_help_panel="Stages",
+    ),
 ]
+Retry = Annotated[bool, typer.Option("--retry", help="Try sources in quarantine again.")]
 Workers = Annotated[
     int | None, typer.Option(help="Processes. Default: one for each core; with ray one for each stage.")
 ]

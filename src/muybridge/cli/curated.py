@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from muybridge.recipes.curation.results import Curated
 
 MAX_SOURCES = 20  # named in a dry run; --json names all
+MAX_TROUBLE = 3  # sources of which it is said why they gave nothing; the report names all
 
 
 def show(found: Any, as_table: Callable[[Any], RenderableType], *, is_json: bool) -> None:
@@ -56,7 +57,7 @@ def as_table(done: "Curated") -> RenderableType:
         place = done.shards.get(tier.name)
         tiers.add_row(tier.name, f"{tier.num_clips:,}", rooms.length_words(tier.length_s), Text(str(place or "")))
     states = ", ".join(f"{sum(each.state == state for each in done.sources):,} {state}" for state in _states(done))
-    lines = [f"{done.table.num_rows:,} clips of {len(done.sources):,} sources ({states})", ""]
+    lines = [f"{done.table.num_rows:,} clips of {len(done.sources):,} sources ({states})", *_trouble(done), ""]
     return Group(
         Text("\n".join(lines)),
         funnel,
@@ -78,6 +79,14 @@ def planned_table(summary: Mapping[str, Any]) -> RenderableType:
     num_more = len(summary["sources"]) - MAX_SOURCES
     more = [Text(f"and {num_more:,} more")] if num_more > 0 else []
     return Group(sources, *more, Text(), stages)
+
+
+def _trouble(done: "Curated") -> list[str]:
+    """Why sources gave no clip."""
+    found = [each for each in done.sources if not each.num_clips]
+    lines = [f"  {each.uri}: {each.remarks.removeprefix(f'{each.uri}: ')}" for each in found[:MAX_TROUBLE]]
+    num_more = len(found) - MAX_TROUBLE
+    return [*lines, f"  and {num_more:,} more, which the report names"] if num_more > 0 else lines
 
 
 def _about_captions(done: "Curated") -> str:

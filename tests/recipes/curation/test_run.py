@@ -90,6 +90,31 @@ def test_the_same_command_finds_nothing_to_do_and_other_workers_give_the_same_by
     assert digests(tmp_path) == before
 
 
+def test_what_is_in_quarantine_is_tried_again_when_asked_and_what_is_not_given_stays(
+    footage: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    folder = Path(shutil.copytree(footage, tmp_path / "footage"))
+    kept = [str(folder / name) for name in ("still.png", "broken.mp4")]
+    curate(kept, settings(tmp_path / "out"))
+    done = curate(kept[1:], settings(tmp_path / "out"))
+    assert done.summary is not None and done.summary["num_sources_now"] == 0
+    assert "sources=1 of earlier runs were not given and stay, still.png first" in caplog.text
+    again = curate(kept, settings(tmp_path / "out", retries_quarantine=True))
+    assert again.summary is not None and again.summary["num_sources_now"] == 1
+
+
+def test_a_film_too_short_and_an_empty_one_say_so(footage: Path, tmp_path: Path):
+    shutil.copy(footage / "dark <b>.mp4", tmp_path / "short.mp4")
+    (tmp_path / "empty.mp4").touch()
+    done = curate([str(tmp_path)], settings(tmp_path / "out", even_s=None))
+    assert {source.uri: source.remarks for source in done.sources} == {
+        "short.mp4": "gives no clip: its shots are too short",
+        "empty.mp4": "empty.mp4: holds no bytes; fetch it again.",
+    }
+    with pytest.raises(InvalidInput, match="holds no file and names none"):
+        curate([str(tmp_path / "out")], settings(tmp_path / "other"))
+
+
 def test_retiering_decides_anew_without_looking_at_footage(curated: Path, tmp_path: Path):
     shutil.copytree(curated, tmp_path, dirs_exist_ok=True)
     clips = {path: path.stat().st_mtime_ns for path in (tmp_path / "clips").rglob("*.mp4")}

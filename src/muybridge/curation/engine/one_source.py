@@ -20,6 +20,7 @@ from muybridge.curation.engine.samples import save_sample
 from muybridge.curation.sources.fetch import on_this_machine
 from muybridge.curation.sources.item import SourceItem
 from muybridge.curation.stage import Stage
+from muybridge.media.probe import EmptyFile
 
 WRITING = "writing"  # named beside the stages where time is told
 FETCHING = "fetching"
@@ -87,6 +88,8 @@ def split(item: SourceItem, plan: Plan, *, work: Path, watch: Watch) -> Iterator
     num_bytes = UNTOLD_BYTES if item.num_bytes is None and item.is_remote else item.num_bytes or 0
     with watch.doing(FETCHING, limit_s=plan.limits.of(num_bytes / USUAL_BYTES_PER_S)):
         source = on_this_machine(item, work / FETCHED)
+        if not source.path.stat().st_size:
+            raise EmptyFile(f"{item.uri}: holds no bytes; fetch it again.")
     limit_s = plan.limits.of(length_s(source.path))
     clips = plan.splitter.clips(source)
     has_clips = False

@@ -24,8 +24,8 @@ def find_sources(given: Sequence[str]) -> list[SourceItem]:
     that fsspec knows; also of a bucket's folder, or with * in it), a table (.csv .tsv .jsonl .parquet with a column
     `path` or `url`, and perhaps `licence` and `consent`), or a list (.txt) of addresses or paths, one a line. Files
     that are neither film nor picture are items with a problem. Nothing is fetched but listings.
-    Raises InvalidInput where a place is not there or the same uri is found in two, MissingExtra, RunFailed where a
-    bucket cannot be listed.
+    Raises InvalidInput where a place is not there, nothing is found in any, or the same uri in two, MissingExtra,
+    RunFailed where a bucket cannot be listed.
     """
     if not given:
         raise invalid("sources", "none is given", "name a folder, a file or an address")
@@ -35,6 +35,8 @@ def find_sources(given: Sequence[str]) -> list[SourceItem]:
             if item.uri in found:
                 raise invalid(item.uri, IN_SEVERAL, "give the folder that holds them all")
             found[item.uri] = item
+    if not found:
+        raise invalid(", ".join(given), "holds no file and names none", "name footage")
     return [found[uri] for uri in sorted(found)]
 
 

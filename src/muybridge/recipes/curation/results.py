@@ -31,6 +31,7 @@ from muybridge.recipes.curation.verdicts import judged, with_edits, without_edit
 
 OnStep = Callable[[str, int, int, Mapping[str, float]], None]  # (what, done, of how many, figures)
 THRESHOLDS, SOURCES = "thresholds.toml", "sources.parquet"
+TOO_SHORT = "gives no clip: its shots are too short"
 DEFAULT_CAPTIONER, NO_CAPTIONER = "tags", "none"
 _SOURCES: Mapping[str, Column] = {"uri": "text", "state": "text", "num_clips": "int", "remarks": "text"}
 
@@ -160,4 +161,6 @@ def _source_lines(folder: Path, table: Table, decisions: Decisions) -> tuple[Sou
 
 def _remarks(record: SourceRecord) -> str:
     said = [record.reason, record.damage, *record.lost[:3], *record.notes[:3]]
+    if record.state == "done" and not (record.rows or record.lost):
+        said.insert(0, TOO_SHORT)
     return "; ".join(text for text in said if text)

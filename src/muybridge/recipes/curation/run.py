@@ -9,6 +9,7 @@ OUT/review                 what reviewers said: `recipes.curation.review`
 OUT/clips, OUT/captions, OUT/sources   what these are made from
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -34,11 +35,13 @@ from muybridge.recipes.curation.settings import CurationSettings
 from muybridge.recipes.curation.stages import check_names
 from muybridge.recipes.curation.verdicts import forget_reviews
 
+_log = logging.getLogger(__name__)
+
 
 def curate(given: Sequence[str], settings: CurationSettings, *, on_step: OnStep | None = None) -> Curated:
     """Curate the footage in the places given into `settings.out`, or go on where an earlier call was interrupted.
 
-    More places may be given later: what is done stays. Raises InvalidInput, MissingExtra, AssetError before any work,
+    More places may be given later: what is done stays, until it is erased. Raises InvalidInput, MissingExtra, AssetError before any work,
     RunFailed where the folder is in use or full; footage that cannot be read is accounted for, and never raises.
     """
     check_pyarrow()
@@ -47,9 +50,19 @@ def curate(given: Sequence[str], settings: CurationSettings, *, on_step: OnStep 
         if on_step is not None:
             on_step("sources", done, total, {"clips_per_s": figures.clips_per_s})
 
-    run_stages(settings.plan, find_sources(given), executor=settings.opened_executor(), on_progress=on_progress)
+    items = find_sources(given)
+    run_stages(
+        settings.plan,
+        items,
+        executor=settings.opened_executor(),
+        on_progress=on_progress,
+        retries_quarantine=settings.retries_quarantine,
+    )
     with alone_in(settings.out):
-        return finish(gathered(settings), settings, on_step=on_step)
+        done = finish(gathered(settings), settings, on_step=on_step)
+    if stays := sorted({source.uri for source in done.sources} - {item.uri for item in items}):
+        _log.warning("sources=%d of earlier runs were not given and stay, %s first", len(stays), stays[0])
+    return done
 
 
 def retier(settings: CurationSettings, *, on_step: OnStep | None = None) -> Curated:

@@ -43,6 +43,7 @@ class CurationSettings:
     tiers: tuple[str, ...] = TIERS
     num_workers: int = 1
     executor: Literal["local", "ray"] = "local"
+    retries_quarantine: bool = False  # what could not be read or fetched before is tried again
     num_samples: int = 0  # sources of which each stage's input is kept, for replay
     limits: Limits = field(default_factory=Limits)
     shards: ShardsConfig = field(default_factory=ShardsConfig)
