@@ -92,7 +92,7 @@ Sample = Annotated[
     int,
     typer.Option(
         metavar="N",
-        help="Keep samples of N sources for --replay: frames as stages got them, faces too.",
+        help="Keep samples of N sources for --replay: frames before blurring.",
         rich_help_panel="Stages",
     ),
 ]

@@ -41,8 +41,9 @@ _log = logging.getLogger(__name__)
 def curate(given: Sequence[str], settings: CurationSettings, *, on_step: OnStep | None = None) -> Curated:
     """Curate the footage in the places given into `settings.out`, or go on where an earlier call was interrupted.
 
-    More places may be given later: what is done stays, until it is erased. Raises InvalidInput, MissingExtra, AssetError before any work,
-    RunFailed where the folder is in use or full; footage that cannot be read is accounted for, and never raises.
+    More places may be given later: what is done stays, until it is erased. Raises InvalidInput, MissingExtra,
+    AssetError before any work, RunFailed where the folder is in use or full; footage that cannot be read is accounted
+    for, and never raises.
     """
     check_pyarrow()
 
