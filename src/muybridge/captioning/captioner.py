@@ -76,5 +76,9 @@ class Captioner(Protocol):
 
 def spread(frames: Frames, num_frames: int = NUM_FRAMES) -> Frames:
     """At most `num_frames` of the frames, evenly over the whole, the first and the last among them."""
-    chosen = np.linspace(0, len(frames) - 1, min(num_frames, len(frames))).round().astype(int)
-    return frames[chosen]
+    return frames[spread_numbers(len(frames), num_frames)]
+
+
+def spread_numbers(length: int, num_frames: int = NUM_FRAMES) -> list[int]:
+    """The numbers of the frames that `spread` takes of so many."""
+    return np.linspace(0, length - 1, min(num_frames, length)).round().astype(int).tolist()

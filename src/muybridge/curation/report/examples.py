@@ -14,11 +14,10 @@ from muybridge.curation.output.table import Table
 from muybridge.curation.thresholds import Rule
 from muybridge.media.geometry import fill
 from muybridge.media.image import read_image, write_image
-from muybridge.media.video import read_video
+from muybridge.media.video import read_frames
 
 NUM_NEAR, NUM_FAR, NUM_KEPT = 3, 1, 3  # of each rule
 STRIP_FRAMES, STRIP_HEIGHT_PX = 4, 90
-MAX_FRAMES_READ = 240  # of a long clip: enough to see what it is
 _QUALITY = 70
 
 
@@ -53,11 +52,11 @@ def kept_rows(columns: Columns, decisions: Decisions, number: int) -> list[int]:
 
 def example(folder: Path, table: Table, row: int, *, said: str) -> Example:
     """The clip of a row with its strip drawn below `folder`/report."""
-    wanted = ("id", "uri", "start_s", "end_s", "clip", "is_picture")
+    wanted = ("id", "uri", "start_s", "end_s", "clip", "is_picture", "num_frames")
     (values,) = table.rows([row], only=wanted)
     strip = f"examples/{values['id']}.webp"
     place = folder / "report" / strip
-    if not place.exists() and not _draw(folder / values["clip"], place, is_picture=values["is_picture"]):
+    if not place.exists() and not _draw(folder / values["clip"], place, values):
         strip = None
     facts = {name: values[name] for name in ("id", "uri", "start_s", "end_s")}
     return Example(**facts, strip=strip, said=said)
@@ -88,12 +87,10 @@ def shown(value: Any) -> str:
 
 
 def strip_of(frames: np.ndarray) -> np.ndarray:
-    """Frames spread over a clip, side by side, STRIP_HEIGHT_PX high."""
+    """Frames side by side, STRIP_HEIGHT_PX high."""
     height, width = frames.shape[1:3]
-    places = np.linspace(0, len(frames) - 1, min(STRIP_FRAMES, len(frames))).round().astype(int)
     width_px = max(1, round(width * STRIP_HEIGHT_PX / height))
-    small = fill(frames[places], width_px=width_px, height_px=STRIP_HEIGHT_PX)
-    return np.concatenate(list(small), axis=1)
+    return np.concatenate(list(fill(frames, width_px=width_px, height_px=STRIP_HEIGHT_PX)), axis=1)
 
 
 def _distances(columns: Columns, decisions: Decisions, number: int, rows: np.ndarray) -> np.ndarray:
@@ -110,11 +107,13 @@ def _limits(limits: Mapping[str, Any]) -> dict[str, float]:
     return {tier: float(limit) for tier, limit in limits.items() if not isinstance(limit, tuple)}
 
 
-def _draw(clip: Path, place: Path, *, is_picture: bool) -> bool:
+def _draw(clip: Path, place: Path, values: Mapping[str, Any]) -> bool:
     """Whether the clip could be read."""
+    length = values["num_frames"]
+    shown = np.linspace(0, length - 1, min(STRIP_FRAMES, length)).round().astype(int).tolist()
     try:
-        frames = read_image(clip)[None] if is_picture else read_video(clip, max_frames=MAX_FRAMES_READ)[0]
+        frames = read_image(clip)[None] if values["is_picture"] else read_frames(clip, shown)
     except MediaError:
         return False
-    write_image(place, strip_of(np.asarray(frames)), quality=_QUALITY)
+    write_image(place, strip_of(frames), quality=_QUALITY)
     return True

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from muybridge.captioning.captioner import Captioner, ClipView, spread
+from muybridge.captioning.captioner import Captioner, ClipView, spread_numbers
 from muybridge.captioning.run import CaptionJob, CaptionRun, caption_clips
 from muybridge.captioning.schema import FIELDS
 from muybridge.captioning.store import CaptionStore, caption_columns
 from muybridge.curation.output.table import Table
 from muybridge.curation.stage import Column
 from muybridge.media.image import read_image
-from muybridge.media.video import read_video
+from muybridge.media.video import read_frames
 
 OnCaption = Callable[[int, int], None]  # clips done, of how many
 BATCH = 16
@@ -63,6 +63,7 @@ def without_captions(table: Table) -> Table:
 def view_of(folder: Path, row: Mapping[str, Any]) -> ClipView:
     """What a captioner is shown of the clip of a manifest's row. Raises MediaError."""
     path = folder / row["clip"]
-    frames = read_image(path)[None] if row["is_picture"] else read_video(path)[0]
+    shown = spread_numbers(row["num_frames"])
+    frames = read_image(path)[None] if row["is_picture"] else read_frames(path, shown)
     columns = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-    return ClipView(id=row["id"], frames=spread(frames), fps=row["fps"], duration_s=row["length_s"], columns=columns)
+    return ClipView(id=row["id"], frames=frames, fps=row["fps"], duration_s=row["length_s"], columns=columns)
