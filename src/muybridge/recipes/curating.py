@@ -54,11 +54,11 @@ def curation_marks() -> MarkStage:
     changed before the first step that they bear on.
     """
     return MarkStage(
-        num_small_steps=14000,
+        num_small_steps=3000,
         run=RunConfig(
-            num_steps=19000, batch_size=16, is_bf16=False, validate_every_steps=2500, checkpoint_every_steps=200,
+            num_steps=6800, batch_size=16, is_bf16=False, validate_every_steps=2500, checkpoint_every_steps=100,
             optimizer=OptimizerConfig(
-                lr=3e-3, warmup_steps=100, decay_steps=6000, weight_decay=0.02, max_grad_norm=10.0
+                lr=3e-3, warmup_steps=100, decay_steps=2800, weight_decay=0.02, max_grad_norm=10.0
             ),
         ),
     )  # fmt: skip
