@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from muybridge import Pipeline
-from muybridge.core.errors import InvalidInput
+from muybridge.core.errors import InvalidInput, RunFailed
 from muybridge.data.cache import CacheConfig
 from muybridge.data.clips import ClipsConfig
 from muybridge.data.encoders import vae_identity
@@ -20,7 +20,7 @@ from muybridge.pipelines.settings import Defaults
 from muybridge.recipes.decoders import decoder_of
 from muybridge.recipes.families import FAMILIES, STAGES
 from muybridge.recipes.family import Family, Stage
-from muybridge.recipes.launch import OwnData, run_all, run_on_data, run_stage
+from muybridge.recipes.launch import OwnData, check_fits, run_all, run_on_data, run_stage
 from muybridge.recipes.sources import Sources
 from muybridge.text.encoder import HashEncoder
 from muybridge.text.gallop import GallopEncoder, TextStatistics
@@ -223,3 +223,11 @@ def test_the_released_family_is_of_the_released_size() -> None:
         assert isinstance(stage, FlowStage) and num_parameters(stage.transformer) > 12.7e9
     frames, rows, columns = stages[-1].largest()[0]
     assert frames == 33 and abs(rows * columns / (90 * 160) - 1) < 0.03
+
+
+def test_a_network_that_memory_cannot_hold_is_refused_before_anything_is_made():
+    released = TransformerConfig()
+    if not torch.cuda.is_available():
+        with pytest.raises(RunFailed, match="12.8 billion parameters keeps 239 GiB, and 16 GiB are free"):
+            check_fits(released, free_bytes=16 * 2**30)
+    check_fits(released, free_bytes=300 * 2**30)

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
+from muybridge.acceleration.memory import available_bytes, in_words
 from muybridge.core.config import override
-from muybridge.core.errors import invalid
+from muybridge.core.errors import RunFailed, invalid
 from muybridge.core.files import sha256
 from muybridge.data.cache import is_complete
 from muybridge.data.clips import Footage, WorldFootage
@@ -27,6 +28,8 @@ from muybridge.training.data_stage import train_flow_on_data, training_set
 from muybridge.training.probe_stage import ProbeStage, train_probe
 from muybridge.training.self_trained import SelfTrained
 from muybridge.training.stages import CacheStage, FlowStage, VAEStage, build_caches, train_flow, train_vae
+from muybridge.transformer.config import TransformerConfig
+from muybridge.transformer.cost import num_parameters
 from muybridge.vae.lpips import Lpips, LpipsDistance
 from muybridge.vae.perceptual import FeatureDistance
 from muybridge.weights.catalog import locate, resolve
@@ -37,6 +40,7 @@ Report = Callable[[str, int, int, dict[str, float]], None]  # stage, done, total
 
 TEXT_FILE = "text.safetensors"
 FETCHED = Sources()
+STATE_BYTES = 20  # of a parameter that is trained in float32: itself, its gradient, its average, two of AdamW
 
 
 def run_stage(
@@ -81,7 +85,7 @@ def run_on_data(name: str, out: Path, data: OwnData, *, changes: Mapping[str, An
     """Run or continue in `out`/NAME a transformer's stage on encoded data, or a VAE's on films as they are; where its
     result lies.
 
-    Raises InvalidInput on a stage of another kind, or data that are not there.
+    Raises InvalidInput on a stage of another kind, or data that are not there, RunFailed where the network cannot fit.
     """
     _check_known(name, STAGES)
     stage, settings = STAGES[name], override(STAGES[name].recipe(), changes)
@@ -93,6 +97,7 @@ def run_on_data(name: str, out: Path, data: OwnData, *, changes: Mapping[str, An
     if data.model is not None:
         start = locate(resolve(data.model))
         settings = begun_with(settings, start)
+    check_fits(settings.transformer, free_bytes=available_bytes(torch.device("cpu")))
     say(f"{name}: {_standing(out / name)}")
     text = open_text(data.text or data.model or stage.text, device=torch.device("cpu"), say=say)
     vae = None
@@ -103,6 +108,19 @@ def run_on_data(name: str, out: Path, data: OwnData, *, changes: Mapping[str, An
         settings, out / name, data=data.folder, name=data.name, text=text.encoder, start=start, vae=vae,
         on_step=lambda done, total, figures: report(name, done, total, figures),
     )  # fmt: skip
+
+
+def check_fits(network: TransformerConfig, *, free_bytes: int) -> None:
+    """Raises RunFailed where a processor's memory cannot hold what training keeps of every parameter.
+
+    With CUDA it is spread over devices, and not judged here.
+    """
+    needed = STATE_BYTES * num_parameters(network)
+    if needed > free_bytes and not torch.cuda.is_available():
+        raise RunFailed(
+            f"training {num_parameters(network) / 1e9:.3g} billion parameters keeps {in_words(needed)}, and "
+            f"{in_words(free_bytes)} are free; begin with a smaller model, such as --model gallop."
+        )
 
 
 def films_of(data: OwnData, name: str) -> Path:
