@@ -22,7 +22,8 @@ from muybridge.media.writer import write_video
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
 TYPES: dict[str, Column] = {
     "id": "text", "uri": "text", "clip": "text", "start_s": "float", "end_s": "float", "width": "int", "height": "int",
-    "is_picture": "bool", "num_frames": "int", "stage_version": "text", "motion": "float", "kind": "text",
+    "is_picture": "bool", "num_frames": "int", "fps": "float", "stage_version": "text", "motion": "float",
+    "kind": "text",
     "duplicate_of": "text",
     "duplicate_similarity": "float", "concept": "int", "sampling_weight": "float",
 }  # fmt: skip
@@ -52,6 +53,7 @@ def rows(count: int = 12) -> list[dict[str, Any]]:
             "height": 30 if number < 3 else 48,
             "is_picture": False,
             "num_frames": 5,
+            "fps": 8.0,
             "stage_version": "v1",
             "motion": None if number == 11 else 0.05 * number,
             "kind": "still" if number == 10 else "both",

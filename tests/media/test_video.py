@@ -14,7 +14,7 @@ import pytest
 from muybridge.core.errors import InvalidInput, MediaError
 from muybridge.media.formats import CONTAINERS, VIDEO_SUFFIXES
 from muybridge.media.save_options import SaveOptions
-from muybridge.media.video import read_frames, read_metadata, read_video
+from muybridge.media.video import read_metadata, read_video
 from muybridge.media.writer import check_output, open_writer, write_video
 
 CODED = list(CONTAINERS)
@@ -122,15 +122,6 @@ def test_a_lower_crf_is_closer(tmp_path: Path):
         write_video(tmp_path / "film.mp4", noise, fps=24, options=SaveOptions(crf=crf))
         quality.append(psnr(read_video(tmp_path / "film.mp4")[0], noise))
     assert quality == sorted(quality) and quality[2] > quality[0] + 3
-
-
-def test_single_frames_are_those_of_the_whole_film(tmp_path: Path):
-    path = tmp_path / "film.mp4"
-    write_video(path, clip(9), fps=12)
-    whole, _ = read_video(path)
-    assert np.array_equal(read_frames(path, [8, 0, 3, 3]), whole[[8, 0, 3, 3]])
-    with pytest.raises(MediaError, match="has no frame 9"):
-        read_frames(path, [0, 9])
 
 
 def test_reading_stops_at_max_frames(tmp_path: Path):

@@ -1,7 +1,7 @@
 """Film files as uint8 frames, and the settings inside them."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -65,25 +65,6 @@ def read_video(path: Path, *, max_frames: int | None = None) -> tuple[Frames, fl
     if is_cut:
         raise CutShort(f"{path}: ends at {end_s:.2f} s of {declared_s:.2f} s; the file is cut, fetch it again.")
     return np.stack(frames), float(rate)
-
-
-def read_frames(path: Path, numbers: Sequence[int]) -> Frames:
-    """The frames of these numbers of the first video stream, upright, in their order; only they are converted.
-
-    Raises MediaError where the file is absent, no film, damaged, or has no such frame.
-    """
-    wanted, found = set(numbers), dict[int, np.ndarray]()
-    with opened(path) as (container, stream):
-        stream.thread_type = "AUTO"
-        stream.codec_context.options = {"err_detect": "explode"}
-        for number, frame in enumerate(container.decode(stream)):
-            if number in wanted:
-                found[number] = to_rgb(frame)
-            if len(found) == len(wanted):
-                break
-    if missing := sorted(wanted - found.keys()):
-        raise MediaError(f"{path}: has no frame {missing[0]}; the file is cut, make it again.")
-    return np.stack([found[number] for number in numbers])
 
 
 def read_metadata(path: Path) -> dict[str, Any] | None:

@@ -13,8 +13,8 @@ from muybridge.curation.decide import Columns, Decisions, lowest_tier
 from muybridge.curation.output.table import Table
 from muybridge.curation.thresholds import Rule
 from muybridge.media.geometry import fill
-from muybridge.media.image import read_image, write_image
-from muybridge.media.video import read_frames
+from muybridge.media.image import write_image
+from muybridge.media.sampling import read_at
 
 NUM_NEAR, NUM_FAR, NUM_KEPT = 3, 1, 3  # of each rule
 STRIP_FRAMES, STRIP_HEIGHT_PX = 4, 90
@@ -52,11 +52,11 @@ def kept_rows(columns: Columns, decisions: Decisions, number: int) -> list[int]:
 
 def example(folder: Path, table: Table, row: int, *, said: str) -> Example:
     """The clip of a row with its strip drawn below `folder`/report."""
-    wanted = ("id", "uri", "start_s", "end_s", "clip", "is_picture", "num_frames")
+    wanted = ("id", "uri", "start_s", "end_s", "clip", "fps", "num_frames")
     (values,) = table.rows([row], only=wanted)
     strip = f"examples/{values['id']}.webp"
     place = folder / "report" / strip
-    if not place.exists() and not _draw(folder / values["clip"], place, values):
+    if not place.exists() and not _draw(folder / values["clip"], place, fps=values["fps"], length=values["num_frames"]):
         strip = None
     facts = {name: values[name] for name in ("id", "uri", "start_s", "end_s")}
     return Example(**facts, strip=strip, said=said)
@@ -107,12 +107,11 @@ def _limits(limits: Mapping[str, Any]) -> dict[str, float]:
     return {tier: float(limit) for tier, limit in limits.items() if not isinstance(limit, tuple)}
 
 
-def _draw(clip: Path, place: Path, values: Mapping[str, Any]) -> bool:
-    """Whether the clip could be read."""
-    length = values["num_frames"]
-    shown = np.linspace(0, length - 1, min(STRIP_FRAMES, length)).round().astype(int).tolist()
+def _draw(clip: Path, place: Path, *, fps: float, length: int) -> bool:
+    """Whether the clip could be read. A picture's fps is 0."""
+    shown = np.linspace(0, length - 1, min(STRIP_FRAMES, length)).round()
     try:
-        frames = read_image(clip)[None] if values["is_picture"] else read_frames(clip, shown)
+        frames = read_at(clip, (shown / (fps or 1)).tolist(), fit=np.asarray)
     except MediaError:
         return False
     write_image(place, strip_of(frames), quality=_QUALITY)

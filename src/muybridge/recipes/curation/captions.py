@@ -14,8 +14,7 @@ from muybridge.captioning.schema import FIELDS
 from muybridge.captioning.store import CaptionStore, caption_columns
 from muybridge.curation.output.table import Table
 from muybridge.curation.stage import Column
-from muybridge.media.image import read_image
-from muybridge.media.video import read_frames
+from muybridge.media.sampling import read_at
 
 OnCaption = Callable[[int, int], None]  # clips done, of how many
 BATCH = 16
@@ -62,8 +61,7 @@ def without_captions(table: Table) -> Table:
 
 def view_of(folder: Path, row: Mapping[str, Any]) -> ClipView:
     """What a captioner is shown of the clip of a manifest's row. Raises MediaError."""
-    path = folder / row["clip"]
-    shown = spread_numbers(row["num_frames"])
-    frames = read_image(path)[None] if row["is_picture"] else read_frames(path, shown)
+    shown_s = [number / (row["fps"] or 1) for number in spread_numbers(row["num_frames"])]
+    frames = read_at(folder / row["clip"], shown_s, fit=np.asarray)
     columns = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
     return ClipView(id=row["id"], frames=frames, fps=row["fps"], duration_s=row["length_s"], columns=columns)
